@@ -1,0 +1,1 @@
+"""The database: named queries, the pool, numbered migrations."""

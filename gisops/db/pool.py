@@ -1,0 +1,46 @@
+"""Connections: one pool per process, every connection alike, whatever it is used for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool
+
+Connection = psycopg.Connection[DictRow]
+
+# A connection never waits for ever, and never compiles a plan to machine code: our statements are many and short,
+# and JIT costs more than any of them runs.
+_OPTIONS = " ".join(
+    f"-c {name}={value}"
+    for name, value in {
+        "jit": "off",
+        "timezone": "UTC",
+        "statement_timeout": "30s",
+        "lock_timeout": "5s",
+        "idle_in_transaction_session_timeout": "30s",
+    }.items()
+)
+
+
+def connect(url: str, *, autocommit: bool = False, unhurried: bool = False, **kwargs: Any) -> Connection:
+    """Open one connection whose rows are dicts. ``unhurried`` lifts the time-outs (migrations, bulk loads)."""
+    options = "-c jit=off -c timezone=UTC" if unhurried else _OPTIONS
+    return psycopg.connect(url, autocommit=autocommit, row_factory=dict_row, options=options, **kwargs)
+
+
+def open_pool(url: str, size: int) -> ConnectionPool[Connection]:
+    """Open a pool of at most ``size`` connections; each is checked as it is handed out, so a restart of the database
+    costs the caller a reconnect and not an error.
+    """
+    return ConnectionPool(
+        url,
+        connection_class=psycopg.Connection[DictRow],
+        kwargs={"row_factory": dict_row, "options": _OPTIONS},
+        min_size=1,
+        max_size=size,
+        timeout=5,
+        check=ConnectionPool.check_connection,
+        open=True,
+    )

@@ -1,0 +1,169 @@
+"""The tree of domain errors. The domain names what is wrong; only the top floor knows HTTP statuses.
+
+    GisopsError
+    ├── InvalidInput                what was sent cannot be right
+    │   ├── InvalidCoordinate       NaN, infinite, out of range
+    │   │   └── SwappedCoordinate   ... but would be right as lat, lon
+    │   ├── UnknownCrs              missing, or not a reference system we convert from
+    │   ├── UnknownCategory         no such category in the scheme
+    │   ├── UnknownPart             no such part code
+    │   ├── UnknownPlace            no such place
+    │   ├── UnknownOrganisation     no such organisation
+    │   ├── UnknownStaff            no such member of staff, or not of that organisation
+    │   ├── OutsideCity             beyond the city's edge by more than the snapping distance
+    │   └── TextTooLong             free text over its limit
+    ├── NotFound                    no such thing, or not for this caller
+    ├── Conflict                    somebody or something was there first
+    │   ├── ReusedClientUid         the same client_uid with another body
+    │   ├── StaleVersion            the case moved on since it was read
+    │   └── IllegalMove             the case's state does not allow this action
+    ├── NotSignedIn                 this needs a sign-in
+    ├── BadCredentials              login or password is wrong
+    ├── NotAllowed                  signed in, but not for this
+    ├── TooManyRequests             over the limit; carries retry_after_s
+    └── NotReady                    the database or a part of it is not there (yet)
+
+Every class carries a stable ``code`` (for programs), its docstring is the default message, and ``facts``
+hold what was wrong and what would be right, as JSON-ready values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class GisopsError(Exception):
+    """Something went wrong."""
+
+    code = "error"
+
+    def __init__(self, message: str | None = None, **facts: Any) -> None:
+        self.message = message or (self.__class__.__doc__ or "").strip().splitlines()[0]
+        self.facts = facts
+        super().__init__(self.message)
+
+
+class InvalidInput(GisopsError):
+    """What was sent cannot be right."""
+
+    code = "invalid_input"
+
+
+class InvalidCoordinate(InvalidInput):
+    """A coordinate is not a finite number within its range."""
+
+    code = "invalid_coordinate"
+
+
+class SwappedCoordinate(InvalidCoordinate):
+    """Longitude and latitude look swapped."""
+
+    code = "swapped_coordinate"
+
+
+class UnknownCrs(InvalidInput):
+    """The coordinate reference system is missing or unknown."""
+
+    code = "unknown_crs"
+
+
+class UnknownCategory(InvalidInput):
+    """There is no such category."""
+
+    code = "unknown_category"
+
+
+class UnknownPart(InvalidInput):
+    """There is no part with this code."""
+
+    code = "unknown_part"
+
+
+class UnknownPlace(InvalidInput):
+    """There is no place with this id."""
+
+    code = "unknown_place"
+
+
+class UnknownOrganisation(InvalidInput):
+    """There is no organisation with this code."""
+
+    code = "unknown_organisation"
+
+
+class UnknownStaff(InvalidInput):
+    """There is no such member of staff in this organisation."""
+
+    code = "unknown_staff"
+
+
+class OutsideCity(InvalidInput):
+    """The point lies outside the city."""
+
+    code = "outside_city"
+
+
+class TextTooLong(InvalidInput):
+    """The text is too long."""
+
+    code = "text_too_long"
+
+
+class NotFound(GisopsError):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class Conflict(GisopsError):
+    """Something else was there first."""
+
+    code = "conflict"
+
+
+class ReusedClientUid(Conflict):
+    """This client_uid was used before with another body."""
+
+    code = "client_uid_reused"
+
+
+class StaleVersion(Conflict):
+    """The case has moved on since it was read."""
+
+    code = "stale_version"
+
+
+class IllegalMove(Conflict):
+    """The case's state does not allow this action."""
+
+    code = "illegal_move"
+
+
+class NotSignedIn(GisopsError):
+    """This needs a sign-in."""
+
+    code = "not_signed_in"
+
+
+class BadCredentials(GisopsError):
+    """The login or the password is wrong."""
+
+    code = "bad_credentials"
+
+
+class NotAllowed(GisopsError):
+    """You are signed in, but this is not for your role."""
+
+    code = "not_allowed"
+
+
+class TooManyRequests(GisopsError):
+    """Too many requests; try again later."""
+
+    code = "too_many_requests"
+
+
+class NotReady(GisopsError):
+    """The service is not ready."""
+
+    code = "not_ready"

@@ -1,0 +1,1 @@
+"""How it is drawn at scale: any layer cut into vector tiles."""
