@@ -1,0 +1,175 @@
+"""Shared fixtures: one throw-away PostGIS cluster per run, a migrated template in it, and clones of that.
+
+``database``       a clone for this module, schema only        ``conn`` / ``owner_conn``   rolled back after each test
+``sample_database`` a clone for this module with the sample     ``fresh_database()``       one more clone
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from pydantic import SecretStr
+
+from gisops import cluster as private_cluster
+from gisops.cluster import ADMIN, APP, OWNER, Cluster
+from gisops.db.migrate import migrate
+from gisops.db.pool import Connection, connect
+from gisops.settings import Settings
+
+# Nothing here outlives a run, so nothing needs to reach the disk.
+QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "256MB"}
+
+SAMPLE_PASSWORD = "a sample password for tests"
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database of the test cluster and how each role reaches it."""
+
+    name: str
+    app_url: str
+    owner_url: str
+    admin_url: str
+
+    def settings(self, home: Path | None = None) -> Settings:
+        """Settings of a process that serves this database."""
+        return Settings(
+            home=home or Path(tempfile.gettempdir()),
+            database_url=SecretStr(self.app_url),
+            migrate_url=SecretStr(self.owner_url),
+            sample_password=SecretStr(SAMPLE_PASSWORD),
+        )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
+    """A developer's own GISOPS_* variables and .env must not steer a test."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("GISOPS_") and "TEST" not in name}
+    for name in kept:
+        del os.environ[name]
+    env_file, Settings.model_config["env_file"] = Settings.model_config.get("env_file"), None
+    yield
+    os.environ.update(kept)
+    Settings.model_config["env_file"] = env_file
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home folder that PostgreSQL's user can reach too (pytest's own temporary folders are closed to it)."""
+    with tempfile.TemporaryDirectory(prefix="gisops-test-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The run's own PostGIS."""
+    with tempfile.TemporaryDirectory(prefix="gisops-test-") as folder:
+        os.chmod(folder, 0o755)
+        settings = Settings(home=Path(folder))
+        made = private_cluster.ensure(settings, conf=QUICK)
+        try:
+            yield made
+        finally:
+            private_cluster.stop(made)
+            private_cluster.release(made)
+            private_cluster.destroy(settings)
+
+
+def _database(cluster: Cluster, name: str) -> Database:
+    return Database(name, cluster.url(APP, name), cluster.url(OWNER, name), cluster.url(ADMIN, name))
+
+
+_numbers = itertools.count(1)
+
+
+def _create(cluster: Cluster, template: str) -> Database:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(cluster.url(ADMIN, "postgres"), autocommit=True) as conn:
+        conn.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template)
+            )
+        )
+    return _database(cluster, name)
+
+
+def _drop(cluster: Cluster, database: Database) -> None:
+    with psycopg.connect(cluster.url(ADMIN, "postgres"), autocommit=True) as conn:
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database.name)))
+
+
+@pytest.fixture(scope="session")
+def empty_template(cluster: Cluster) -> str:
+    """Name of a database with the extensions and nothing else."""
+    return private_cluster.DATABASE
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster, empty_template: str) -> str:
+    """Name of a database with the whole schema."""
+    from layers.catalog import view_sql
+
+    made = _create(cluster, empty_template)
+    migrate(made.owner_url, view_sql())
+    return made.name
+
+
+@pytest.fixture(scope="session")
+def sample_template(cluster: Cluster, template: str) -> str:
+    """Name of a database with the sample city in it."""
+    from gisops import sample
+
+    made = _create(cluster, template)
+    sample.load(made.owner_url, made.settings())
+    return made.name
+
+
+@pytest.fixture(scope="module")
+def fresh_database(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Callable[..., Database]]:
+    """A function that makes one more clone: ``fresh_database()``, or of ``"sample_template"``, ``"empty_template"``."""
+    made: list[Database] = []
+
+    def make(of: str = "template") -> Database:
+        made.append(_create(cluster, request.getfixturevalue(of)))
+        return made[-1]
+
+    yield make
+    for database in made:
+        _drop(cluster, database)
+
+
+@pytest.fixture(scope="module")
+def database(fresh_database: Callable[..., Database]) -> Database:
+    """This module's own database: the schema, no rows."""
+    return fresh_database()
+
+
+@pytest.fixture(scope="module")
+def sample_database(fresh_database: Callable[..., Database]) -> Database:
+    """This module's own database with the sample city."""
+    return fresh_database("sample_template")
+
+
+@pytest.fixture
+def conn(database: Database) -> Iterator[Connection]:
+    """A connection as the doors' role; what the test wrote is rolled back."""
+    with connect(database.app_url) as opened:
+        yield opened
+        opened.rollback()
+
+
+@pytest.fixture
+def owner_conn(database: Database) -> Iterator[Connection]:
+    """A connection as the owner; what the test wrote is rolled back."""
+    with connect(database.owner_url) as opened:
+        yield opened
+        opened.rollback()
