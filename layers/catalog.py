@@ -1,0 +1,370 @@
+"""The catalogue: one folder per layer under ``themes/``, read once, checked against the database.
+
+A folder holds ``layer.toml`` (what it is, who may see it, each field with its meaning), ``view.sql`` (the view
+``layer_<id>`` over the tables), ``style.json`` (how it is drawn) and ``README.md``. The folder's name, the id, the
+view and the layer inside a tile are one word. There is no list beside the folders to forget.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from types import MappingProxyType
+from typing import Any
+
+from gisops.db.pool import Connection
+from gisops.db.queries import load
+from gisops.errors import NotFound
+from layers.viewer import CLASSES, STAFF_ROLES
+
+_SQL = load("layers", "catalog.sql")
+_NAME = re.compile(r"^[a-z][a-z0-9_]{1,40}$")
+_FILES = ("layer.toml", "view.sql", "style.json", "README.md")
+
+# What a field's type may be in the database; several spellings of one meaning are one type here.
+TYPES: Mapping[str, frozenset[str]] = MappingProxyType({
+    "text": frozenset({"text", "uuid", "character varying"}),
+    "integer": frozenset({"smallint", "integer", "bigint"}),
+    "number": frozenset({"real", "double precision", "numeric"}),
+    "boolean": frozenset({"boolean"}),
+    "timestamp": frozenset({"timestamp with time zone"}),
+})  # fmt: skip
+GEOMETRIES: Mapping[str, frozenset[str]] = MappingProxyType({
+    "point": frozenset({"Point"}),
+    "line": frozenset({"LineString", "MultiLineString"}),
+    "polygon": frozenset({"Polygon", "MultiPolygon"}),
+    "mixed": frozenset({"Geometry"}),
+})  # fmt: skip
+
+
+class CatalogError(Exception):
+    """A layer's folder is wrong, or does not fit its relation. The message says which, where and what would be
+    right.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One attribute of a layer. ``in_tiles`` and ``in_labels`` say whether tiles and label points carry it."""
+
+    name: str
+    title_zh: str
+    title_en: str
+    type: str
+    field_class: str
+    meaning: str
+    in_tiles: bool
+    in_labels: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How a layer is cut: counted squares below ``counted_below``; at most ``max_features`` drawn singly in one
+    tile.
+    """
+
+    counted_below: int
+    max_features: int
+    label_minzoom: int | None
+    by_zoom_field: str | None
+    by_zoom: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One thematic layer.
+
+    ``in_force``: its rows come into force and end by date. ``fingerprint``: of its description and its view, so that
+    what was cached under an older release is not taken for today's.
+    """
+
+    id: str
+    order: int
+    title_zh: str
+    title_en: str
+    family_zh: str
+    family_en: str
+    description: str
+    field_class: str
+    personal_roles: frozenset[str]
+    relation: str
+    key: str
+    time: str | None
+    geometry: str
+    minzoom: int
+    maxzoom: int
+    live: bool
+    in_force: bool
+    update_cycle: str
+    owner: str
+    fields: tuple[Field, ...]
+    tiling: Tiling
+    style: str
+    fingerprint: str
+
+    def field(self, name: str) -> Field:
+        """Return one field. Raises ``KeyError``."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All layers, in the order in which they are drawn (the lowest first)."""
+
+    layers: tuple[Layer, ...]
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __getitem__(self, layer_id: str) -> Layer:
+        """Return one layer. Raises ``NotFound`` with the ids there are."""
+        for layer in self.layers:
+            if layer.id == layer_id:
+                return layer
+        raise NotFound(f"There is no layer {layer_id!r}.", layer=layer_id, layers=[layer.id for layer in self.layers])
+
+
+@cache
+def load_catalog() -> Catalog:
+    """Read the shipped layers, once per process. Raises ``CatalogError``."""
+    return read_catalog(_themes())
+
+
+def read_catalog(themes: Traversable) -> Catalog:
+    """Read every layer folder under ``themes``. Raises ``CatalogError`` for the first that is wrong."""
+    layers = [_read_layer(folder) for folder in themes.iterdir() if folder.is_dir() and folder.name[0] not in "._"]
+    taken: dict[int, str] = {}
+    for layer in layers:
+        if layer.order in taken:
+            raise CatalogError(f"{layer.id}/layer.toml: order {layer.order} is taken by {taken[layer.order]}")
+        taken[layer.order] = layer.id
+    return Catalog(tuple(sorted(layers, key=lambda layer: layer.order)))
+
+
+def view_sql() -> list[tuple[str, str]]:
+    """Return ``(name, sql)`` of each layer's view, for the migrator.
+
+    Each is dropped first: CREATE OR REPLACE alone refuses a view that lost or moved a column, and nothing may be
+    built on a layer's view (a layer is the end of the line), so a drop that fails tells of a mistake.
+    """
+    themes = _themes()
+    return [
+        (
+            f"layer_{layer.id}",
+            f"DROP VIEW IF EXISTS layer_{layer.id};\n" + (themes / layer.id / "view.sql").read_text("utf-8"),
+        )
+        for layer in load_catalog()
+    ]
+
+
+def check(conn: Connection, catalog: Catalog | None = None) -> None:
+    """Compare each layer with its relation in the database. Raises ``CatalogError`` for the first that does not fit."""
+    for layer in catalog or load_catalog():
+        _check_layer(conn, layer)
+
+
+def _themes() -> Traversable:
+    return files("layers") / "themes"
+
+
+def _check_layer(conn: Connection, layer: Layer) -> None:
+    rows = conn.execute(_SQL["columns_of"], {"relation": layer.relation}).fetchall()
+    where = f"layer {layer.id}"
+    if not rows:
+        raise CatalogError(
+            f"{where}: there is no relation {layer.relation}; run the migrations, or name it so in view.sql"
+        )
+    found = {row["name"]: row["type"] for row in rows}
+    shapes = GEOMETRIES[layer.geometry]
+    geom = found.pop("geom", None)
+    if geom not in {f"geometry({shape},4326)" for shape in shapes}:
+        raise CatalogError(f"{where}: column geom is {geom}, and layer.toml says {layer.geometry} (EPSG:4326)")
+    if found.pop("geom_3857", None) is None:
+        raise CatalogError(f"{where}: {layer.relation} has no column geom_3857, from which tiles are cut")
+    for field in layer.fields:
+        actual = found.pop(field.name, None)
+        if actual is None:
+            raise CatalogError(
+                f"{where}: layer.toml has the field {field.name}, and {layer.relation} has no such column"
+            )
+        if actual not in TYPES[field.type]:
+            raise CatalogError(
+                f"{where}: the field {field.name} is {actual} in {layer.relation}, and {field.type} in layer.toml"
+            )
+    if found:
+        raise CatalogError(
+            f"{where}: {layer.relation} has columns layer.toml does not explain: {', '.join(sorted(found))}"
+        )
+
+
+def _read_layer(folder: Traversable) -> Layer:
+    for name in _FILES:
+        if not (folder / name).is_file():
+            raise CatalogError(f"{folder.name}: the file {name} is missing (a layer has {', '.join(_FILES)})")
+    source = f"{folder.name}/layer.toml"
+    try:
+        toml, view, style = ((folder / name).read_text("utf-8") for name in _FILES[:3])
+        told = _Told(source, tomllib.loads(toml))
+        json.loads(style)
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        raise CatalogError(f"{folder.name}: {error}") from error
+    layer = Layer(
+        id=told.text("id"),
+        order=told.number("order", 0, 10_000),
+        title_zh=told.text("title_zh"),
+        title_en=told.text("title_en"),
+        family_zh=told.text("family_zh"),
+        family_en=told.text("family_en"),
+        description=told.text("description"),
+        field_class=told.one_of("class", CLASSES),
+        personal_roles=frozenset(told.names("personal_roles")),
+        relation=told.text("relation"),
+        key=told.text("key"),
+        time=told.maybe_text("time"),
+        geometry=told.one_of("geometry", GEOMETRIES),
+        minzoom=told.number("minzoom", 0, 22),
+        maxzoom=told.number("maxzoom", 0, 22),
+        live=told.flag("live"),
+        in_force=told.flag("in_force", False),
+        update_cycle=told.text("update_cycle"),
+        owner=told.text("owner"),
+        fields=tuple(_read_field(source, name, table) for name, table in told.table("fields").items()),
+        tiling=_read_tiling(_Told(f"{source} [tiles]", told.table("tiles", {}))),
+        style=style,
+        fingerprint=hashlib.blake2b((toml + view).encode(), digest_size=4).hexdigest(),
+    )
+    told.nothing_else()
+    _check_itself(source, folder.name, layer)
+    return layer
+
+
+def _read_field(source: str, name: str, table: Any) -> Field:
+    where = f"{source} [fields.{name}]"
+    if not _NAME.match(name):
+        raise CatalogError(f"{where}: a field's name is lower-case letters, digits and _")
+    told = _Told(where, table)
+    field = Field(
+        name=name,
+        title_zh=told.text("title_zh"),
+        title_en=told.text("title_en"),
+        type=told.one_of("type", TYPES),
+        field_class=told.one_of("class", CLASSES),
+        meaning=told.text("meaning"),
+        in_tiles=told.flag("in_tiles", False),
+        in_labels=told.flag("in_labels", False),
+    )
+    told.nothing_else()
+    return field
+
+
+def _read_tiling(told: _Told) -> Tiling:
+    by_zoom = _Told(f"{told.source} by_zoom", told.table("by_zoom", {}))
+    tiling = Tiling(
+        counted_below=told.number("counted_below", 0, 22, 0),
+        max_features=told.number("max_features", 100, 20_000, 8_000),
+        label_minzoom=told.number("label_minzoom", 0, 22) if "label_minzoom" in told.values else None,
+        by_zoom_field=by_zoom.text("field") if by_zoom.values else None,
+        by_zoom=tuple((str(value), int(zoom)) for value, zoom in by_zoom.table("from", {}).items()),
+    )
+    by_zoom.nothing_else()
+    told.nothing_else()
+    return tiling
+
+
+def _check_itself(source: str, folder: str, layer: Layer) -> None:
+    names = [field.name for field in layer.fields]
+    for wrong, message in (
+        (not _NAME.match(layer.id), "id is lower-case letters, digits and _"),
+        (layer.id != folder, f"id is {layer.id}, and the folder {folder}: they are one word"),
+        (layer.relation != f"layer_{layer.id}", f"relation is {layer.relation}; it must be layer_{layer.id}"),
+        (layer.key not in names, f"the key {layer.key} is not among the fields"),
+        (layer.time is not None and layer.time not in names, f"the time field {layer.time} is not among the fields"),
+        (layer.minzoom > layer.maxzoom, "minzoom is above maxzoom"),
+        (not layer.personal_roles <= STAFF_ROLES, f"unknown roles {sorted(layer.personal_roles - STAFF_ROLES)}"),
+        (
+            layer.field_class == "personal" and not layer.personal_roles,
+            "a personal layer says who sees it: personal_roles",
+        ),
+        (
+            layer.tiling.by_zoom_field is not None and layer.tiling.by_zoom_field not in names,
+            "tiles.by_zoom.field is no field",
+        ),
+    ):
+        if wrong:
+            raise CatalogError(f"{source}: {message}")
+    # Whoever may see a feature may see what it is called and what decides whether it is drawn.
+    for name in {layer.key, layer.time, layer.tiling.by_zoom_field} - {None}:
+        field = layer.field(str(name))
+        if CLASSES.index(field.field_class) > CLASSES.index(layer.field_class):
+            raise CatalogError(f"{source}: the field {name} is {field.field_class}, and the layer {layer.field_class}")
+    if not layer.field(layer.key).in_tiles:
+        raise CatalogError(f"{source}: the key {layer.key} must be in tiles (in_tiles = true)")
+
+
+@dataclass(slots=True)
+class _Told:
+    """A TOML table that is read key by key, so that a missing, misspelt or superfluous key is named."""
+
+    source: str
+    values: Any
+    seen: set[str]
+
+    def __init__(self, source: str, values: Any) -> None:
+        if not isinstance(values, dict):
+            raise CatalogError(f"{source}: must be a table")
+        self.source, self.values, self.seen = source, values, set()
+
+    def _take(self, key: str, kind: type, what: str, default: Any = ...) -> Any:
+        self.seen.add(key)
+        value = self.values.get(key, default)
+        if value is ...:
+            raise CatalogError(f"{self.source}: {key} is missing")
+        # bool is an int in Python, and must not pass for a zoom.
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise CatalogError(f"{self.source}: {key} must be {what}, not {value!r}")
+        return value
+
+    def text(self, key: str) -> str:
+        value: str = self._take(key, str, "text")
+        if not value.strip():
+            raise CatalogError(f"{self.source}: {key} is empty")
+        return value.strip()
+
+    def maybe_text(self, key: str) -> str | None:
+        return self.text(key) if key in self.values else None
+
+    def flag(self, key: str, default: Any = ...) -> bool:
+        return bool(self._take(key, bool, "true or false", default))
+
+    def number(self, key: str, least: int, most: int, default: Any = ...) -> int:
+        value: int = self._take(key, int, "a whole number", default)
+        if not least <= value <= most:
+            raise CatalogError(f"{self.source}: {key} is {value}; it must be {least} to {most}")
+        return value
+
+    def one_of(self, key: str, choices: Any) -> str:
+        value: str = self._take(key, str, "text")
+        if value not in choices:
+            raise CatalogError(f"{self.source}: {key} is {value!r}; it must be one of {', '.join(choices)}")
+        return value
+
+    def names(self, key: str) -> list[str]:
+        return [str(name) for name in self._take(key, list, "a list", [])]
+
+    def table(self, key: str, default: Any = ...) -> dict[str, Any]:
+        value: dict[str, Any] = self._take(key, dict, "a table", default)
+        return value
+
+    def nothing_else(self) -> None:
+        if unknown := set(self.values) - self.seen:
+            raise CatalogError(f"{self.source}: unknown keys {', '.join(sorted(unknown))}")

@@ -1,0 +1,21 @@
+-- name: columns_of
+-- The columns of a layer's relation with their full types (geometry type and SRID included).
+SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
+FROM pg_attribute AS a
+WHERE a.attrelid = to_regclass(%(relation)s) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum;
+
+-- name: version_of
+-- The content version of a layer that changes only by loading, and the city's date (validity changes at its midnight).
+-- No row: nothing was loaded through the loader yet.
+SELECT v.version, to_char(app_now() AT TIME ZONE coalesce(c.timezone, 'UTC'), 'YYYYMMDD') AS today
+FROM layer_versions AS v LEFT JOIN city AS c ON true
+WHERE v.layer = %(layer)s;
+
+-- name: extent_of_city
+-- The city's box: the bounds of every layer.
+SELECT
+  ST_XMin(e.box)::float8 AS west, ST_YMin(e.box)::float8 AS south,
+  ST_XMax(e.box)::float8 AS east, ST_YMax(e.box)::float8 AS north
+FROM (SELECT ST_Extent(geom) AS box FROM city) AS e
+WHERE e.box IS NOT NULL;
