@@ -1,0 +1,37 @@
+// The latest cases and how live they are.
+import { clock, fill, named, wordFor, words } from "../shared/i18n";
+import { liveState } from "../shared/live";
+import { showOnMap } from "./map_pane";
+import { cases, me } from "./state";
+
+export function LiveBadge() {
+  const { state, since } = liveState.value;
+  return (
+    <span class={`live ${state}`} role="status" data-live={state}>
+      <span class="live-dot" aria-hidden="true" />{fill(words.value.live[state], { t: clock(since) })}
+    </span>
+  );
+}
+
+export function LatestCases() {
+  const text = words.value;
+  const listed = cases.value;
+  if (listed.length === 0) return <p class="hint small">{me.value ? text.latestNone : text.latestOwn}</p>;
+  return (
+    <>
+      <ul class="cases" aria-live="polite" aria-relevant="additions">
+        {listed.map((one) => (
+          <li key={one.case_no} data-case-no={one.case_no} class={one.seen ? "new" : ""}>
+            <button type="button" class="case" onClick={() => showOnMap(one.lon, one.lat)}>
+              <span class="case-category">{named(one.category)}</span>
+              <span class="case-time">{clock(one.at)}</span>
+              <span class="case-to small">{named(one.organisation)}</span>
+              <span class="case-state small">{wordFor(text.states, one.state)}{one.mine && <> · <strong>{text.mine}</strong></>}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {!me.value && <p class="hint small">{text.latestOwn}</p>}
+    </>
+  );
+}

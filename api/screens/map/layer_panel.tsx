@@ -1,0 +1,73 @@
+// Layers by family, each with its switch and its legend; what the caller may not see is shown locked, not hidden.
+import type { StyleSpecification } from "maplibre-gl";
+import { Icon } from "../shared/icons";
+import { language, said, titled, wordFor, words } from "../shared/i18n";
+import { legendOf, type LegendEntry } from "../shared/style";
+import type { CityLayer } from "../shared/types";
+import { city, shown, signingIn, style, switched, switchLayer } from "./state";
+
+function Swatch({ entry }: { entry: LegendEntry }) {
+  const { colour, edge, shape, glyph, dashed } = entry;
+  return (
+    <svg class="swatch" viewBox="0 0 24 16" aria-hidden="true" focusable="false">
+      {glyph ? <text x="12" y="13" text-anchor="middle" font-size="14" fill={colour}>{glyph}</text>
+        : shape === "line" ? (
+          <>
+            {edge && <path d="M1 8h22" stroke={edge} stroke-width="7" />}
+            <path d="M1 8h22" stroke={colour} stroke-width={edge ? 5 : 2.5} stroke-dasharray={dashed ? "5 3" : undefined} />
+          </>
+        ) : shape === "circle" ? <circle cx="12" cy="8" r="5" fill={colour} stroke={edge ?? "none"} stroke-width="1.5" />
+        : <rect x="2" y="2" width="20" height="12" rx="2" fill={colour} stroke={edge ?? "none"} stroke-width="1" />}
+    </svg>
+  );
+}
+
+function Row({ layer, look }: { layer: CityLayer; look: StyleSpecification }) {
+  const on = layer.allowed && shown(layer.id);
+  const entries = layer.allowed ? legendOf(look, layer.id) : [];
+  const only = entries.length === 1 ? entries[0] : undefined;
+  return (
+    <li class="layer" data-layer={layer.id}>
+      {layer.allowed ? (
+        <label class="layer-line">
+          <input type="checkbox" role="switch" checked={on} onChange={(event) => switchLayer(layer.id, event.currentTarget.checked)} />
+          <span class="layer-title">{titled(layer)}</span>
+          {only && <Swatch entry={only} />}
+        </label>
+      ) : (
+        <button type="button" class="layer-line locked" onClick={() => (signingIn.value = true)}>
+          <Icon name="lock" />
+          <span class="layer-title">{titled(layer)}</span>
+          <span class="small">{words.value.locked}</span>
+        </button>
+      )}
+      {on && entries.length > 1 && (
+        <ul class="legend" aria-label={words.value.legend}>
+          {entries.map((entry) => (
+            <li key={entry.zh + entry.colour}><Swatch entry={entry} />{said(entry)}</li>
+          ))}
+        </ul>
+      )}
+    </li>
+  );
+}
+
+const familyOf = (layer: CityLayer): string =>
+  (language.value === "en" ? layer.family_en : layer.family_zh) ?? wordFor(words.value.families, layer.family);
+
+export function LayerPanel() {
+  void switched.value;
+  const look = style.value;
+  if (!city.value || !look) return null;
+  const families = Map.groupBy(city.value.layers, familyOf);
+  return (
+    <>
+      {[...families].map(([family, members]) => (
+        <section key={family} class="family" aria-label={family}>
+          <h3>{family}</h3>
+          <ul>{members.map((layer) => <Row key={layer.id} layer={layer} look={look} />)}</ul>
+        </section>
+      ))}
+    </>
+  );
+}

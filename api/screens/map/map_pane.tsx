@@ -1,0 +1,147 @@
+// Binds the signals to the map: style and overlays follow them, clicks and keys act on them.
+import { effect } from "@preact/signals";
+import type { Map as MapLibreMap, StyleSpecification } from "maplibre-gl";
+import { useEffect, useRef } from "preact/hooks";
+import { language, named, words } from "../shared/i18n";
+import { listen } from "../shared/live";
+import { makeMap, metresPerPixel } from "../shared/map_view";
+import { composed } from "../shared/style";
+import { theme } from "../shared/theme";
+import { beat, drawCases, drawPlace, overlays, PULSE } from "./overlays";
+import { addCase, askAt, asked, cases, city, me, pane, place, readCases, shown, style, switched } from "./state";
+
+let theMap: MapLibreMap | null = null;
+
+/** A click is as exact as the hand that made it: about five pixels at the scale it was made in, 3 m at the least. */
+function clickAccuracy(map: MapLibreMap): number {
+  return Math.min(500, Math.max(3, Math.round(5 * metresPerPixel(map))));
+}
+
+export function askAtCentre(): void {
+  if (!theMap) return;
+  const { lng, lat } = theMap.getCenter();
+  askAt({ lon: round(lng), lat: round(lat), accuracy_m: clickAccuracy(theMap), from: "map" });
+}
+
+export function showOnMap(lon: number, lat: number): void {
+  const zoom = Math.max(theMap?.getZoom() ?? 0, 15.5);
+  theMap?.easeTo({ center: [lon, lat], zoom, essential: false });
+}
+
+/** Seven decimals are a centimetre; more would only pretend. */
+const round = (degrees: number): number => Math.round(degrees * 1e7) / 1e7;
+
+/** The panels cover parts of the map: its middle is the middle of what is left. */
+function padding(): { left: number; right: number; top: number; bottom: number } {
+  const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+  if (innerWidth < 900) return { left: 0, right: 0, top: 3.5 * rem, bottom: 4 * rem };
+  return { left: 21 * rem, right: 24 * rem, top: 0, bottom: 0 };
+}
+
+export function MapPane() {
+  const container = useRef<HTMLDivElement>(null);
+
+  useEffect(() => {
+    const firstStyle = style.peek();
+    const firstCity = city.peek();
+    if (!container.current || !firstStyle || !firstCity) return;
+    const look = (server: StyleSpecification) =>
+      composed(server, { language: language.value, shown, overlays: overlays.composed(theme.value === "dark") });
+    const map = makeMap(container.current, look(firstStyle), firstCity.bbox);
+    theMap = map;
+    overlays.attach(map);
+    // For the browser's console, and for the tests that ask what is really drawn.
+    Object.assign(window, { gisops: { map } });
+    map.setPadding(padding());
+    if (!location.hash.includes("map=")) map.fitBounds(firstCity.bbox, { animate: false, padding: 24 });
+    const resized = (): void => {
+      map.setPadding(padding());
+    };
+    window.addEventListener("resize", resized);
+
+    map.on("click", (event) => {
+      const { lng, lat } = event.lngLat;
+      askAt({ lon: round(lng), lat: round(lat), accuracy_m: clickAccuracy(map), from: "map" });
+    });
+    const canvas = map.getCanvas();
+    canvas.style.cursor = "crosshair";
+    canvas.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") askAtCentre();
+    });
+
+    let firstRun = true;
+    const still = matchMedia("(prefers-reduced-motion: reduce)");
+    let frame = 0;
+    let calm: number | undefined;
+    const pulse = (): void => {
+      if (map.getLayer(PULSE)) {
+        const { radius, opacity } = beat(performance.now(), still.matches);
+        map.setPaintProperty(PULSE, "circle-radius", radius, { validate: false });
+        map.setPaintProperty(PULSE, "circle-opacity", opacity, { validate: false });
+      }
+      frame = still.matches ? 0 : requestAnimationFrame(pulse);
+    };
+    const redrawCases = (): void => {
+      const left = drawCases(cases.value, (each) => named(each.category));
+      window.clearTimeout(calm);
+      if (left <= 0) {
+        cancelAnimationFrame(frame);
+        frame = 0;
+        return;
+      }
+      if (!frame) pulse();
+      calm = window.setTimeout(redrawCases, left + 50);
+    };
+
+    const stops = [
+      // Style, language, theme and switches: one composed style, of which MapLibre applies only what differs.
+      effect(() => {
+        void switched.value;
+        const server = style.value;
+        const next = server && look(server);
+        canvas.setAttribute("aria-label", words.value.mapLabel);
+        if (next && !firstRun) map.setStyle(next, { diff: true });
+        firstRun = false;
+      }),
+      effect(() => drawPlace(place.value, asked.value.status === "answered" ? asked.value.located : null)),
+      effect(redrawCases),
+      effect(() => {
+        const here = city.value;
+        if (!me.value || !here) return;
+        void readCases();
+        let refresh: number | undefined;
+        const stop = listen(here.bbox, {
+          onCase: (event) => {
+            addCase({ ...event, mine: false, seen: Date.now() });
+            // The overlay shows the case at once; the tiles of the cases layer follow in their own time.
+            refresh ??= window.setTimeout(() => {
+              refresh = undefined;
+              if (map.getSource("cases")) map.refreshTiles("cases");
+            }, 5_000);
+          },
+          onResync: () => void readCases(),
+        });
+        return () => {
+          window.clearTimeout(refresh);
+          stop();
+        };
+      }),
+      // A point asked for near the edge of a phone's sheet is moved into sight.
+      effect(() => {
+        const at = place.value;
+        if (!at || innerWidth >= 900 || (pane.value !== "ask" && pane.value !== "report")) return;
+        map.easeTo({ center: [at.lon, at.lat], offset: [0, -innerHeight * 0.22], duration: still.matches ? 0 : 300 });
+      }),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+      cancelAnimationFrame(frame);
+      window.clearTimeout(calm);
+      window.removeEventListener("resize", resized);
+      map.remove();
+      theMap = null;
+    };
+  }, []);
+
+  return <div id="map" class="map" ref={container} />;
+}

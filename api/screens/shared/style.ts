@@ -1,0 +1,109 @@
+// Turns the server's style into the one this page draws: adds the fonts, the reader's language, the layer switches,
+// and this page's own overlays. The server's document is never changed in place.
+import type { LayerSpecification, StyleSpecification } from "maplibre-gl";
+import { MAP_FONT, mapFontFaces } from "./fonts";
+import type { Language } from "./i18n";
+
+/** A legend entry a layer's style may carry in `metadata["gisops:legend"]`. */
+export interface LegendEntry {
+  zh: string;
+  en: string;
+  colour: string;
+  edge?: string;
+  shape?: "fill" | "line" | "circle";
+  dashed?: boolean;
+  glyph?: string;
+}
+
+/** The catalogue layer a style layer belongs to; null for the background and this page's overlays. */
+export const catalogueId = (layer: LayerSpecification): string | null => {
+  const id = (layer.metadata as Record<string, unknown> | undefined)?.["gisops:layer"];
+  return typeof id === "string" ? id : null;
+};
+
+export const shownByDefault = (style: StyleSpecification, id: string): boolean =>
+  style.layers.some((layer) => catalogueId(layer) === id && layer.layout?.visibility !== "none");
+
+type Json = string | number | boolean | null | undefined | Json[] | { [key: string]: Json };
+
+const walk = (value: Json, change: (value: Json) => Json): Json => {
+  const changed = change(value);
+  if (changed !== value) return changed;
+  if (Array.isArray(value)) return value.map((item) => walk(item, change));
+  if (value && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item, change)]));
+  }
+  return value;
+};
+
+/** Labels ask for name_zh; an English reader gets name_en first and the Chinese one where it is missing. */
+const inEnglish = (value: Json): Json => {
+  if (Array.isArray(value) && value[0] === "get" && typeof value[1] === "string" && value[1].endsWith("_zh")) {
+    return ["coalesce", ["get", value[1].replace(/_zh$/, "_en")], value];
+  }
+  return value;
+};
+
+export interface Look {
+  language: Language;
+  /** Is this catalogue layer switched on? */
+  shown: (id: string) => boolean;
+  overlays: Pick<StyleSpecification, "sources" | "layers">;
+}
+
+export function composed(server: StyleSpecification, look: Look): StyleSpecification {
+  const layers = server.layers.map((original) => {
+    const id = catalogueId(original);
+    // Read loosely: the specification's types know each layer type apart, this code treats them alike.
+    const layer = structuredClone(original) as unknown as { type: string; layout?: Record<string, Json> };
+    if (id !== null) layer.layout = { ...layer.layout, visibility: look.shown(id) ? "visible" : "none" };
+    if (layer.type === "symbol" && layer.layout) {
+      layer.layout["text-font"] ??= [MAP_FONT];
+      if (look.language === "en") layer.layout["text-field"] = walk(layer.layout["text-field"] ?? "", inEnglish);
+    }
+    return layer as unknown as LayerSpecification;
+  });
+  const { glyphs: _never, ...rest } = server;
+  return {
+    ...rest,
+    "font-faces": mapFontFaces(),
+    sources: { ...server.sources, ...look.overlays.sources },
+    layers: [...layers, ...look.overlays.layers],
+  } as StyleSpecification;
+}
+
+/** What the legend says about a layer: the style's own entries, else a swatch read from its first painted layer. */
+export function legendOf(style: StyleSpecification, id: string): LegendEntry[] {
+  const own = style.layers.filter((layer) => catalogueId(layer) === id);
+  const declared = own.flatMap(
+    (layer) => ((layer.metadata as Record<string, unknown>)["gisops:legend"] as LegendEntry[] | undefined) ?? [],
+  );
+  if (declared.length > 0) return declared;
+  for (const type of ["circle", "fill", "line", "fill-extrusion"] as const) {
+    for (const layer of own) {
+      if (layer.type !== type) continue;
+      const paint = (layer.paint ?? {}) as Record<string, Json>;
+      const colour = firstColour(paint[`${type}-color`]);
+      if (!colour) continue;
+      const entry: LegendEntry = { zh: "", en: "", colour, shape: type === "fill-extrusion" ? "fill" : type };
+      const edge = firstColour(paint["fill-outline-color"]) ?? firstColour(paint["circle-stroke-color"]);
+      if (edge) entry.edge = edge;
+      if (paint["line-dasharray"]) entry.dashed = true;
+      return [entry];
+    }
+  }
+  return [];
+}
+
+const COLOUR = /^(#|rgba?\(|hsla?\()/;
+
+function firstColour(value: Json): string | undefined {
+  if (typeof value === "string") return COLOUR.test(value) ? value : undefined;
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      const found = firstColour(item);
+      if (found) return found;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,161 @@
+// The shapes the server answers with. Written by hand for now; everything here follows the server's OpenAPI document.
+
+export type Crs = "WGS84" | "GCJ02" | "BD09" | "CGCS2000" | `EPSG:${number}`;
+export type Bbox = [west: number, south: number, east: number, north: number];
+
+/** Something with a Chinese and an English name. */
+export interface Named {
+  name_zh: string;
+  name_en?: string | null;
+}
+export interface CodeNamed extends Named {
+  code: string;
+}
+export interface Words {
+  zh: string;
+  en: string;
+}
+
+export interface CityLayer {
+  id: string;
+  title_zh: string;
+  title_en: string;
+  family: string;
+  family_zh?: string;
+  family_en?: string;
+  class: "public" | "work" | "personal";
+  geometry: string;
+  minzoom: number;
+  maxzoom: number;
+  allowed: boolean;
+}
+export interface City extends Named {
+  bbox: Bbox;
+  center: [lon: number, lat: number];
+  crs: string;
+  layers: CityLayer[];
+}
+
+export interface Category extends CodeNamed {
+  kind: "P" | "E";
+  severity: "minor" | "normal" | "urgent" | "danger";
+}
+export interface CategoryList {
+  scheme: string;
+  categories: Category[];
+}
+
+/** A position in the hierarchy; code and name of the person only for signed-in staff. */
+export interface Post {
+  post_zh: string;
+  post_en: string;
+  code?: string | null;
+  name?: string | null;
+}
+export interface Candidate {
+  zone?: CodeNamed | null;
+  organisation?: CodeNamed | null;
+  distance_m?: number | null;
+}
+export interface Reason extends Words {
+  code: string;
+}
+export interface Dispatch {
+  mode: string;
+  organisation: CodeNamed;
+  zone?: (CodeNamed & { kind: string }) | null;
+  part?: (CodeNamed & { distance_m: number }) | null;
+  handler?: Post | null;
+  superior?: Post | null;
+  grid_cell?: string | null;
+  areas: { district?: CodeNamed | null; street?: CodeNamed | null; community?: CodeNamed | null };
+  ambiguous: boolean;
+  confidence: number;
+  question?: Words | null;
+  candidates: Candidate[];
+  reasons: Reason[];
+  auto_dispatched?: boolean;
+}
+export interface Located extends Dispatch {
+  lon: number;
+  lat: number;
+  crs_in: string;
+  boundary: GeoJSON.Polygon | GeoJSON.MultiPolygon | null;
+  valid_until: string | null;
+}
+
+export interface ReportBody {
+  client_uid: string;
+  channel: "citizen" | "officer" | "hotline";
+  category: string;
+  lon: number;
+  lat: number;
+  crs: Crs;
+  accuracy_m?: number;
+  text?: string;
+  captured_at?: string;
+}
+export interface CaseCategory extends CodeNamed {
+  scheme?: string;
+}
+export interface ReportAnswer {
+  report: {
+    client_uid: string;
+    report_id: string;
+    received_at: string;
+    lon: number;
+    lat: number;
+    crs_in: string;
+    accuracy_m: number | null;
+  };
+  case: {
+    case_no: string;
+    state: string;
+    stage: string;
+    flow: string;
+    deadline: string | null;
+    category: CaseCategory;
+  };
+  dispatch: Dispatch;
+}
+
+export interface CaseRow {
+  case_no: string;
+  state: string;
+  category: CaseCategory;
+  organisation: CodeNamed;
+  lon: number;
+  lat: number;
+  reported_at: string;
+}
+export interface LiveCase {
+  case_no: string;
+  action: string;
+  state: string;
+  category: CodeNamed;
+  organisation: CodeNamed;
+  lon: number;
+  lat: number;
+  at: string;
+}
+
+export interface Me {
+  login: string;
+  role: string;
+  classes: string[];
+  staff?: { code: string; post_zh: string; post_en: string } | null;
+  organisation?: CodeNamed | null;
+}
+
+/** RFC 9457 problem details, with the server's stable `code`. */
+export interface Problem {
+  type?: string;
+  title?: string;
+  status: number;
+  detail?: string;
+  code: string;
+  errors?: { where: string; problem: string }[];
+  suggestion?: { lon: number; lat: number };
+  retry_after_s?: number;
+  [fact: string]: unknown;
+}
