@@ -81,8 +81,9 @@ class Tiling:
 class Layer:
     """One thematic layer.
 
-    ``in_force``: its rows come into force and end by date. ``fingerprint``: of its description and its view, so that
-    what was cached under an older release is not taken for today's.
+    ``shown``: whether a map that was just opened shows it. ``in_force``: its rows come into force and end by date.
+    ``fingerprint``: of its description and its view, so that what was cached under an older release is not taken for
+    today's.
     """
 
     id: str
@@ -100,6 +101,7 @@ class Layer:
     geometry: str
     minzoom: int
     maxzoom: int
+    shown: bool
     live: bool
     in_force: bool
     update_cycle: str
@@ -234,6 +236,7 @@ def _read_layer(folder: Traversable) -> Layer:
         geometry=told.one_of("geometry", GEOMETRIES),
         minzoom=told.number("minzoom", 0, 22),
         maxzoom=told.number("maxzoom", 0, 22),
+        shown=told.flag("shown"),
         live=told.flag("live"),
         in_force=told.flag("in_force", False),
         update_cycle=told.text("update_cycle"),
