@@ -1,0 +1,267 @@
+"""The command line: ``gisops …``."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api import sign_ins, supervisor
+from api.lifeline import die_with_parent
+from gisops import cluster
+from gisops.cluster import Urls
+from gisops.db import migrate as migrations
+from gisops.errors import Conflict, GisopsError
+from gisops.settings import Settings
+
+if TYPE_CHECKING:
+    from api.doctor import Finding
+
+app = typer.Typer(
+    name="gisops",
+    help="城市运行空间服务器 / Spatial operations server for a city's command centre.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def main() -> None:
+    """Run the command line; a domain error is said in a sentence, with what to do, and ends with 1."""
+    try:
+        app()
+    except GisopsError as error:
+        err.print(f"[bold red]✗[/] {error.message}", markup=True)
+        if do := error.facts.get("do"):
+            err.print(f"  → {do}", markup=False)
+        sys.exit(1)
+
+
+@app.command()
+def up(
+    sample: Annotated[bool, typer.Option(help="Load the sample city if the database holds no city.")] = True,
+) -> None:
+    """启动全部 / Start everything: database, web, worker; stays in the foreground."""
+    settings = _settings()
+    began = time.monotonic()
+    # Until the supervisor takes over, a stop must still unwind what was begun.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with ExitStack() as undo:
+        own: cluster.Cluster | None = None
+        if settings.database_url is None:
+            with out.status("PostGIS …"):
+                own = cluster.ensure(settings)
+            if not own.owned:
+                raise Conflict(f"gisops already runs from {own.place.home}.", do="gisops down")
+            undo.callback(_stop_cluster, own)
+        urls = cluster.database_urls(settings)
+        _bring_up_to_date(urls)
+        if sample and not sign_ins.has_city(urls.owner):
+            with out.status("样例城市 / sample city …"):
+                sign_ins.load_sample(urls.owner, settings)
+        listening = undo.enter_context(_listening(settings))
+        children = [supervisor.web_child(number, listening) for number in range(1, settings.processes + 1)]
+        children.append(supervisor.worker_child())
+        supervisor.keep(children, own, lambda: _welcome(supervisor.address(listening), urls, settings, began))
+
+
+@app.command()
+def serve() -> None:
+    """只运行网页进程 / Run the web processes only, on a database that is there."""
+    settings = _settings()
+    with _listening(settings) as listening:
+        children = [supervisor.web_child(number, listening) for number in range(1, settings.processes + 1)]
+        began = time.monotonic()
+        supervisor.keep(children, None, lambda: _announce(supervisor.address(listening), began))
+
+
+@app.command()
+def worker(parent: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
+    """只运行后台进程 / Run the worker only: relay, timers, delivery."""
+    if parent is not None:
+        die_with_parent(parent)
+    from gisops import worker as working
+
+    working.run(_settings())
+
+
+@app.command()
+def down() -> None:
+    """停止 / Stop what `gisops up` started, the database included."""
+    ran = cluster.down(_private("down"))
+    out.print("已停止 / stopped" if ran else "没有在运行 / nothing was running")
+
+
+@app.command()
+def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """删除私有数据库 / Delete the private database with everything in it."""
+    settings = _private("reset")
+    found = cluster.status(settings)
+    if not found.exists:
+        out.print("没有数据 / there is nothing to delete")
+        return
+    if not yes:
+        typer.confirm(f"删除全部数据? / Delete all data in {found.place.data}?", abort=True)
+    cluster.destroy(settings)
+    sign_ins.forget(settings)
+    out.print("已删除 / deleted")
+
+
+@app.command()
+def migrate(
+    force: Annotated[bool, typer.Option(help="Re-apply functions and views even if they did not change.")] = False,
+) -> None:
+    """更新数据库结构 / Bring the database to the schema of this release."""
+    with _database(_settings()) as urls:
+        report = _bring_up_to_date(urls, force=force)
+    for step in report.steps:
+        out.print(f"✓ {step}")
+    whole = "函数与视图已更新 / functions and views applied" if report.reapplied else "已是最新 / up to date"
+    out.print(f"{whole} ({report.took_s:.1f} s)")
+
+
+@app.command()
+def sample() -> None:
+    """装入样例城市 / Load the sample city into a database that holds no city."""
+    settings = _settings()
+    with _database(settings) as urls:
+        _bring_up_to_date(urls)
+        if sign_ins.has_city(urls.owner):
+            raise Conflict("The database holds a city already.", do="gisops reset   (deletes it)")
+        with out.status("样例城市 / sample city …"):
+            sign_ins.load_sample(urls.owner, settings)
+        _print_sign_ins(urls, settings)
+
+
+@app.command()
+def doctor() -> None:
+    """检查环境 / List what gisops needs, how it stands, and what to type."""
+    from api.doctor import examine
+
+    _show(list(examine(_settings())))
+
+
+@app.command()
+def check() -> None:
+    """检查数据库 / Check the database: schema, roles, indexes, constraints."""
+    from api.doctor import examine_database
+    from gisops.db.pool import connect
+
+    with _database(_settings()) as urls, connect(urls.app) as conn:
+        _show(list(examine_database(conn)))
+
+
+def _show(rows: list[Finding]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for row in rows:
+        said = row.state if row.ok else f"{row.state}\n→ {row.do}"
+        table.add_row("[green]✓[/]" if row.ok else "[red]✗[/]", row.name, said)
+    out.print(table)
+    if not all(row.ok for row in rows):
+        raise typer.Exit(1)
+
+
+def _settings() -> Settings:
+    settings = Settings()
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return settings
+
+
+def _private(act: str) -> Settings:
+    settings = _settings()
+    if settings.database_url is not None:
+        raise Conflict(f"GISOPS_DATABASE_URL is set: the database is your own, and `{act}` leaves it alone.")
+    return settings
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Urls]:
+    """The database for one command: the settings' own, or the private cluster, started if need be."""
+    if settings.database_url is not None:
+        yield cluster.database_urls(settings)
+        return
+    with cluster.running(settings):
+        yield cluster.database_urls(settings)
+
+
+def _bring_up_to_date(urls: Urls, *, force: bool = False) -> migrations.Report:
+    from layers.catalog import view_sql
+
+    return migrations.migrate(urls.owner, view_sql(), force=force)
+
+
+def _stop_cluster(own: cluster.Cluster) -> None:
+    if own.owned:
+        cluster.stop(own)
+        cluster.release(own)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    with supervisor.listen(settings.host, settings.port) as listening:
+        got = listening.getsockname()[1]
+        if settings.port not in (0, got):
+            out.print(
+                f"[yellow]端口 {settings.port} 已被占用, 改用 {got} / port {settings.port} is taken, using {got}[/]"
+            )
+        yield listening
+
+
+def _ready(address: str, patience_s: float = 60) -> bool:
+    """Wait until the server says that it is ready."""
+    where = urlsplit(address)
+    give_up = time.monotonic() + patience_s
+    while time.monotonic() < give_up:
+        door = http.client.HTTPConnection(where.hostname or "", where.port, timeout=5)
+        try:
+            door.request("GET", "/readyz")
+            if door.getresponse().status == 200:
+                return True
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            door.close()
+        time.sleep(0.05)
+    return False
+
+
+def _announce(address: str, began: float) -> bool:
+    if not _ready(address):
+        err.print(f"[red]{address}/readyz 没有就绪 / is not ready[/]")
+        return False
+    out.print(f"\n[bold green]✓[/] gisops 就绪 / ready ({time.monotonic() - began:.1f} s)")
+    for path, words in (("/", "地图 / map"), ("/docs", "接口 / API"), ("/readyz", "状态 / state")):
+        out.print(f"  {address}{path:<9} {words}")
+    return True
+
+
+def _welcome(address: str, urls: Urls, settings: Settings, began: float) -> None:
+    if _announce(address, began):
+        _print_sign_ins(urls, settings)
+        out.print("停止 / stop: Ctrl-C")
+
+
+def _print_sign_ins(urls: Urls, settings: Settings) -> None:
+    logins = sign_ins.sample_logins(urls.owner)
+    if not logins:
+        return
+    password = sign_ins.kept_password(settings) or "GISOPS_SAMPLE_PASSWORD"
+    out.print("  样例账号 / sample sign-ins: " + " ".join(login for login, _ in logins), markup=False)
+    out.print(f"  密码 / password: {password}", markup=False)
+
+
+if __name__ == "__main__":
+    main()

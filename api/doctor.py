@@ -1,0 +1,148 @@
+"""What gisops needs, each with how it stands and what to type where it is not right."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+import psycopg
+
+from gisops import cluster, cluster_files
+from gisops.db import migrate
+from gisops.db.pool import Connection, connect
+from gisops.errors import GisopsError
+from gisops.settings import Settings
+from layers.catalog import view_sql
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One requirement: its state in words and, where it is not met, what to do."""
+
+    name: str
+    ok: bool
+    state: str
+    do: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at the machine and, if it answers, the database; nothing is started or changed."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("Python", sys.version_info >= (3, 11), version, "Install Python 3.11 or later.")
+    if settings.database_url is None:
+        yield from _private_cluster(settings)
+    yield from _machine(settings)
+    yield _screens()
+    yield from _database(settings)
+
+
+def examine_database(conn: Connection) -> Iterator[Finding]:
+    """Look at the inside of one database: schema, roles, indexes, constraints."""
+    row = conn.execute(
+        "SELECT current_setting('server_version_num')::int / 10000 AS server, extversion AS postgis"
+        " FROM pg_extension WHERE extname = 'postgis'"
+    ).fetchone()
+    if row is None:
+        yield Finding("PostGIS", False, "not in this database", "CREATE EXTENSION postgis;")
+        return
+    postgis = tuple(int(part) for part in row["postgis"].split(".")[:2])
+    yield Finding("PostgreSQL", row["server"] >= 15, str(row["server"]), "Use PostgreSQL 15 or later.")
+    yield Finding("PostGIS", postgis >= (3, 3), row["postgis"], "Use PostGIS 3.3 or later.")
+    yield _migrations(conn)
+    yield from _roles(conn)
+    broken = conn.execute(
+        "SELECT indexrelid::regclass::text AS name FROM pg_index WHERE NOT indisvalid"
+        " UNION ALL SELECT conrelid::regclass::text || '.' || conname FROM pg_constraint WHERE NOT convalidated"
+    ).fetchall()
+    names = ", ".join(row["name"] for row in broken)
+    yield Finding("Indexes and constraints", not broken, names or "all valid", "REINDEX or VALIDATE what is named.")
+
+
+def _private_cluster(settings: Settings) -> Iterator[Finding]:
+    try:
+        yield Finding("PostgreSQL with PostGIS", True, str(cluster_files.binaries()))
+    except GisopsError as error:
+        yield Finding("PostgreSQL with PostGIS", False, error.message, str(error.facts.get("do", "")))
+    place = cluster_files.place(settings.home)
+    try:
+        cluster_files.check_owner(place)
+        nearest = next(folder for folder in (place.home, *place.home.parents) if folder.exists())
+        mine = os.access(nearest, os.W_OK)
+        yield Finding("Home folder", mine, str(place.home), "Set GISOPS_HOME to a folder you may write.")
+    except GisopsError as error:
+        yield Finding("Home folder", False, error.message, str(error.facts.get("do", "")))
+    stands = cluster.status(settings)
+    words = f"runs (process {stands.pid})" if stands.pid else "made, not running" if stands.exists else "not made yet"
+    yield Finding("Private cluster", True, f"{words}, in {place.data}")
+
+
+def _machine(settings: Settings) -> Iterator[Finding]:
+    folder = cluster_files.place(settings.home).base
+    nearest = next(step for step in (folder, *folder.parents) if step.exists())
+    free = shutil.disk_usage(nearest).free
+    yield Finding("Disk", free >= 2 * _GIB, f"{free / _GIB:.1f} GiB free", f"Make room at {nearest}: 2 GiB or more.")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    yield Finding("Memory", memory >= 1.5 * _GIB, f"{memory / _GIB:.1f} GiB", "Use a machine with 2 GiB or more.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            # Not an error: `gisops up` takes the next one and says so; and the taker may be gisops itself.
+            yield Finding("Port", True, f"{settings.port}: {error.strerror}; the next free one will be used")
+        else:
+            yield Finding("Port", True, f"{settings.port} is free")
+
+
+def _screens() -> Finding:
+    built = files("api").joinpath("screens", "dist", "index.html").is_file()
+    return Finding("Screens", built, "built" if built else "not built", "make screens")
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url is None and cluster.status(settings).pid is None:
+        return
+    try:
+        with connect(cluster.database_urls(settings).app, connect_timeout=5) as conn:
+            yield from examine_database(conn)
+    except psycopg.OperationalError as error:
+        yield Finding(
+            "Database", False, str(error).strip().splitlines()[0], "See that it runs and the address is right."
+        )
+
+
+def _migrations(conn: Connection) -> Finding:
+    try:
+        found = migrate.status(conn, view_sql())
+    except migrate.BrokenMigration as error:
+        return Finding("Migrations", False, error.message, str(error.facts.get("do", "")))
+    waiting = [*found.pending, *([] if found.functions_current else ["functions and views"])]
+    return Finding(
+        "Migrations", not waiting, "waiting: " + ", ".join(waiting) if waiting else "current", "gisops migrate"
+    )
+
+
+def _roles(conn: Connection) -> Iterator[Finding]:
+    row = conn.execute(
+        "SELECT current_user AS name, rolsuper OR rolbypassrls AS mighty,"
+        " (SELECT count(*) FROM pg_class WHERE relowner = pg_roles.oid) AS owned,"
+        " (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()) AS owner"
+        " FROM pg_roles WHERE rolname = current_user"
+    ).fetchone()
+    if row is None:
+        return
+    yield Finding("Owner of the database", True, row["owner"])
+    meek = not row["mighty"] and not row["owned"]
+    yield Finding(
+        "Role of the doors",
+        meek,
+        f"{row['name']}, {'owns nothing' if meek else 'may do more than it should'}",
+        "Give GISOPS_DATABASE_URL a role that owns nothing, and GISOPS_MIGRATE_URL the owner.",
+    )
