@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool
+
+# JSON crosses to and from the database several times a request.
+set_json_dumps(orjson.dumps)
+set_json_loads(orjson.loads)
 
 Connection = psycopg.Connection[DictRow]
 

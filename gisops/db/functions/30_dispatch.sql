@@ -425,20 +425,22 @@ BEGIN
     SELECT d.accuracy_m > 200 OR (d.from_near AND d.part_k > 1) OR (d.zone_id IS NOT NULL AND (d.confidence < 1 OR d.snapped_ambiguous)) AS ambiguous
   ) amb
   LEFT JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_object('zone', q.code, 'set', q.set_code, 'organisation_id', q.organisation_id, 'covers', q.covers, 'specificity', q.specificity,
+    SELECT jsonb_agg(jsonb_build_object('zone', q.code, 'set', q.set_code, 'organisation', o.code, 'covers', q.covers, 'specificity', q.specificity,
                                         'priority', q.priority, 'edge', q.edge, 'area_m2', q.area_m2, 'distance_m', round(q.distance_m::numeric, 2))
                      ORDER BY q.place_covering) AS candidates
     FROM zones_found q
+    JOIN organisations o ON o.organisation_id = q.organisation_id
     WHERE q.n = d.n AND q.place_covering <= 8
   ) z ON d.zone_id IS NOT NULL
   LEFT JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_object('part', q.code, 'organisation_id', q.organisation_id, 'rank', q.rank, 'distance_m', round(q.distance_m::numeric, 2))
+    SELECT jsonb_agg(jsonb_build_object('part', q.code, 'organisation', o.code, 'rank', q.rank, 'distance_m', round(q.distance_m::numeric, 2))
                      ORDER BY q.place_in_order) AS candidates
     FROM parts_near q
+    LEFT JOIN organisations o ON o.organisation_id = q.organisation_id
     WHERE q.n = d.n AND q.place_in_order <= 8
   ) pn ON d.from_near
   UNION ALL
-  SELECT u.n, 'out_of_area', nb.code, NULL, NULL, NULL, NULL, u.distance_m, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+  SELECT u.n, 'out_of_area', nb.code, NULL, NULL, NULL, NULL, u.distance_m, NULL, NULL, NULL, NULL, NULL, u.district, NULL, NULL, NULL, NULL, NULL, NULL,
          ARRAY['OUT_OF_AREA'], '[]'::jsonb, '[]'::jsonb
   FROM uncelled u
   JOIN input i ON i.n = u.n

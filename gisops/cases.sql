@@ -1,0 +1,100 @@
+-- name: find
+-- Cases, newest first, by any of the filters; a page is asked for by the last case_id of the one before.
+SELECT c.case_no, c.case_id, c.state, c.stage, c.flow, c.severity, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, c.reported_at, c.filed_at, c.dispatched_at,
+       c.deadline, c.ambiguous, c.report_count, c.version, c.grid_cell_code,
+       cat.scheme AS category_scheme, cat.code AS category_code, cat.name_zh AS category_zh, cat.name_en AS category_en,
+       o.code AS organisation_code, o.name_zh AS organisation_zh, o.name_en AS organisation_en,
+       z.code AS zone_code, z.name_zh AS zone_zh, z.name_en AS zone_en,
+       h.code AS handler_code, h.name AS handler_name, h.post_zh AS handler_post_zh, h.post_en AS handler_post_en
+FROM cases c
+JOIN categories cat ON cat.category_id = c.category_id
+JOIN organisations o ON o.organisation_id = c.organisation_id
+LEFT JOIN zones z ON z.zone_id = c.zone_id
+LEFT JOIN staff h ON h.staff_id = c.handler_id
+WHERE (%(state)s::text IS NULL OR c.state = %(state)s)
+  AND (%(category_id)s::int IS NULL OR c.category_id = %(category_id)s)
+  AND (%(organisation)s::text IS NULL OR o.code = %(organisation)s)
+  AND (%(handler_id)s::int IS NULL OR (c.handler_id = %(handler_id)s AND c.stage < 7))
+  AND (%(case_no)s::text IS NULL OR c.case_no = %(case_no)s)
+  AND (%(west)s::float8 IS NULL OR c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326))
+  AND (%(after)s::uuid IS NULL OR c.case_id < %(after)s)
+ORDER BY c.case_id DESC
+LIMIT %(limit)s;
+
+-- name: story
+-- The reports, history and recipients of a case.
+SELECT ARRAY(SELECT jsonb_build_object('report_id', r.report_id, 'channel', r.channel, 'text', r.text, 'received_at', r.received_at, 'captured_at', r.captured_at,
+                                       'lon', ST_X(r.geom), 'lat', ST_Y(r.geom), 'accuracy_m', r.accuracy_m, 'crs_in', r.raw_crs, 'part_code', r.part_code,
+                                       'photos', r.photos)
+             FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id ORDER BY r.report_id) AS reports,
+       ARRAY(SELECT jsonb_build_object('seq', h.seq, 'action', h.action, 'from_state', h.from_state, 'state', h.to_state, 'at', h.at, 'role', h.role,
+                                       'organisation', o.code, 'payload', h.payload, 'hash', encode(h.hash, 'hex'))
+             FROM case_history h LEFT JOIN organisations o ON o.organisation_id = h.organisation_id
+             WHERE h.district_code = c.district_code AND h.case_id = c.case_id ORDER BY h.seq) AS history,
+       ARRAY(SELECT jsonb_build_object('role', q.role, 'code', s.code, 'name', s.name, 'post_zh', s.post_zh, 'post_en', s.post_en,
+                                       'notified_at', q.notified_at, 'acknowledged_at', q.acknowledged_at)
+             FROM case_recipients q JOIN staff s ON s.staff_id = q.staff_id
+             WHERE q.district_code = c.district_code AND q.case_id = c.case_id ORDER BY q.seq, q.role) AS recipients
+FROM cases c
+WHERE c.case_no = %(case_no)s;
+
+-- name: decisions
+-- Every dispatch decision of a case, oldest first.
+SELECT d.seq, d.at, d.by_hand, d.input, d.answer, d.staff_facts
+FROM cases c
+JOIN dispatch_decisions d ON d.district_code = c.district_code AND d.case_id = c.case_id
+WHERE c.case_no = %(case_no)s
+ORDER BY d.seq;
+
+-- name: addressee
+-- The organisation a case is to be sent to, and the member of staff, if one is named: active, and of that organisation.
+SELECT o.organisation_id, o.code, o.name_zh, o.name_en, o.is_duty_desk, s.staff_id, s.code AS staff_code,
+       nullif(coalesce(o.lead_staff_id, p.lead_staff_id), s.staff_id) AS superior_id
+FROM organisations o
+LEFT JOIN organisations p ON p.organisation_id = o.parent_id
+LEFT JOIN staff s ON s.organisation_id = o.organisation_id AND s.code = %(staff)s AND s.active
+WHERE o.code = %(organisation)s;
+
+-- name: dispatch
+-- Send a filed case to an organisation by hand. The version guards against somebody having been first; history, decision,
+-- recipients and event are written by the same statement.
+WITH moved AS (
+  UPDATE cases SET state = 'dispatched', stage = 3, organisation_id = %(organisation_id)s, handler_id = %(staff_id)s, superior_id = %(superior_id)s,
+                   dispatched_at = app_now(), version = version + 1
+  WHERE case_no = %(case_no)s AND version = %(expected_version)s AND state IN ('filed', 'returned')
+  RETURNING *
+), written AS (
+  SELECT m.*, h.hash AS prev_hash, h.to_state AS from_state,
+         jsonb_build_object('reason', %(reason)s::text, 'staff', %(staff)s::text) AS payload
+  FROM moved m
+  JOIN case_history h ON h.district_code = m.district_code AND h.case_id = m.case_id AND h.seq = m.version - 1
+), a_history AS (
+  INSERT INTO case_history (district_code, case_id, seq, action, from_state, to_state, at, account_id, role, organisation_id, payload, prev_hash, hash)
+  SELECT district_code, case_id, version, 'dispatch', from_state, state, dispatched_at, %(account_id)s, %(role)s, organisation_id, payload, prev_hash,
+         history_hash(prev_hash, district_code, case_id, version, 'dispatch', from_state, state, dispatched_at, %(account_id)s, %(role)s, organisation_id, payload)
+  FROM written
+), a_decision AS (
+  INSERT INTO dispatch_decisions (district_code, case_id, seq, at, by_hand, input, answer)
+  SELECT district_code, case_id, version, dispatched_at, true,
+         jsonb_build_object('organisation', %(organisation)s::text, 'staff', %(staff)s::text),
+         jsonb_build_object('mode', 'by_hand', 'organisation', %(organisation)s::text, 'handler', %(staff)s::text, 'reasons', jsonb_build_array('BY_HAND'),
+                            'reason', %(reason)s::text)
+  FROM written
+), a_recipient AS (
+  INSERT INTO case_recipients (district_code, case_id, seq, staff_id, role, notified_at)
+  SELECT w.district_code, w.case_id, w.version, r.staff_id, r.role, w.dispatched_at
+  FROM written w
+  CROSS JOIN LATERAL (VALUES (w.handler_id, 'handler'), (w.superior_id, 'superior')) r (staff_id, role)
+  WHERE r.staff_id IS NOT NULL
+), an_event AS (
+  INSERT INTO outbox (district_code, event_id, kind, case_no, geom, payload, at)
+  SELECT w.district_code, %(event_id)s, 'case', w.case_no, w.geom,
+         jsonb_build_object('action', 'dispatch', 'state', w.state,
+                            'category', jsonb_build_object('code', c.code, 'name_zh', c.name_zh, 'name_en', c.name_en),
+                            'organisation', jsonb_build_object('code', o.code, 'name_zh', o.name_zh, 'name_en', o.name_en), 'ambiguous', w.ambiguous),
+         w.dispatched_at
+  FROM written w
+  JOIN categories c ON c.category_id = w.category_id
+  JOIN organisations o ON o.organisation_id = w.organisation_id
+)
+SELECT case_no FROM written;

@@ -1,0 +1,160 @@
+"""The city a process serves: the reference data that every request needs, read once and kept for some seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gisops import clocks
+from gisops.db import queries
+from gisops.db.pool import Connection
+from gisops.errors import NotReady, UnknownCategory
+
+_SQL = queries.load("gisops", "city.sql")
+
+# Radius of a position's error where the sender gives none: a choice of ours per channel, metres. A city profile overrides it.
+DEFAULT_ACCURACY_M = MappingProxyType(
+    {"citizen": 20.0, "officer": 10.0, "hotline": 50.0, "video": 15.0, "sensor": 5.0, "open311": 20.0, "feed": 20.0}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """How long handling may take: a number of units (docs/reference/glossary.md)."""
+
+    unit: clocks.Unit
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """What a report can be about, with its default filing condition and that condition's time limit."""
+
+    category_id: int
+    scheme: str
+    code: str
+    name_zh: str
+    name_en: str
+    severity: str
+    public: bool
+    auto_file: bool
+    filing_condition_id: int | None
+    limit: TimeLimit | None
+
+    def names(self) -> dict[str, str]:
+        """Code, scheme and names, as answers show them."""
+        return {"code": self.code, "scheme": self.scheme, "name_zh": self.name_zh, "name_en": self.name_en}
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A code with its two names."""
+
+    code: str
+    name_zh: str
+    name_en: str
+
+    def as_dict(self) -> dict[str, str]:
+        """As answers show it."""
+        return {"code": self.code, "name_zh": self.name_zh, "name_en": self.name_en}
+
+
+@dataclass(frozen=True)
+class City:
+    """The one city of this database. ``extent`` is west, south, east, north in degrees."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    extent: tuple[float, float, float, float]
+    metric_srid: int
+    timezone: ZoneInfo
+    category_scheme: str
+    auto_file: bool
+    accuracy_m: Mapping[str, float]
+    calendar: clocks.WorkCalendar
+    categories: Mapping[tuple[str, str], Category]
+    organisations: Mapping[str, Name]
+    areas: Mapping[str, Name]
+    neighbours: Mapping[str, Name]
+    desk: Name
+    desk_id: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def category(self, text: str) -> Category:
+        """Find a category by ``E04-05`` (the city's scheme) or ``scheme:E04-05``.
+
+        Raises ``UnknownCategory``, naming the scheme and some codes that begin alike.
+        """
+        scheme, colon, code = text.rpartition(":")
+        found = self.categories.get((scheme if colon else self.category_scheme, code.strip()))
+        if found is None:
+            scheme = scheme if colon else self.category_scheme
+            alike = sorted(c for s, c in self.categories if s == scheme and c[:3] == code.strip()[:3])
+            schemes = sorted({s for s, _ in self.categories})
+            raise UnknownCategory(
+                f"There is no category {code!r} in the scheme {scheme!r}.",
+                category=text,
+                scheme=scheme,
+                schemes=schemes,
+                alike=alike[:10],
+            )
+        return found
+
+    def deadline(self, category: Category, start: datetime) -> datetime | None:
+        """When handling of a case filed at ``start`` must be done, by its default condition's limit."""
+        if category.limit is None:
+            return None
+        return clocks.add(start, category.limit.unit, category.limit.value, self.calendar)
+
+
+def load(conn: Connection) -> City:
+    """Read the city. Raises ``NotReady`` where the database holds none."""
+    row = conn.execute(_SQL["city"]).fetchone()
+    if row is None:
+        raise NotReady("The database holds no city yet: run `gisops sample`, or load a city of your own.")
+    categories = {(c["scheme"], c["code"]): _category(c) for c in conn.execute(_SQL["categories"])}
+    by_code = {kind: _names(conn, kind) for kind in ("organisations", "areas", "neighbours")}
+    desk = conn.execute(_SQL["desk"]).fetchone()
+    if desk is None:
+        raise NotReady("The city has no duty desk: one organisation must be marked is_duty_desk.")
+    zone = ZoneInfo(row["timezone"])
+    return City(
+        code=row["code"],
+        name_zh=row["name_zh"],
+        name_en=row["name_en"],
+        extent=(row["west"], row["south"], row["east"], row["north"]),
+        metric_srid=row["metric_srid"],
+        timezone=zone,
+        category_scheme=row["category_scheme"],
+        auto_file=row["auto_file"],
+        accuracy_m={**DEFAULT_ACCURACY_M, **row["settings"].get("accuracy_m", {})},
+        calendar=_calendar(conn, zone),
+        categories=categories,
+        organisations=by_code["organisations"],
+        areas=by_code["areas"],
+        neighbours=by_code["neighbours"],
+        desk=by_code["organisations"][desk["code"]],
+        desk_id=desk["organisation_id"],
+        settings=row["settings"],
+    )
+
+
+def _category(row: dict[str, Any]) -> Category:
+    unit, value = row.pop("unit"), row.pop("value")
+    return Category(**row, limit=None if unit is None else TimeLimit(unit, float(value)))
+
+
+def _names(conn: Connection, query: str) -> dict[str, Name]:
+    return {row["code"]: Name(**row) for row in conn.execute(_SQL[query])}
+
+
+def _calendar(conn: Connection, zone: ZoneInfo) -> clocks.WorkCalendar:
+    windows = tuple((row["opens"], row["closes"]) for row in conn.execute(_SQL["work_windows"]))
+    days = {row["day"]: row["kind"] for row in conn.execute(_SQL["calendar_days"])}
+    # A city that has not said when it works gets the calendar's own default rather than none at all.
+    return clocks.WorkCalendar(zone, windows, days=days) if windows else clocks.WorkCalendar(zone, days=days)

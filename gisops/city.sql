@@ -1,0 +1,45 @@
+-- name: city
+-- The city's profile and its extent.
+SELECT code, name_zh, name_en, metric_srid, timezone, category_scheme, auto_file, settings,
+       ST_XMin(geom) AS west, ST_YMin(geom) AS south, ST_XMax(geom) AS east, ST_YMax(geom) AS north
+FROM city;
+
+-- name: categories
+-- Every category that can be reported, with its default condition and the limit for handling under it.
+SELECT c.category_id, c.scheme, c.code, c.name_zh, c.name_en, c.severity, c.public, c.auto_file,
+       f.filing_condition_id, l.unit, l.value
+FROM categories c
+LEFT JOIN filing_conditions f ON f.category_id = c.category_id AND f.is_default
+LEFT JOIN LATERAL (
+  SELECT t.unit, t.value
+  FROM time_limits t
+  WHERE t.filing_condition_id = f.filing_condition_id AND t.season = ''
+  ORDER BY array_position(ARRAY['handle', 'stop', 'penalise', 'restore'], t.step), t.area_grade
+  LIMIT 1
+) l ON true
+WHERE c.enabled
+ORDER BY c.scheme, c.code;
+
+-- name: organisations
+-- Codes and names of all organisations.
+SELECT code, name_zh, name_en FROM organisations;
+
+-- name: areas
+-- Codes and names of the administrative areas in force.
+SELECT code, name_zh, name_en FROM admin_areas WHERE valid @> app_now();
+
+-- name: neighbours
+-- Codes and names of the areas around the city.
+SELECT code, name_zh, name_en FROM neighbours;
+
+-- name: desk
+-- The duty desk.
+SELECT organisation_id, code FROM organisations WHERE is_duty_desk;
+
+-- name: work_windows
+-- The working hours of a working day.
+SELECT opens, closes FROM work_windows WHERE calendar = 'city' ORDER BY opens;
+
+-- name: calendar_days
+-- The days that are not what their weekday says.
+SELECT day, kind FROM calendar_days WHERE calendar = 'city';

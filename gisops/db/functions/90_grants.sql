@@ -1,0 +1,40 @@
+-- What the doors' role may do. It owns nothing. History, decisions and reports can be added, never changed; what the operation does not
+-- need it cannot read: thematic tables with personal fields are reached through their layer's view only.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gisops_app') THEN
+    RAISE NOTICE 'There is no role gisops_app; the doors will use the owner''s rights. `gisops doctor` says how to mend it.';
+    RETURN;
+  END IF;
+
+  REVOKE ALL ON ALL TABLES IN SCHEMA public FROM gisops_app;
+  GRANT USAGE ON SCHEMA public TO gisops_app;
+  GRANT SELECT ON spatial_ref_sys, geometry_columns TO gisops_app;
+  GRANT SELECT ON migrations, layer_versions TO gisops_app;
+
+  -- what dispatch, locate and the answers are made of
+  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_map, filing_conditions, time_limits, part_scopes,
+    zone_sets, zones, zone_staff, dispatch_rules, co_ownership_areas, shifts, work_windows, calendar_days, rosters, parts TO gisops_app;
+  GRANT SELECT (staff_id, code, name, organisation_id, post_zh, post_en, role, max_open, active) ON staff TO gisops_app;
+  GRANT SELECT (district_code, place_id, code, kind, name_zh, organisation_id, geom) ON places TO gisops_app;
+
+  -- cases: added and moved; what was said and done stays
+  GRANT SELECT, INSERT ON cases, reports, case_history, dispatch_decisions, case_recipients, intake_keys TO gisops_app;
+  GRANT UPDATE (state, stage, flow, severity, category_id, filing_condition_id, zone_id, organisation_id, handler_id, superior_id, ambiguous, report_count,
+    filed_at, dispatched_at, deadline, version) ON cases TO gisops_app;
+  GRANT UPDATE (acknowledged_at) ON case_recipients TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE ON number_blocks TO gisops_app;
+
+  -- positions: the last one only
+  GRANT SELECT, INSERT, UPDATE ON last_positions TO gisops_app;
+
+  -- events
+  GRANT SELECT, INSERT, DELETE ON outbox TO gisops_app;
+  GRANT UPDATE (pos) ON outbox TO gisops_app;
+  GRANT SELECT, UPDATE ON relay_state TO gisops_app;
+
+  -- sign-ins and limits
+  GRANT SELECT ON accounts TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, rate_buckets TO gisops_app;
+END
+$$;

@@ -1,0 +1,172 @@
+"""Every act, one short function each: the story of what happens, told in the words of the modules below.
+
+Each takes a connection that is inside the one transaction of its request and leaves the commit to whoever opened it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from gisops import cases, dispatch, replays, reports, wording
+from gisops import locate as boundaries
+from gisops.city import City
+from gisops.db.pool import Connection
+from gisops.errors import GisopsError, InvalidInput
+from gisops.people import Actor
+from gisops.reports import NewReport, Receipt
+
+
+def receive_report(conn: Connection, city: City, report: NewReport, by: Actor | None) -> Receipt:
+    """A report comes in: find who is responsible, open a case, tell them. The same report again gets the same answer."""
+    outcome = receive_batch(conn, city, [report], by)[0]
+    if isinstance(outcome, GisopsError):
+        raise outcome
+    return outcome
+
+
+def receive_batch(
+    conn: Connection, city: City, sent: Sequence[NewReport | GisopsError], by: Actor | None
+) -> list[Receipt | GisopsError]:
+    """Many reports come in, each answered on its own, in order. One that is wrong leaves the others alone.
+
+    All are dispatched on the same data: what the first of them adds to an officer's load does not yet count for the last.
+    """
+    received_at = dispatch.now(conn)
+    prepared: dict[UUID, reports.Prepared] = {}
+    errors: dict[int, GisopsError] = {}
+    first: dict[UUID, int] = {}
+    for n, report in enumerate(sent):
+        try:
+            if isinstance(report, GisopsError):
+                raise report
+            one = reports.prepare(report, city, received_at)
+            if first.setdefault(report.client_uid, n) == n:
+                prepared[report.client_uid] = one
+        except GisopsError as error:
+            errors[n] = error
+    settled = _decide_and_record(conn, city, prepared, by)
+
+    def is_kept(n: int, uid: UUID) -> bool:
+        return first.get(uid) == n and isinstance(settled.get(uid), Receipt)
+
+    # What was not kept now may have been kept before: an earlier request, a faster one, an earlier item of this batch.
+    # A report that is refused today for what was right when it was first sent still gets its old answer.
+    uids = {r.client_uid for n, r in enumerate(sent) if isinstance(r, NewReport) and not is_kept(n, r.client_uid)}
+    known = reports.answered(conn, uids) if uids else {}
+    answers: list[Receipt | GisopsError] = []
+    for n, report in enumerate(sent):
+        if isinstance(report, GisopsError):
+            answers.append(report)
+        elif is_kept(n, report.client_uid) or report.client_uid not in known:
+            answers.append(errors[n] if n in errors else settled[report.client_uid])
+        else:
+            answers.append(reports.again(report, *known[report.client_uid]))
+    return answers
+
+
+def locate(
+    conn: Connection,
+    city: City,
+    x: float,
+    y: float,
+    crs: str,
+    accuracy_m: float | None,
+    category: str,
+    names: bool,
+) -> dict[str, Any]:
+    """Who is responsible here, the polygon in which the answer holds, and until when. Nothing is kept."""
+    asked = NewReport(UUID(int=0), "citizen", category, x, y, crs, accuracy_m)
+    prepared = reports.prepare(asked, city, dispatch.now(conn))
+    decision = dispatch.decide(conn, [prepared.input])[0]
+    reports.check_decision(prepared, decision, city)
+    return {
+        "lon": prepared.input.lon,
+        "lat": prepared.input.lat,
+        "crs_in": crs,
+        "accuracy_m": prepared.input.accuracy_m,
+        "category": prepared.category.names(),
+        **boundaries.answer(conn, city, decision, names=names),
+    }
+
+
+def follow_report(conn: Connection, city: City, client_uid: UUID) -> dict[str, Any]:
+    """What became of a report, for whoever holds its key: states, organisation and post, nothing personal."""
+    row = reports.follow(conn, client_uid)
+    organisation = {
+        "code": row["organisation_code"],
+        "name_zh": row["organisation_zh"],
+        "name_en": row["organisation_en"],
+    }
+    return {
+        "client_uid": row["client_uid"],
+        "received_at": row["received_at"],
+        "case": {
+            "case_no": row["case_no"],
+            **cases.standing(row["state"], row["stage"]),
+            "deadline": row["deadline"],
+        },
+        "organisation": organisation,
+        "post": row["post_zh"] and {"post_zh": row["post_zh"], "post_en": row["post_en"]},
+        "history": [
+            {**entry, "zh": wording.ACTIONS[entry["action"]][0], "en": wording.ACTIONS[entry["action"]][1]}
+            for entry in row["history"]
+        ],
+    }
+
+
+def dispatch_by_hand(
+    conn: Connection,
+    city: City,
+    case_no: str,
+    organisation: str,
+    staff: str | None,
+    reason: str,
+    expected_version: int,
+    by: Actor,
+) -> dict[str, Any]:
+    """Somebody at the desk sends a case where the rules did not, and says why."""
+    cases.dispatch(conn, case_no, organisation, staff, reason, expected_version, by)
+    return cases.read(conn, city, case_no)
+
+
+def replay(
+    conn: Connection,
+    city: City,
+    case_no: str,
+    mode: Literal["as_recorded", "as_of"],
+    at: datetime | None,
+    positions: Literal["recorded", "none"],
+    by: Actor,
+) -> dict[str, Any]:
+    """Take the first decision of a case again, as it was recorded or as of another moment, and compare."""
+    if mode == "as_of" and at is None:
+        raise InvalidInput("A replay as of a moment needs the moment: at.", field="at")
+    recorded = replays.recorded(conn, city, case_no)
+    asked = recorded.input
+    if mode == "as_of":
+        facts = asked.staff_facts if positions == "recorded" else []
+        asked = replace(asked, at=at or asked.at, staff_facts=facts)
+    return replays.compare(recorded, dispatch.decide(conn, [asked])[0], city, mode, positions)
+
+
+def _decide_and_record(
+    conn: Connection, city: City, prepared: dict[UUID, reports.Prepared], by: Actor | None
+) -> dict[UUID, Receipt | GisopsError]:
+    """Decide and keep; a report whose key was taken by somebody else is in neither receipts nor errors."""
+    decided: list[tuple[reports.Prepared, dispatch.Decision]] = []
+    outcomes: dict[UUID, Receipt | GisopsError] = {}
+    if prepared:
+        decisions = dispatch.decide(conn, [p.input for p in prepared.values()])
+        for one, decision in zip(prepared.values(), decisions, strict=True):
+            try:
+                reports.check_decision(one, decision, city)
+                decided.append((one, reports.on_the_desk(decision, city) if decision.out_of_area else decision))
+            except GisopsError as error:
+                outcomes[one.report.client_uid] = error
+    if decided:
+        outcomes |= reports.record(conn, city, decided, by)
+    return outcomes

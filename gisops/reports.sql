@@ -1,0 +1,94 @@
+-- name: answered
+-- What was answered to these senders' keys before.
+SELECT client_uid, body_hash, answer FROM intake_keys WHERE client_uid = ANY (%(client_uids)s);
+
+-- name: record
+-- Keep reports with everything that follows from them: key and answer, case, report, history, decision, recipients, event. One
+-- statement, so all or nothing; rows whose key is taken by somebody else are left alone and not returned.
+WITH sent AS MATERIALIZED (
+  SELECT *, ST_SetSRID(ST_MakePoint(lon, lat), 4326) AS geom
+  FROM jsonb_to_recordset(%(rows)s) AS r (
+    client_uid uuid, body_hash text, answer text, received_at timestamptz, district_code text,
+    report_id uuid, case_id uuid, case_no text, event_id uuid,
+    channel text, category_id int, text text, text_salt text, account_id int, role text, lon float8, lat float8, raw_x float8, raw_y float8, raw_crs text,
+    accuracy_m real, accuracy_is_default boolean, part_code text, place_id uuid, photos jsonb, captured_at timestamptz,
+    filing_condition_id int, state text, stage smallint, severity text, home_part_id uuid, home_place_id uuid, grid_cell_code text, street_code text,
+    community_code text, zone_id int, organisation_id int, handler_id int, superior_id int, ambiguous boolean,
+    filed_at timestamptz, dispatched_at timestamptz, deadline timestamptz, version int,
+    moves jsonb, input jsonb, decision jsonb, staff_facts jsonb, event jsonb)
+), taken AS (
+  INSERT INTO intake_keys (client_uid, body_hash, district_code, case_id, answer, answered_at)
+  SELECT client_uid, decode(body_hash, 'hex'), district_code, case_id, answer, received_at FROM sent
+  ON CONFLICT (client_uid) DO NOTHING
+  RETURNING client_uid
+), fresh AS MATERIALIZED (
+  SELECT s.* FROM sent s JOIN taken USING (client_uid)
+), a_case AS (
+  INSERT INTO cases (district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, geom, part_id, place_id,
+                     grid_cell_code, street_code, community_code, zone_id, organisation_id, handler_id, superior_id, ambiguous,
+                     reported_at, filed_at, dispatched_at, deadline, version)
+  SELECT district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, geom, home_part_id, home_place_id,
+         grid_cell_code, street_code, community_code, zone_id, organisation_id, handler_id, superior_id, ambiguous,
+         received_at, filed_at, dispatched_at, deadline, version
+  FROM fresh
+), a_report AS (
+  INSERT INTO reports (district_code, report_id, client_uid, case_id, channel, category_id, text, text_salt, account_id, geom, raw_x, raw_y, raw_crs,
+                       accuracy_m, accuracy_is_default, part_code, place_id, photos, captured_at, received_at)
+  SELECT district_code, report_id, client_uid, case_id, channel, category_id, text, decode(text_salt, 'hex'), account_id, geom, raw_x, raw_y, raw_crs,
+         accuracy_m, accuracy_is_default, part_code, place_id, ARRAY(SELECT jsonb_array_elements_text(photos)), captured_at, received_at
+  FROM fresh
+), a_history AS (
+  -- at most three moves at intake: report, file, dispatch; each is chained to the one before
+  INSERT INTO case_history (district_code, case_id, seq, action, from_state, to_state, at, account_id, role, organisation_id, payload, prev_hash, hash)
+  SELECT f.district_code, f.case_id, m.seq, m.action, m.from_state, m.to_state, f.received_at, f.account_id, f.role, m.organisation_id, m.payload, m.prev_hash, m.hash
+  FROM fresh f
+  CROSS JOIN LATERAL (
+    SELECT f.moves -> 0 AS m1, f.moves -> 1 AS m2, f.moves -> 2 AS m3
+  ) m
+  CROSS JOIN LATERAL (
+    SELECT history_hash(NULL, f.district_code, f.case_id, 1, m1 ->> 'action', NULL, m1 ->> 'to_state', f.received_at, f.account_id, f.role,
+                        (m1 ->> 'organisation_id')::int, m1 -> 'payload') AS h1
+  ) h1
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN m2 IS NOT NULL THEN
+      history_hash(h1, f.district_code, f.case_id, 2, m2 ->> 'action', m2 ->> 'from_state', m2 ->> 'to_state', f.received_at, f.account_id, f.role,
+                   (m2 ->> 'organisation_id')::int, m2 -> 'payload') END AS h2
+  ) h2
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN m3 IS NOT NULL THEN
+      history_hash(h2, f.district_code, f.case_id, 3, m3 ->> 'action', m3 ->> 'from_state', m3 ->> 'to_state', f.received_at, f.account_id, f.role,
+                   (m3 ->> 'organisation_id')::int, m3 -> 'payload') END AS h3
+  ) h3
+  CROSS JOIN LATERAL (
+    VALUES (1, m1 ->> 'action', NULL, m1 ->> 'to_state', (m1 ->> 'organisation_id')::int, m1 -> 'payload', NULL::bytea, h1),
+           (2, m2 ->> 'action', m2 ->> 'from_state', m2 ->> 'to_state', (m2 ->> 'organisation_id')::int, m2 -> 'payload', h1, h2),
+           (3, m3 ->> 'action', m3 ->> 'from_state', m3 ->> 'to_state', (m3 ->> 'organisation_id')::int, m3 -> 'payload', h2, h3)
+  ) m (seq, action, from_state, to_state, organisation_id, payload, prev_hash, hash)
+  WHERE m.hash IS NOT NULL
+), a_decision AS (
+  INSERT INTO dispatch_decisions (district_code, case_id, seq, at, input, answer, staff_facts)
+  SELECT district_code, case_id, version, received_at, input, decision, staff_facts FROM fresh
+), a_recipient AS (
+  INSERT INTO case_recipients (district_code, case_id, seq, staff_id, role, notified_at)
+  SELECT f.district_code, f.case_id, f.version, r.staff_id, r.role, f.received_at
+  FROM fresh f
+  CROSS JOIN LATERAL (VALUES (f.handler_id, 'handler'), (f.superior_id, 'superior')) r (staff_id, role)
+  WHERE f.dispatched_at IS NOT NULL AND r.staff_id IS NOT NULL
+), an_event AS (
+  INSERT INTO outbox (district_code, event_id, kind, case_no, geom, payload, at)
+  SELECT district_code, event_id, 'case', case_no, geom, event, received_at FROM fresh
+)
+SELECT client_uid FROM taken;
+
+-- name: follow
+-- What became of a report, for whoever knows its key: nothing personal.
+SELECT k.client_uid, k.answered_at AS received_at, c.case_no, c.state, c.stage, c.deadline,
+       o.code AS organisation_code, o.name_zh AS organisation_zh, o.name_en AS organisation_en, s.post_zh, s.post_en,
+       ARRAY(SELECT jsonb_build_object('at', h.at, 'action', h.action, 'state', h.to_state)
+             FROM case_history h
+             WHERE h.district_code = c.district_code AND h.case_id = c.case_id ORDER BY h.seq) AS history
+FROM intake_keys k
+JOIN cases c ON c.district_code = k.district_code AND c.case_id = k.case_id
+JOIN organisations o ON o.organisation_id = c.organisation_id
+LEFT JOIN staff s ON s.staff_id = c.handler_id
+WHERE k.client_uid = %(client_uid)s;

@@ -1,0 +1,194 @@
+"""Words for codes: why a decision fell as it did, where a case stands; Chinese first, English second.
+
+The database answers in codes; this table is the only place that turns them into sentences. A house test holds it to
+the codes that the statements can give.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gisops.city import City
+
+REASONS: dict[str, tuple[str, str]] = {
+    "OUT_OF_AREA": ("位置在本市范围以外", "The point lies outside the city"),
+    "CITY_EDGE_SNAPPED": (
+        "位置略在市界以外，仍在吸附距离内，按市内处理",
+        "The point lies a little outside the city line, within the snapping distance, and is taken as inside",
+    ),
+    "ACCURACY_POOR": (
+        "定位误差超过 200 米，须人工确认",
+        "The position's error exceeds 200 m; a person must confirm it",
+    ),
+    "PART_EXPLICIT": ("上报时指明了部件{part}", "The report named the part {part}"),
+    "PART_UNKNOWN": ("没有编码为所报编码的部件", "There is no part with the code that was reported"),
+    "PART_WITHOUT_ORGANISATION": ("部件没有登记责任单位", "The part has no organisation on record"),
+    "PLACE_EXPLICIT": ("上报时指明了场所{place}", "The report named the place {place}"),
+    "PLACE_UNKNOWN": ("没有所报的场所", "There is no such place as was reported"),
+    "PLACE_WITHOUT_ORGANISATION": ("该场所没有登记责任单位", "The place has no organisation on record"),
+    "RULE_FIXED": (
+        "规则{rule}：此类问题固定由{organisation}负责",
+        "Rule {rule}: this kind always goes to {organisation}",
+    ),
+    "PART_NEAREST": ("最近的同类部件是{part}，距 {part_m} 米", "The nearest matching part is {part}, {part_m} m away"),
+    "CO_OWNERSHIP": (
+        "部件位于共建包区{co_ownership}，由约定单位负责",
+        "The part lies in the agreed area {co_ownership}",
+    ),
+    "MISSING_PART": (
+        "附近没有登记的同类部件，转按责任区判断",
+        "No matching part is on record nearby; the zone decides",
+    ),
+    "ZONE_COVERS": ("位置在责任区“{zone}”内", "The point lies in the zone {zone}"),
+    "ZONE_OVERLAP": (
+        "有多个责任区覆盖此处，按类别、优先级、面积取其一",
+        "Several zones cover it; category, priority and area chose",
+    ),
+    "ZONE_EDGE": (
+        "位置正在分界线上，归东、北一侧",
+        "The point is on the line itself, which belongs to the east and north side",
+    ),
+    "ZONE_SNAPPED": ("位置不在任何责任区内，取最近的“{zone}”", "No zone covers the point; {zone} is the nearest"),
+    "ZONE_NONE": ("没有覆盖此处、负责此类问题的责任区", "No zone is responsible for this category here"),
+    "TERRITORIAL_FALLBACK": (
+        "属地兜底：由所在辖区的{organisation}负责",
+        "Territorial fallback: {organisation} answers for the area",
+    ),
+    "NO_MATCH": ("没有找到责任单位，转值班台", "Nobody was found; it goes to the duty desk"),
+    "RECLASSIFY_PROPOSED": (
+        "部件类别与上报不同，建议改为“{reclassify}”",
+        "The part is of another class; proposed: {reclassify}",
+    ),
+    "PART_AMBIGUOUS": (
+        "附近另有他方部件，无法断定是哪一个",
+        "Another owner's part is as near; which one is meant is open",
+    ),
+    "AMBIGUOUS": (
+        "定位误差范围内另有其他单位的责任区，须确认",
+        "Within the position's error another organisation is responsible",
+    ),
+    "STAFF_PRIMARY": ("处置人：该区主责人员，当班", "Handler: the zone's first person, on duty"),
+    "STAFF_BACKUP": ("处置人：该区备岗人员，当班", "Handler: the zone's stand-in, on duty"),
+    "STAFF_NEARBY": ("处置人：附近当班人员", "Handler: somebody on duty close by"),
+    "STAFF_SHIFT_LEADER": (
+        "无合适人员当班，由该单位值班长负责",
+        "Nobody suitable is on duty; the shift leader takes it",
+    ),
+    "STAFF_LEAD": ("无人当班，由该单位负责人负责", "Nobody is on duty; the head of the organisation takes it"),
+    "STAFF_PARENT": ("该单位无人，由上级单位负责", "The organisation has nobody; the one above takes it"),
+    "STAFF_NONE": ("没有可派人员，仅派到单位", "No person can be named; it goes to the organisation"),
+    "SUPERIOR_ZONE_LEADER": ("同时告知：责任区负责人", "Told as well: the zone's leader"),
+    "SUPERIOR_LEAD": ("同时告知：单位负责人", "Told as well: the head of the organisation"),
+    "SUPERIOR_PARENT": ("同时告知：上级单位负责人", "Told as well: the head of the organisation above"),
+    "SUPERIOR_NONE": ("没有可告知的上级", "There is no superior to tell"),
+    "BY_HAND": ("人工派遣", "Dispatched by hand"),
+}
+
+STATES: dict[str, tuple[str, str]] = {
+    "reported": ("待受理", "Reported"),
+    "verifying": ("核实中", "Being verified"),
+    "accepted": ("待立案", "Accepted"),
+    "simple_open": ("即时处置", "Open, simple flow"),
+    "filed": ("待派遣", "Filed"),
+    "dispatched": ("待签收", "Dispatched"),
+    "handling": ("处置中", "Being handled"),
+    "suspended": ("挂账", "Suspended"),
+    "returned": ("已退回", "Returned"),
+    "disputed": ("确权中", "Disputed"),
+    "handled": ("待核查", "Handled"),
+    "checking": ("核查中", "Being checked"),
+    "to_close": ("待结案", "To be closed"),
+    "closed": ("已结案", "Closed"),
+    "force_closed": ("强制结案", "Closed by order"),
+    "not_accepted": ("不予受理", "Not accepted"),
+    "not_filed": ("不予立案", "Not filed"),
+    "duplicate": ("并案", "Joined with another case"),
+    "voided": ("作废", "Voided"),
+}
+
+ACTIONS: dict[str, tuple[str, str]] = {
+    "report": ("上报", "Reported"),
+    "file": ("立案", "Filed"),
+    "dispatch": ("派遣", "Dispatched"),
+}
+
+
+def reasons(row: dict[str, Any], city: City) -> list[dict[str, str]]:
+    """The reasons of a decision in words: ``[{code, zh, en}]``, in the order they were found."""
+    return _sentences(row["reasons"], _facts(row, "zh"), _facts(row, "en"))
+
+
+def kept(answer: dict[str, Any], city: City) -> list[dict[str, str]]:
+    """The same for a decision that was kept, which has codes only: names are those of today."""
+    organisation = city.organisations.get(answer["organisation"])
+    facts = {**dict.fromkeys(_FACTS, "—"), **{name: answer[name] for name in _FACTS if answer.get(name) is not None}}
+    facts["part_m"] = answer.get("part_distance_m", "—")
+    zh = {**facts, "organisation": organisation.name_zh} if organisation else facts
+    en = {**facts, "organisation": organisation.name_en} if organisation else facts
+    return _sentences(answer["reasons"], zh, en)
+
+
+def question(row: dict[str, Any], city: City) -> dict[str, str] | None:
+    """The one question that would settle an ambiguous decision, in both languages; None where there is none."""
+    if not row["ambiguous"]:
+        return None
+    mine, other = _sides(row)
+    if other is None:
+        return {"zh": "请确认问题的准确位置。", "en": "Please confirm the exact position of the problem."}
+    names_zh = [_candidate_name(side, city, "zh") for side in (mine, other)]
+    names_en = [_candidate_name(side, city, "en") for side in (mine, other)]
+    if "part" in other:
+        return {
+            "zh": f"附近有不止一个部件：是{names_zh[0]}的，还是{names_zh[1]}的？",
+            "en": f"There is more than one part nearby: is it that of {names_en[0]} or of {names_en[1]}?",
+        }
+    return {
+        "zh": f"此处靠近分界线：问题在{names_zh[0]}一侧，还是{names_zh[1]}一侧？",
+        "en": f"This is near a dividing line: is the problem on the side of {names_en[0]} or of {names_en[1]}?",
+    }
+
+
+def state(code: str) -> dict[str, str]:
+    """A state in words: ``{state, state_zh, state_en}``."""
+    zh, en = STATES[code]
+    return {"state": code, "state_zh": zh, "state_en": en}
+
+
+def _sides(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The chosen candidate, and the best one of another organisation."""
+    mine = {"organisation": row["organisation_code"], "zone": row["zone_code"]}
+    others = (c for c in row["candidates"] if c["organisation"] not in (None, row["organisation_code"]))
+    return mine, min(others, key=lambda c: c["distance_m"], default=None)
+
+
+def _candidate_name(side: dict[str, Any], city: City, language: str) -> str:
+    name = city.organisations.get(side["organisation"])
+    if name is None:
+        return str(side["organisation"])
+    return f"“{name.name_zh}”" if language == "zh" else name.name_en
+
+
+_FACTS = ("organisation", "zone", "part", "part_m", "place", "rule", "co_ownership", "reclassify")
+
+
+def _sentences(codes: list[str], zh: dict[str, Any], en: dict[str, Any]) -> list[dict[str, str]]:
+    return [
+        {"code": code, "zh": REASONS[code][0].format_map(zh), "en": REASONS[code][1].format_map(en)} for code in codes
+    ]
+
+
+def _facts(row: dict[str, Any], language: str) -> dict[str, Any]:
+    """What the sentences may mention; a fact that a decision does not have is a dash."""
+    distance = row["part_distance_m"]
+    facts = {
+        "organisation": row[f"organisation_{language}"],
+        "zone": row[f"zone_{language}"],
+        "part": row["part_code"],
+        "part_m": None if distance is None else f"{distance:.1f}",
+        "place": row["place_zh"],
+        "rule": row["rule_code"],
+        "co_ownership": row["co_ownership_zh"],
+        "reclassify": row[f"part_category_{language}"],
+    }
+    return {name: "—" if value is None else value for name, value in facts.items()}
