@@ -1,0 +1,114 @@
+"""Events: what happened, told in one order that loses nothing.
+
+Whoever changes something writes an event into ``outbox`` in the same transaction. A sequence would not do as the
+order of telling: its numbers are taken before the commit, so a reader at 7 has missed 6 for ever when 6 commits
+later. So one relay numbers the rows it can *see*, which are the committed ones, in transactions one after the other;
+readers ask for ``pos > last``. The writers wait for nobody and notify nobody: the relay wakes the listeners, once
+for all that came in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gisops.db.pool import Connection
+from gisops.db.queries import load
+
+_SQL = load("gisops", "events.sql")
+
+CHANNEL = "gisops_events"
+
+# Any number will do, if nobody else takes it: the bytes of "relay".
+_LOCK = 0x72656C6179
+_MOST_PER_ROUND = 2000
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: its position, its kind, where (WGS-84 degrees, or nowhere), and the JSON text that is told."""
+
+    pos: int
+    kind: str
+    lon: float | None
+    lat: float | None
+    data: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the relay stands. ``first_pos`` is the oldest position still kept, ``lag_s`` the seconds since it looked
+    (``None``: never).
+    """
+
+    epoch: int
+    last_pos: int
+    first_pos: int | None
+    lag_s: float | None
+
+
+def stamp(conn: Connection, most: int = _MOST_PER_ROUND) -> int:
+    """Number what is committed and not numbered yet, at most ``most`` rows; returns how many.
+
+    ``conn`` must be in autocommit and outside of a transaction: this is one short transaction of its own. Where
+    nothing waits, or another relay is at it, nothing is written.
+    """
+    row = conn.execute(_SQL["waiting"]).fetchone()
+    if row is None or not row["waiting"]:
+        return 0
+    with conn.transaction():
+        # READ COMMITTED: each statement sees what was committed before it. The lock is released by the commit, so
+        # whoever gets it next sees our positions.
+        row = conn.execute(_SQL["lock"], {"lock": _LOCK}).fetchone()
+        if row is None or not row["held"]:
+            return 0
+        row = conn.execute(_SQL["stamp"], {"most": most}).fetchone()
+        return 0 if row is None else int(row["stamped"])
+
+
+def beat(conn: Connection) -> None:
+    """Leave word that the relay is alive; ``/readyz`` asks for it."""
+    conn.execute(_SQL["beat"])
+
+
+def standing(conn: Connection) -> Standing:
+    """Say where the relay stands."""
+    row = conn.execute(_SQL["standing"]).fetchone()
+    return standing_of(row or {"epoch": 0, "last_pos": 0, "first_pos": None, "lag_s": None})
+
+
+def read_after(conn: Connection, pos: int, limit: int) -> list[Event]:
+    """Read at most ``limit`` events after a position, in order."""
+    return [event_of(row) for row in conn.execute(_SQL["read_after"], {"pos": pos, "limit": limit})]
+
+
+def read_in_box(
+    conn: Connection, pos: int, until: int, box: tuple[float, float, float, float], limit: int
+) -> list[Event]:
+    """Read the events with ``pos < event <= until`` that touch a box (west, south, east, north) or lie nowhere."""
+    west, south, east, north = box
+    rows = conn.execute(
+        _SQL["read_in_box"],
+        {"pos": pos, "until": until, "west": west, "south": south, "east": east, "north": north, "limit": limit},
+    )
+    return [event_of(row) for row in rows]
+
+
+def prune(conn: Connection, most: int = 5000) -> int:
+    """Drop events older than a week, oldest first, at most ``most``; returns how many."""
+    return conn.execute(_SQL["prune"], {"most": most}).rowcount
+
+
+def statement(name: str) -> str:
+    """One of this module's statements, for a caller with an async connection (the live stream's listener)."""
+    return _SQL[name]
+
+
+def event_of(row: dict[str, Any]) -> Event:
+    """Make an event of a row of ``read_after`` or ``read_in_box``."""
+    return Event(row["pos"], row["kind"], row["lon"], row["lat"], row["data"])
+
+
+def standing_of(row: dict[str, Any]) -> Standing:
+    """Make a standing of a row of ``standing``."""
+    return Standing(row["epoch"], row["last_pos"], row["first_pos"], row["lag_s"])

@@ -1,0 +1,169 @@
+"""People: accounts and their sign-ins, and what a signed-in officer asks about himself."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from gisops.db.pool import Connection
+from gisops.db.queries import load
+from gisops.errors import BadCredentials, InvalidInput, NotSignedIn
+
+_SQL = load("gisops", "people.sql")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something: an account, and the member of staff and organisation it stands for, if any."""
+
+    account_id: int
+    login: str
+    role: str
+    staff_id: int | None
+    organisation_id: int | None
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account that wants to sign in. ``password_hash`` never leaves this process."""
+
+    actor: Actor
+    password_hash: str
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a token. It has 256 random bits, so a fast hash hides it as well as a slow one would."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def account(conn: Connection, login: str) -> Account | None:
+    """Look up an active account by its login."""
+    row = conn.execute(_SQL["account_by_login"], {"login": login}).fetchone()
+    return None if row is None else Account(_actor(row), row["password_hash"])
+
+
+def verify(found: Account | None, password: str) -> Actor:
+    """Check a password. Takes about 50 ms of a core and 64 MB on purpose; needs no connection.
+
+    An unknown login costs the same as a wrong password, so that the time tells nobody which logins exist.
+    Raises BadCredentials.
+    """
+    try:
+        _hasher().verify(_decoy() if found is None else found.password_hash, password.encode("utf-8", "replace"))
+    except (VerificationError, InvalidHashError):
+        found = None
+    if found is None:
+        raise BadCredentials
+    return found.actor
+
+
+def open_session(conn: Connection, actor: Actor, hours: int) -> tuple[str, datetime]:
+    """Sign an account in: returns the token, which is kept nowhere, and when it ends."""
+    token = secrets.token_urlsafe(32)
+    row = conn.execute(
+        _SQL["open_session"], {"token_hash": token_hash(token), "account_id": actor.account_id, "hours": hours}
+    ).fetchone()
+    assert row is not None  # noqa: S101  (INSERT … RETURNING)
+    return token, row["expires_at"]
+
+
+def actor_of_session(conn: Connection, hashed: bytes) -> tuple[Actor, datetime] | None:
+    """Say who holds a token and until when; ``None`` if nobody does (any more)."""
+    row = conn.execute(_SQL["actor_of_session"], {"token_hash": hashed}).fetchone()
+    return None if row is None else (_actor(row), row["expires_at"])
+
+
+def revoke_session(conn: Connection, hashed: bytes) -> bool:
+    """End a sign-in; says whether there was one."""
+    return conn.execute(_SQL["revoke_session"], {"token_hash": hashed}).rowcount > 0
+
+
+def sessions_alive_sql() -> str:
+    """The statement that says which of ``token_hashes`` still hold, for a caller with an async connection."""
+    return _SQL["sessions_alive"]
+
+
+def prune_sessions(conn: Connection) -> int:
+    """Forget sign-ins that ended more than a day ago; returns how many."""
+    return conn.execute(_SQL["prune_sessions"]).rowcount
+
+
+def card(conn: Connection, actor: Actor) -> dict[str, Any]:
+    """Read an account's own card: ``{login, role, staff?: {code, post_zh, post_en}, organisation?: {code, …}}``."""
+    row = conn.execute(_SQL["card"], {"account_id": actor.account_id}).fetchone()
+    if row is None:
+        raise NotSignedIn
+    shown: dict[str, Any] = {"login": row["login"], "role": row["role"]}
+    if row["staff_code"] is not None:
+        shown["staff"] = {"code": row["staff_code"], "post_zh": row["post_zh"], "post_en": row["post_en"]}
+    if row["organisation_code"] is not None:
+        shown["organisation"] = {
+            "code": row["organisation_code"],
+            "name_zh": row["organisation_name_zh"],
+            "name_en": row["organisation_name_en"],
+        }
+    return shown
+
+
+def account_card(conn: Connection, actor: Actor) -> dict[str, Any]:
+    """What a sign-in answers of its account: ``{login, role, name_zh, name_en, organisation}``, the names being those
+    of the post, as an account is not a person.
+    """
+    shown = card(conn, actor)
+    staff = shown.get("staff", {})
+    return {
+        "login": shown["login"],
+        "role": shown["role"],
+        "name_zh": staff.get("post_zh", shown["login"]),
+        "name_en": staff.get("post_en", shown["login"]),
+        "organisation": shown.get("organisation"),
+    }
+
+
+def zones(conn: Connection, actor: Actor) -> str:
+    """The zones an officer is assigned to now, as the text of a GeoJSON FeatureCollection (empty for an account
+    that is no member of staff).
+    """
+    row = conn.execute(_SQL["zones"], {"staff_id": actor.staff_id}).fetchone()
+    assert row is not None  # noqa: S101  (an aggregate always has one row)
+    return str(row["collection"])
+
+
+def post_position(
+    conn: Connection, actor: Actor, lon: float, lat: float, accuracy_m: float, captured_at: datetime | None
+) -> None:
+    """Keep where an officer is (WGS-84 degrees, metres). A position older than the one kept changes nothing.
+
+    Raises InvalidInput where the account is no member of staff or the moment lies in the future.
+    """
+    if actor.staff_id is None:
+        raise InvalidInput("This account is no member of staff, so it has no position.", login=actor.login)
+    if captured_at is not None:
+        row = conn.execute(_SQL["is_future"], {"captured_at": captured_at}).fetchone()
+        if row is not None and row["future"]:
+            raise InvalidInput("captured_at lies in the future.", captured_at=captured_at.isoformat())
+    conn.execute(
+        _SQL["post_position"],
+        {"staff_id": actor.staff_id, "lon": lon, "lat": lat, "accuracy_m": accuracy_m, "captured_at": captured_at},
+    )
+
+
+def _actor(row: dict[str, Any]) -> Actor:
+    return Actor(row["account_id"], row["login"], row["role"], row["staff_id"], row["organisation_id"])
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    return PasswordHasher()
+
+
+@cache
+def _decoy() -> str:
+    return _hasher().hash(secrets.token_urlsafe(32))
