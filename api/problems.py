@@ -1,0 +1,202 @@
+"""Errors as they leave the house: problem details (RFC 9457), one dict from class to status.
+
+Every answer that is not a success is ``application/problem+json`` with ``type`` (a page of ours about the code),
+``title``, ``status``, ``detail``, ``code`` (stable, for programs), ``instance`` (the path asked) and what the error
+knows beside that: what was wrong and what would be right. Nothing of our insides is ever shown.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+import psycopg
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from gisops import errors
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: Mapping[type[errors.GisopsError], int] = {
+    errors.InvalidInput: 422,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.NotSignedIn: 401,
+    errors.BadCredentials: 401,
+    errors.NotAllowed: 403,
+    errors.TooManyRequests: 429,
+    errors.NotReady: 503,
+    errors.GisopsError: 500,
+}
+
+TITLES: Mapping[str, str] = {
+    "invalid_input": "输入有误 / Invalid input",
+    "invalid_body": "请求内容不符合格式 / The request does not have the right shape",
+    "malformed_json": "不是有效的 JSON / Malformed JSON",
+    "body_too_large": "请求内容过大 / The request is too large",
+    "invalid_coordinate": "坐标无效 / Invalid coordinate",
+    "swapped_coordinate": "经纬度可能颠倒 / Longitude and latitude look swapped",
+    "unknown_crs": "坐标系缺失或未知 / The coordinate reference system is missing or unknown",
+    "unknown_category": "没有这个类别 / Unknown category",
+    "unknown_part": "没有这个部件 / Unknown part",
+    "unknown_place": "没有这个地点 / Unknown place",
+    "unknown_organisation": "没有这个单位 / Unknown organisation",
+    "unknown_staff": "没有这名人员 / Unknown member of staff",
+    "outside_city": "位置在本市之外 / Outside the city",
+    "text_too_long": "文字过长 / The text is too long",
+    "not_found": "没有找到 / Not found",
+    "method_not_allowed": "不支持的方法 / Method not allowed",
+    "conflict": "与已有内容冲突 / Conflict",
+    "client_uid_reused": "同一编号的上报内容不同 / This client_uid was used with another body",
+    "stale_version": "案件已有变化 / The case has moved on",
+    "illegal_move": "当前状态不允许此操作 / The case's state does not allow this",
+    "not_signed_in": "需要登录 / A sign-in is needed",
+    "bad_credentials": "用户名或密码错误 / Wrong login or password",
+    "not_allowed": "没有权限 / Not allowed",
+    "too_many_requests": "请求过于频繁 / Too many requests",
+    "not_ready": "服务暂不可用 / The service is not ready",
+    "internal_error": "服务器内部错误 / Internal error",
+}
+
+# What FastAPI and Starlette raise themselves, by status.
+_HTTP_CODES: Mapping[int, str] = {
+    400: "malformed_json",
+    401: "not_signed_in",
+    403: "not_allowed",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    429: "too_many_requests",
+    503: "not_ready",
+}
+_HTTP_DETAILS: Mapping[int, str] = {
+    400: "The body cannot be read as JSON.",
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+    413: "The body is larger than this address takes.",
+}
+
+# The schema every error answer refers to in the API's description.
+SCHEMA: dict[str, Any] = {
+    "title": "Problem",
+    "description": "Problem details, RFC 9457. Further members say what was wrong and what would be right.",
+    "type": "object",
+    "required": ["type", "title", "status", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "description": "Stable, for programs."},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"where": {"type": "string"}, "problem": {"type": "string"}},
+            },
+        },
+    },
+    "additionalProperties": True,
+}
+
+
+def status_of(error: errors.GisopsError | type[errors.GisopsError]) -> int:
+    """HTTP status of a domain error: that of its nearest ancestor in ``STATUS``."""
+    kind = error if isinstance(error, type) else type(error)
+    return next(STATUS[cls] for cls in kind.__mro__ if cls in STATUS)
+
+
+def problem(status: int, code: str, detail: str, instance: str | None = None, **facts: Any) -> dict[str, Any]:
+    """Problem details as a dict. The standard's own members cannot be overwritten by ``facts``."""
+    shown: dict[str, Any] = {
+        "type": f"/problems/{code}",
+        "title": TITLES.get(code, detail),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if instance is not None:
+        shown["instance"] = instance
+    return shown | {name: value for name, value in facts.items() if name not in shown}
+
+
+def of_error(error: errors.GisopsError, instance: str | None = None) -> dict[str, Any]:
+    """Problem details of a domain error."""
+    return problem(status_of(error), error.code, error.message, instance, **error.facts)
+
+
+def of_shape(found: Sequence[Any], instance: str | None = None) -> dict[str, Any]:
+    """Problem details of what pydantic found. What was sent is not repeated: it may be personal, or no JSON at all."""
+    listed = [
+        {
+            "where": ".".join(str(step) for step in one["loc"] if step not in ("body", "query", "path", "header")),
+            "problem": one["msg"],
+        }
+        for one in found
+    ]
+    detail = "; ".join(f"{one['where']}: {one['problem']}" for one in listed[:5])
+    return problem(422, "invalid_body", detail or "The request does not have the right shape.", instance, errors=listed)
+
+
+def answer(shown: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """Problem details as a response, with the headers its status asks for."""
+    extra = dict(headers or {})
+    if shown["status"] == 401:
+        extra.setdefault("WWW-Authenticate", "Bearer")
+    if shown["status"] in (429, 503):
+        extra.setdefault("Retry-After", str(shown.get("retry_after_s", 1)))
+    content = orjson.dumps(shown, default=str, option=orjson.OPT_NON_STR_KEYS)
+    return Response(content, shown["status"], extra, MEDIA_TYPE)
+
+
+def install(app: FastAPI, headers_of_last_resort: Mapping[str, str]) -> None:
+    """Make every error of ``app`` a problem. An unknown one is answered outside of all middleware, so it is given the
+    headers that otherwise come from there.
+    """
+
+    async def domain(request: Request, error: Exception) -> Response:
+        assert isinstance(error, errors.GisopsError)  # noqa: S101
+        if status_of(error) >= 500:
+            log.warning("%s %s: %s", request.method, request.url.path, error.message)
+        return answer(of_error(error, request.url.path))
+
+    async def shape(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        found = error.errors()
+        if any(one["type"] == "json_invalid" for one in found):
+            reason = found[0].get("ctx", {}).get("error", "")
+            at = found[0]["loc"][-1]
+            detail = f"The body is not JSON: {reason} at character {at}."
+            return answer(problem(400, "malformed_json", detail, request.url.path))
+        return answer(of_shape(found, request.url.path))
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        code = _HTTP_CODES.get(error.status_code, "invalid_input" if error.status_code < 500 else "internal_error")
+        detail = _HTTP_DETAILS.get(error.status_code, str(error.detail))
+        return answer(problem(error.status_code, code, detail, request.url.path), error.headers)
+
+    async def database(request: Request, error: Exception) -> Response:
+        log.warning("%s %s: database: %s", request.method, request.url.path, str(error).strip() or type(error).__name__)
+        detail = "The database does not answer at the moment."
+        return answer(problem(503, "not_ready", detail, request.url.path, retry_after_s=2))
+
+    async def unknown(request: Request, error: Exception) -> Response:
+        # The server logs the traceback itself, as this is raised again after the answer.
+        log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
+        detail = "Something went wrong on our side; it was logged."
+        return answer(problem(500, "internal_error", detail, request.url.path), headers_of_last_resort)
+
+    app.add_exception_handler(errors.GisopsError, domain)
+    app.add_exception_handler(RequestValidationError, shape)
+    app.add_exception_handler(HTTPException, http)
+    # Connections lost, refused, timed out, statements cancelled, deadlocks, disk full; PoolTimeout is one of them.
+    app.add_exception_handler(psycopg.OperationalError, database)
+    app.add_exception_handler(Exception, unknown)

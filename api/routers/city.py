@@ -1,0 +1,62 @@
+"""The city as every screen needs it first: its name, its box, its categories, the layers there are."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from api import answers
+from api.deps import Caller, Ctx
+from layers.catalog import load_catalog
+from layers.viewer import viewer_of
+
+router = APIRouter(prefix="/api", tags=["city"])
+
+
+@router.get("/city", openapi_extra={"x-permission": "public"})
+def city(caller: Caller, ctx: Ctx) -> Response:
+    """Name, box and layers; ``allowed`` says whether a layer is open to the caller."""
+    west, south, east, north = ctx.extent
+    viewer = viewer_of(caller.role if caller else None)
+    layers = [
+        {
+            "id": layer.id,
+            "title_zh": layer.title_zh,
+            "title_en": layer.title_en,
+            "family": {"zh": layer.family_zh, "en": layer.family_en},
+            "class": layer.field_class,
+            "geometry": layer.geometry,
+            "minzoom": layer.minzoom,
+            "maxzoom": layer.maxzoom,
+            "allowed": viewer.may_see(layer),
+        }
+        for layer in load_catalog()
+    ]
+    return answers.json(
+        {
+            "code": ctx.code,
+            "name_zh": ctx.name_zh,
+            "name_en": ctx.name_en,
+            "bbox": [west, south, east, north],
+            "center": [(west + east) / 2, (south + north) / 2],
+            "crs": "EPSG:4326",
+            "timezone": ctx.timezone.key,
+            "layers": layers,
+        }
+    )
+
+
+@router.get("/categories", openapi_extra={"x-permission": "public"})
+def categories(caller: Caller, ctx: Ctx) -> Response:
+    """What can be reported, in the city's scheme; without a sign-in what citizens may choose."""
+    shown = [
+        {
+            "code": category.code,
+            "kind": category.code[0],
+            "name_zh": category.name_zh,
+            "name_en": category.name_en,
+            "severity": category.severity,
+        }
+        for category in ctx.categories.values()
+        if category.scheme == ctx.category_scheme and (category.public or caller is not None)
+    ]
+    return answers.json({"scheme": ctx.category_scheme, "categories": shown})

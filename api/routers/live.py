@@ -1,0 +1,31 @@
+"""The live stream's address."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.sse import EventSourceResponse
+
+from api.deps import SignedIn
+from api.live import Live, LiveResponse
+from api.schemas.shapes import QueryText
+from layers.features import parse_bbox
+
+router = APIRouter(tags=["live"])
+
+
+@router.get("/api/live", response_class=EventSourceResponse, openapi_extra={"x-permission": "signed_in"})
+async def live(
+    request: Request,
+    caller: SignedIn,
+    bbox: QueryText | None = None,
+    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+) -> Response:
+    """What happens, as it happens, in a box (west,south,east,north) or everywhere: server-sent events.
+
+    ``hello`` comes first, ``resync`` where Last-Event-ID cannot be resumed from (then read the present state anew).
+    """
+    streams: Live = request.app.state.live
+    subscriber = await streams.subscribe(parse_bbox(bbox) if bbox is not None else None, caller.token_hash)
+    return LiveResponse(streams, subscriber, last_event_id)

@@ -1,0 +1,94 @@
+"""Reports come in here, one by one or a thousand at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Response
+from pydantic import ValidationError
+
+from api import answers, problems
+from api.auth import Identity
+from api.deps import Caller, Ctx, SignedIn, Tx, limit_anonymous_reports
+from api.schemas.reports import BatchIn, ReportIn
+from gisops import operations
+from gisops.errors import GisopsError, InvalidInput, NotSignedIn
+from gisops.reports import NewReport
+
+router = APIRouter(prefix="/api/reports", tags=["reports"])
+
+BATCH_BYTES = 1_000_000
+# What somebody may say of himself without a sign-in; the other channels are systems and staff.
+ANYBODYS_CHANNELS = frozenset({"citizen", "open311"})
+
+
+@router.post(
+    "",
+    status_code=201,
+    dependencies=[Depends(limit_anonymous_reports)],
+    openapi_extra={"x-permission": "public"},
+    responses={200: {"description": "The same report was answered before: the same answer again."}},
+)
+def report(body: ReportIn, caller: Caller, conn: Tx, city: Ctx) -> Response:
+    """Report a problem at a point; the answer says who is responsible and why."""
+    receipt = operations.receive_report(conn, city, _told(body, caller), caller.actor if caller else None)
+    return answers.raw(receipt.answer, 201 if receipt.fresh else 200)
+
+
+@router.post("/batch", max_body_size=BATCH_BYTES, openapi_extra={"x-permission": "signed_in"})
+def batch(body: BatchIn, caller: SignedIn, conn: Tx, city: Ctx) -> Response:
+    """Report up to 1,000 problems; each is answered on its own, in order."""
+    sent: list[NewReport | GisopsError] = []
+    for item in body.reports:
+        try:
+            sent.append(_told(ReportIn.model_validate(item), caller))
+        except ValidationError as error:
+            sent.append(_misshapen(error))
+        except GisopsError as error:
+            sent.append(error)
+    outcomes = operations.receive_batch(conn, city, sent, caller.actor)
+    parts = [_part(item, outcome) for item, outcome in zip(body.reports, outcomes, strict=True)]
+    accepted = sum(not isinstance(outcome, GisopsError) for outcome in outcomes)
+    head = f'{{"accepted":{accepted},"rejected":{len(parts) - accepted},"answers":['.encode()
+    return answers.raw(head + b",".join(parts) + b"]}")
+
+
+@router.get("/{client_uid}", openapi_extra={"x-permission": "public"})
+def follow(client_uid: UUID, conn: Tx, city: Ctx) -> Response:
+    """What became of a report. Its ``client_uid`` is the key; nothing personal is told."""
+    return answers.json(operations.follow_report(conn, city, client_uid))
+
+
+def _told(body: ReportIn, caller: Identity | None) -> NewReport:
+    if caller is None and body.channel not in ANYBODYS_CHANNELS:
+        raise NotSignedIn(
+            f"The channel {body.channel} needs a sign-in; without one it is citizen.",
+            channels=sorted(ANYBODYS_CHANNELS),
+        )
+    if body.outside == "desk" and body.channel != "feed":
+        raise InvalidInput("Only a feed may ask outside=desk.", field="outside", channel=body.channel)
+    return body.to_report()
+
+
+class _Misshapen(InvalidInput):
+    """The report does not have the right shape."""
+
+    code = "invalid_body"
+
+
+def _misshapen(error: ValidationError) -> InvalidInput:
+    shown = problems.of_shape(error.errors(include_url=False, include_context=False, include_input=False))
+    return _Misshapen(shown["detail"], errors=shown["errors"])
+
+
+def _part(item: Any, outcome: Any) -> bytes:
+    uid = item.get("client_uid") if isinstance(item, dict) else None
+    known = orjson.dumps(uid) if isinstance(uid, str) else b"null"
+    if isinstance(outcome, GisopsError):
+        status = problems.status_of(outcome)
+        body = orjson.dumps(problems.of_error(outcome), default=str)
+    else:
+        status, body = (201 if outcome.fresh else 200), outcome.answer
+    return b'{"client_uid":%b,"status":%d,"body":%b}' % (known, status, body)
