@@ -72,6 +72,9 @@ def parse_bbox(text: str) -> BBox:
         numbers = [float(piece) for piece in text.split(",")]
     except ValueError:
         raise InvalidInput(f"{right}; {text!r} is not four numbers.", parameter="bbox") from None
+    if len(numbers) == 6:
+        # OGC allows heights in a box; our layers are flat, so they are left out.
+        del numbers[5], numbers[2]
     if len(numbers) != 4:
         raise InvalidInput(f"{right}; {len(numbers)} numbers were sent.", parameter="bbox")
     west, south, east, north = numbers
@@ -91,9 +94,9 @@ def check_bbox(bbox: BBox) -> None:
             facts["suggestion"] = [south, west, north, east]
             raise InvalidInput("bbox looks swapped: it is west,south,east,north, longitude before latitude.", **facts)
         raise InvalidInput("bbox is out of range: longitude -180 to 180, latitude -90 to 90.", **facts)
-    if west > east or south >= north or west == east:
+    if west > east or south >= north:
         raise InvalidInput(
-            "bbox must have west < east and south < north.",
+            "bbox must have west <= east and south < north.",
             parameter="bbox",
             bbox=sent,
             suggestion=[min(west, east), min(south, north), max(west, east), max(south, north)],

@@ -1,0 +1,295 @@
+"""Layers through the door: OGC API - Features, vector tiles, TileJSON and the map's styles.
+
+Every route is open to everybody; the layer asked for decides (401 or 403), and which of its fields are told.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+import orjson
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from api import problems
+from api.deps import Caller, Tx
+from gisops.errors import InvalidInput, NotFound
+from layers import features, style
+from layers.catalog import Layer, load_catalog
+from layers.versions import extent_of_city, version_of
+from layers.viewer import PERSONAL, Viewer, viewer_of
+from tiles.grid import tile_at
+from tiles.mvt import CONTENT_TYPE, is_public, tile
+from tiles.tilejson import tilejson
+
+PUBLIC_ROUTE = {"x-permission": "public"}
+GEOJSON = "application/geo+json"
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+# Only what a test of ours shows: tests/api/test_layers.py names each requirement.
+CONFORMS_TO = [
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+]
+YEAR_S, DAY_S = 31_536_000, 86_400
+
+
+class OgcRoute(APIRoute):
+    """A route whose wrong parameters are 400, as OGC API - Features demands (7.15.1), and not the 422 used elsewhere.
+
+    A parameter it does not know is wrong too: a misspelt filter that is silently ignored answers another question.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's own handler."""
+        handle = super().get_route_handler()
+        known = {parameter.alias for parameter in self.dependant.query_params}
+
+        async def answer(request: Request) -> Response:
+            unknown = sorted(set(request.query_params) - known)
+            try:
+                if unknown:
+                    raise InvalidInput(
+                        f"Unknown parameters: {', '.join(unknown)}.", parameters=unknown, known=sorted(known)
+                    )
+                return await handle(request)
+            except InvalidInput as error:
+                return problems.answer(problems.of_error(error, request.url.path) | {"status": 400})
+            except RequestValidationError as error:
+                return problems.answer(problems.of_shape(error.errors(), request.url.path) | {"status": 400})
+
+        return answer
+
+
+router = APIRouter(tags=["layers"])
+ogc = APIRouter(prefix="/ogc", route_class=OgcRoute)
+
+
+@ogc.get("", openapi_extra=PUBLIC_ROUTE)
+def landing(request: Request) -> Response:
+    """OGC API landing page."""
+    base = str(request.base_url)
+    links = [
+        _link(f"{base}ogc", "self", "application/json", "This document"),
+        _link(f"{base}openapi.json", "service-desc", "application/vnd.oai.openapi+json;version=3.1", "API definition"),
+        _link(f"{base}docs", "service-doc", "text/html", "API documentation"),
+        _link(f"{base}ogc/conformance", "conformance", "application/json", "Conformance classes"),
+        _link(f"{base}ogc/collections", "data", "application/json", "Collections"),
+    ]
+    return _json({"title": "gisops", "description": "城市运行专题图层 · Thematic layers of the city", "links": links})
+
+
+@ogc.get("/conformance", openapi_extra=PUBLIC_ROUTE)
+def conformance() -> Response:
+    """Conformance classes this server meets."""
+    return _json({"conformsTo": CONFORMS_TO})
+
+
+@ogc.get("/collections", openapi_extra=PUBLIC_ROUTE)
+def collections(request: Request, conn: Tx, caller: Caller) -> Response:
+    """List the collections that are open to the caller; the others are not mentioned."""
+    viewer = _viewer(caller)
+    base = str(request.base_url)
+    bounds = extent_of_city(conn)
+    listed = [_collection(layer, viewer, base, bounds) for layer in load_catalog() if viewer.may_see(layer)]
+    links = [_link(f"{base}ogc/collections", "self", "application/json", "This document")]
+    return _json({"links": links, "collections": listed}, _kept_by_nobody_else())
+
+
+@ogc.get("/collections/{layer_id}", openapi_extra=PUBLIC_ROUTE)
+def collection(request: Request, layer_id: str, conn: Tx, caller: Caller) -> Response:
+    """Describe one collection."""
+    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    viewer.require(layer)
+    described = _collection(layer, viewer, str(request.base_url), extent_of_city(conn))
+    return _json(described, _kept_by_nobody_else())
+
+
+@ogc.get("/collections/{layer_id}/items", openapi_extra=PUBLIC_ROUTE)
+def items(
+    request: Request,
+    layer_id: str,
+    conn: Tx,
+    caller: Caller,
+    bbox: Annotated[str | None, Query(description="west,south,east,north in degrees (WGS-84)")] = None,
+    moment: Annotated[str | None, Query(alias="datetime", description="RFC 3339 instant, or start/end")] = None,
+    limit: Annotated[int, Query(ge=1, description="Features in a page; above 10,000 means 10,000")] = 100,
+    after: Annotated[str | None, Query(description="As given by the page before, in its `next` link")] = None,
+    count: Annotated[bool, Query(description="Also count all that match (numberMatched)")] = False,
+) -> Response:
+    """Read one page of a collection as GeoJSON."""
+    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    viewer.require(layer)
+    page = features.read(
+        conn,
+        layer,
+        viewer,
+        bbox=features.parse_bbox(bbox) if bbox is not None else None,
+        interval=features.parse_interval(moment) if moment is not None else None,
+        limit=min(limit, features.MAX_LIMIT),
+        after=after,
+        count=count,
+    )
+    here = f"{request.base_url}ogc/collections/{layer.id}"
+    asked = dict(request.query_params)
+    links = [
+        _link(_with(f"{here}/items", asked), "self", GEOJSON, "This page"),
+        _link(here, "collection", "application/json", layer.title_en),
+    ]
+    if page.after is not None:
+        links.append(_link(_with(f"{here}/items", asked | {"after": page.after}), "next", GEOJSON, "Next page"))
+    about: dict[str, Any] = {
+        "numberReturned": page.returned,
+        "timeStamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "links": links,
+    }
+    if page.matched is not None:
+        about["numberMatched"] = page.matched
+    # The features come from the database as text and leave as text.
+    body = b'{"type":"FeatureCollection","features":[%b],%b' % (page.features.encode(), orjson.dumps(about)[1:])
+    return Response(body, media_type=GEOJSON, headers=_kept_by_nobody_else())
+
+
+@ogc.get("/collections/{layer_id}/items/{key}", openapi_extra=PUBLIC_ROUTE)
+def item(request: Request, layer_id: str, key: str, conn: Tx, caller: Caller) -> Response:
+    """Read one feature by its key, as GeoJSON."""
+    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    feature = features.one(conn, layer, viewer, key)
+    here = f"{request.base_url}ogc/collections/{layer.id}"
+    links = [
+        _link(f"{here}/items/{quote(key, safe='')}", "self", GEOJSON, "This feature"),
+        _link(here, "collection", "application/json", layer.title_en),
+    ]
+    body = b'%b,"links":%b}' % (feature.encode().rstrip()[:-1], orjson.dumps(links))
+    return Response(body, media_type=GEOJSON, headers=_kept_by_nobody_else())
+
+
+@router.get("/tiles/{layer_id}.json", openapi_extra=PUBLIC_ROUTE)
+def describe_tiles(request: Request, layer_id: str, conn: Tx, caller: Caller) -> Response:
+    """TileJSON 3.0 of one layer, as the caller gets its tiles."""
+    layer = load_catalog()[layer_id]
+    return _json(tilejson(conn, layer, _viewer(caller), str(request.base_url)), _kept_by_nobody_else())
+
+
+@router.get(
+    "/tiles/{layer_id}/{z}/{x}/{y}.mvt",
+    openapi_extra=PUBLIC_ROUTE,
+    responses={200: {"content": {CONTENT_TYPE: {}}}, 204: {"description": "Nothing lies there"}},
+)
+def get_tile(
+    layer_id: str,
+    z: int,
+    x: int,
+    y: int,
+    conn: Tx,
+    caller: Caller,
+    v: Annotated[str | None, Query(description="Content version, as in the TileJSON")] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+    accept_encoding: Annotated[str, Header()] = "",
+) -> Response:
+    """One vector tile."""
+    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    viewer.require(layer)
+    at = tile_at(z, x, y)
+    # The version is asked before the tile: a load in between makes the tile newer than its name, never older.
+    current = v is not None and v == version_of(conn, layer)
+    drawn = tile(conn, layer, viewer, at)
+    tag = f'W/"{hashlib.blake2b(drawn, digest_size=12).hexdigest()}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": _cache_control(layer, viewer, current),
+        "Vary": "Accept-Encoding, Authorization, Cookie",
+    }
+    if if_none_match is not None and tag in (each.strip() for each in if_none_match.split(",")):
+        return Response(status_code=304, headers=headers)
+    if not drawn:
+        return Response(status_code=204, headers=headers)
+    if "gzip" in accept_encoding and len(drawn) > 500:
+        # Level 1: half a millisecond, and the next level's few per cent are not worth ten times that.
+        drawn, headers["Content-Encoding"] = gzip.compress(drawn, 1, mtime=0), "gzip"
+    return Response(drawn, media_type=CONTENT_TYPE, headers=headers)
+
+
+@router.get("/styles/{theme}.json", openapi_extra=PUBLIC_ROUTE)
+def get_style(theme: str, caller: Caller) -> Response:
+    """MapLibre style (``day`` or ``dark``) of the layers open to the caller."""
+    if theme not in style.THEMES:
+        raise NotFound(f"There is no style {theme!r}.", style=theme, styles=list(style.THEMES))
+    return _json(style.compose(_viewer(caller), theme), _kept_by_nobody_else())
+
+
+router.include_router(ogc)
+
+
+def _viewer(caller: Caller) -> Viewer:
+    return viewer_of(caller.role if caller is not None else None)
+
+
+def _cache_control(layer: Layer, viewer: Viewer, current: bool) -> str:
+    """Who may keep a tile, and for how long.
+
+    What anybody may see is kept by anybody: for good under its version's name, and to ask again otherwise. What is
+    for staff is kept by the browser alone, which asks again each time (a sign-out ends that); what is personal is
+    kept by nobody.
+    """
+    if not is_public(layer, viewer):
+        seen = viewer.classes_in(layer)
+        return "private, no-store" if PERSONAL in seen or not layer.live else "private, no-cache"
+    if current:
+        return f"public, max-age={DAY_S if layer.in_force else YEAR_S}, immutable"
+    return "public, no-cache"
+
+
+def _kept_by_nobody_else() -> dict[str, str]:
+    # These answers differ by caller, and are small: asked for again each time, and never handed to another.
+    return {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+
+
+def _collection(
+    layer: Layer, viewer: Viewer, base: str, bounds: tuple[float, float, float, float] | None
+) -> dict[str, Any]:
+    here = f"{base}ogc/collections/{layer.id}"
+    described: dict[str, Any] = {
+        "id": layer.id,
+        "title": f"{layer.title_zh} · {layer.title_en}",
+        "description": layer.description,
+        "itemType": "feature",
+        "crs": [CRS84],
+        "family": {"zh": layer.family_zh, "en": layer.family_en},
+        "update_cycle": layer.update_cycle,
+        "fields": [
+            {
+                "name": field.name,
+                "type": field.type,
+                "title_zh": field.title_zh,
+                "title_en": field.title_en,
+                "meaning": field.meaning,
+            }
+            for field in viewer.fields_of(layer)
+        ],
+        "links": [
+            _link(here, "self", "application/json", "This document"),
+            _link(f"{here}/items", "items", GEOJSON, "Features"),
+            _link(f"{base}tiles/{layer.id}.json", "describedby", "application/json", "TileJSON"),
+        ],
+    }
+    if bounds is not None:
+        described["extent"] = {"spatial": {"bbox": [list(bounds)], "crs": CRS84}}
+    return described
+
+
+def _link(href: str, rel: str, media_type: str, title: str) -> dict[str, str]:
+    return {"href": href, "rel": rel, "type": media_type, "title": title}
+
+
+def _with(address: str, parameters: dict[str, str]) -> str:
+    return f"{address}?{urlencode(parameters)}" if parameters else address
+
+
+def _json(content: Any, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(content), media_type="application/json", headers=headers)
