@@ -1,0 +1,55 @@
+-- name: upsert_categories
+-- The schemes' own rows. What a scheme says (names, certainty) is brought up to date; the switches are the city's, and stay.
+INSERT INTO categories (scheme, city_code, kind, major, minor, name_zh, name_en, certainty, enabled, public, simple_allowed, auto_file, severity, dispatch_mode)
+SELECT scheme, city_code, kind, major, minor, name_zh, name_en, certainty, enabled::boolean, public::boolean, simple_allowed::boolean,
+  auto_file::boolean, severity, dispatch_mode
+FROM shipped_categories
+ON CONFLICT (scheme, city_code, kind, major, minor)
+DO UPDATE SET name_zh = excluded.name_zh, name_en = excluded.name_en, certainty = excluded.certainty;
+
+-- name: upsert_filing_conditions
+-- Conditions of the schemes' categories; which of them is the default is the city's to change.
+INSERT INTO filing_conditions (category_id, seq, text_zh, text_en, evidence_zh, min_photos, closing_zh, closing_en, is_default, certainty)
+SELECT c.category_id, f.seq::smallint, f.text_zh, f.text_en, f.evidence_zh, f.min_photos::smallint, f.closing_zh, f.closing_en,
+  f.is_default::boolean, f.certainty
+FROM shipped_filing_conditions AS f
+JOIN categories AS c ON (c.scheme, c.city_code, c.kind, c.major, c.minor) = (f.scheme, '', f.kind, f.major, f.minor)
+ON CONFLICT (category_id, seq)
+DO UPDATE SET text_zh = excluded.text_zh, text_en = excluded.text_en, evidence_zh = excluded.evidence_zh,
+  min_photos = excluded.min_photos, closing_zh = excluded.closing_zh, closing_en = excluded.closing_en, certainty = excluded.certainty;
+
+-- name: upsert_time_limits
+-- Limits where there are none yet: a limit the city has set is never taken back.
+INSERT INTO time_limits (filing_condition_id, step, area_grade, unit, value, season, certainty)
+SELECT f.filing_condition_id, t.step, t.area_grade, t.unit, t.value::numeric, t.season, t.certainty
+FROM shipped_time_limits AS t
+JOIN categories AS c ON (c.scheme, c.city_code, c.kind, c.major, c.minor) = (t.scheme, '', t.kind, t.major, t.minor)
+JOIN filing_conditions AS f ON f.category_id = c.category_id AND f.seq = t.seq::smallint
+ON CONFLICT (filing_condition_id, step, area_grade) DO NOTHING;
+
+-- name: upsert_part_scopes
+-- Which parts a category may be about.
+INSERT INTO part_scopes (category_id, part_category_id, rank)
+SELECT c.category_id, p.category_id, s.rank::smallint
+FROM shipped_part_scopes AS s
+JOIN categories AS c ON (c.scheme, c.city_code, c.kind, c.major, c.minor) = (s.scheme, '', s.kind, s.major, s.minor)
+JOIN categories AS p ON (p.scheme, p.city_code, p.kind, p.major, p.minor) = (s.part_scheme, '', 'P', s.part_major, s.part_minor)
+ON CONFLICT (category_id, part_category_id) DO NOTHING;
+
+-- name: upsert_category_map
+-- The same thing in two schemes.
+INSERT INTO category_map (from_scheme, from_code, to_scheme, to_code, certainty)
+SELECT from_scheme, from_code, to_scheme, to_code, certainty FROM shipped_category_map
+ON CONFLICT (from_scheme, from_code, to_scheme, to_code) DO UPDATE SET certainty = excluded.certainty;
+
+-- name: upsert_calendar_days
+-- Holidays and days worked in lieu; a day the city has decided for itself stays.
+INSERT INTO calendar_days (day, kind, note)
+SELECT date::date, kind, note FROM shipped_work_calendar
+ON CONFLICT (calendar, day) DO NOTHING;
+
+-- name: upsert_work_windows
+-- Working hours, only where the city has none at all: ours beside its own would overlap.
+INSERT INTO work_windows (opens, closes)
+SELECT opens::time, closes::time FROM shipped_work_windows
+WHERE NOT EXISTS (SELECT FROM work_windows WHERE calendar = 'city');

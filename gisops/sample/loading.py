@@ -1,0 +1,141 @@
+"""The way of the sample district into an empty database: reference data, the drawn rows, its extent, its sign-ins."""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from argon2 import PasswordHasher
+from psycopg import sql
+
+from gisops import reference
+from gisops.db import queries
+from gisops.db.pool import Connection, connect
+from gisops.errors import Conflict
+from gisops.sample.people import ACCOUNTS, ORGANISATION_ID, account_person, draw_staff
+from gisops.sample.sheets import Sheet, draw
+from gisops.sample.zones import SCHEME
+from gisops.settings import Settings
+
+_SQL = queries.load("gisops.sample", "loading.sql")
+
+# Tables of points that come in through some door, each with a name for its constraint.
+IN_CITY = ("parts", "places", "last_positions", "cases", "reports", "party_sites", "flood_points", "relief_households")
+REFERENCE_TABLES = ("categories", "filing_conditions", "time_limits", "part_scopes")
+# Layers that change by loading only; live ones (cases, officers) have no version.
+STATIC_LAYERS = (
+    "party_building",
+    "flood_control",
+    "rivers",
+    "poverty_relief",
+    "buildings",
+    "fixtures",
+    "grid_cells",
+    "zones",
+    "admin_areas",
+    "places",
+    "roads",
+)
+
+
+class CityIsThere(Conflict):
+    """The database holds a city already."""
+
+    code = "city_is_there"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was loaded: rows per table, and the sign-ins as (login, role, password)."""
+
+    seed: int
+    until: datetime
+    rows: dict[str, int]
+    accounts: list[tuple[str, str, str]] = field(repr=False)
+
+
+def load(owner_url: str, settings: Settings, *, seed: int = 1, until: datetime | None = None) -> Report:
+    """Load the sample city as the database's owner, all of it or nothing.
+
+    ``until`` (default: this minute) is the sample's "now", see `gisops.sample.sheets.draw`. The accounts' password is
+    the settings' ``sample_password``, else one made here. Raises ``CityIsThere`` where the database holds a city.
+    """
+    until = (until or datetime.now(UTC)).replace(second=0, microsecond=0)
+    password = settings.sample_password.get_secret_value() if settings.sample_password else secrets.token_urlsafe(9)
+    with ThreadPoolExecutor(2) as pool, connect(owner_url, unhurried=True) as conn:
+        # Hashing is slow by design and leaves Python's lock alone: it runs beside the drawing.
+        hashes = pool.map(PasswordHasher().hash, [password] * len(ACCOUNTS))
+        with conn.transaction():
+            conn.execute(_SQL["hold_city"])
+            there = cast(dict[str, Any], conn.execute(_SQL["city_is_there"]).fetchone())
+            if there["name"]:
+                raise CityIsThere(
+                    f"This database holds a city already ({there['name']}); the sample needs one without. "
+                    "`gisops reset` empties the private one."
+                )
+            reference.load(conn)
+            sheets = draw(seed, until)
+            rows = {sheet.table: _write(conn, sheet) for sheet in _with_categories(conn, sheets)}
+            conn.execute(_SQL["go_on_counting"])
+            _keep_in_city(conn)
+            for layer in STATIC_LAYERS:
+                conn.execute(_SQL["new_version"], {"layer": layer})
+            _add_accounts(conn, list(hashes), until)
+        # Without statistics the first plans would be guesses, and autovacuum comes a minute too late.
+        conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(map(sql.Identifier, [*rows, *REFERENCE_TABLES]))))
+    return Report(seed, until, rows, [(login, role, password) for login, role, *_ in ACCOUNTS])
+
+
+def _with_categories(conn: Connection, sheets: tuple[Sheet, ...]) -> tuple[Sheet, ...]:
+    """Put the categories' keys, which the database gives, in place of their codes."""
+    keys = {row["code"]: row["category_id"] for row in conn.execute(_SQL["categories_of_scheme"], {"scheme": SCHEME})}
+    found = []
+    for sheet in sheets:
+        if "category_id" in sheet.columns:
+            at = sheet.columns.index("category_id")
+            sheet = Sheet(
+                sheet.table, sheet.columns, [(*row[:at], keys[row[at]], *row[at + 1 :]) for row in sheet.rows]
+            )
+        found.append(sheet)
+    return tuple(found)
+
+
+def _write(conn: Connection, sheet: Sheet) -> int:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(sheet.table), sql.SQL(", ").join(map(sql.Identifier, sheet.columns))
+    )
+    with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in sheet.rows:
+            copy.write_row(row)
+    return len(sheet.rows)
+
+
+def _keep_in_city(conn: Connection) -> None:
+    box = cast(dict[str, Any], conn.execute(_SQL["extent"]).fetchone())
+    limits = {side: sql.Literal(value) for side, value in box.items()}
+    for table in IN_CITY:
+        # DDL takes no parameters: the numbers are written into the statement as literals.
+        statement = sql.SQL(cast(Any, _SQL["keep_in_city"])).format(
+            table=sql.Identifier(table), constraint=sql.Identifier(f"{table}_in_city"), **limits
+        )
+        conn.execute(statement)
+
+
+def _add_accounts(conn: Connection, hashes: list[str], until: datetime) -> None:
+    staff = draw_staff()
+    for (login, role, organisation, roles), password_hash in zip(ACCOUNTS, hashes, strict=True):
+        person = account_person(staff, organisation, roles, until)
+        home = person.organisation if person else organisation
+        conn.execute(
+            _SQL["add_account"],
+            {
+                "login": login,
+                "password_hash": password_hash,
+                "role": role,
+                "staff_id": person.staff_id if person else None,
+                "organisation_id": ORGANISATION_ID[home] if home else None,
+            },
+        )
