@@ -265,7 +265,7 @@ EDGE_DEG = 1e-9
 
 # Reading: distances are taken to the micrometre. The page orders by distance; without a grain, zones that share the
 # nearest stretch of border would be ordered by the last bit of a computation, which no two programs share.
-DISTANCE_DECIMALS = 6
+DISTANCE_DECIMALS = 3
 
 
 def geodesic_area_m2(geom: BaseGeometry) -> float:
