@@ -1,10 +1,28 @@
-import { defineConfig } from "vite";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { defineConfig, type Plugin } from "vite";
 
 // One HTML file per screen; the server answers `/` with index.html and `/assets/…` with hashed files it may cache
 // for ever. Dev: `npm run dev` proxies everything that is not a screen to a running server.
 const server = process.env.GISOPS_DEV_SERVER ?? "http://127.0.0.1:8000";
 
+/** Most licences ask that their text goes along with copies: gathers those of everything that is not a build tool. */
+const licences: Plugin = {
+  name: "licences",
+  generateBundle() {
+    const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
+    const texts = Object.entries<{ dev?: boolean; version?: string; license?: string }>(packages)
+      .filter(([folder, { dev }]) => folder.startsWith("node_modules/") && !dev && existsSync(folder))
+      .map(([folder, { version, license }]) => {
+        const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+        const text = file ? readFileSync(`${folder}/${file}`, "utf8").trim() : "(the package holds no licence file)";
+        return `${folder.replace(/^.*node_modules\//, "")} ${version} (${license})\n\n${text}\n`;
+      });
+    this.emitFile({ type: "asset", fileName: "assets/licences.txt", source: texts.join(`\n${"-".repeat(78)}\n\n`) });
+  },
+};
+
 export default defineConfig({
+  plugins: [licences],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist",

@@ -31,7 +31,7 @@ function Head() {
             <span class="account-text"><strong>{who.staff ? posted(who.staff) : wordFor(text.roles, who.role)}</strong><span class="small">{text.signOut}</span></span>
           </button>
         ) : (
-          <button type="button" class="button quiet sign-in" onClick={() => (signingIn.value = true)} aria-label={text.signIn} data-act="sign-in"><Icon name="person" /><span class="sign-in-text">{text.signIn}</span></button>
+          <button type="button" class="button quiet sign-in" onClick={() => (signingIn.value = true)} data-act="sign-in">{text.signIn}</button>
         )}
       </div>
     </header>

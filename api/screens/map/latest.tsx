@@ -7,7 +7,7 @@ import { cases, me } from "./state";
 export function LiveBadge() {
   const { state, since } = liveState.value;
   return (
-    <span class={`live ${state}`} role="status" data-live={state}>
+    <span class="live" role="status" data-live={state}>
       <span class="live-dot" aria-hidden="true" />{fill(words.value.live[state], { t: clock(since) })}
     </span>
   );

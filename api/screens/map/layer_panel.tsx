@@ -10,7 +10,12 @@ function Swatch({ entry }: { entry: LegendEntry }) {
   const { colour, edge, shape, glyph, dashed } = entry;
   return (
     <svg class="swatch" viewBox="0 0 24 16" aria-hidden="true" focusable="false">
-      {glyph ? <text x="12" y="13" text-anchor="middle" font-size="14" fill={colour}>{glyph}</text>
+      {glyph && shape === "circle" ? (
+          <>
+            <circle cx="12" cy="8" r="7.5" fill={colour} />
+            <text x="12" y="11.5" text-anchor="middle" font-size="9.5">{glyph}</text>
+          </>
+        ) : glyph ? <text class="bare" x="12" y="13" text-anchor="middle" font-size="14" style={{ color: colour }}>{glyph}</text>
         : shape === "line" ? (
           <>
             {edge && <path d="M1 8h22" stroke={edge} stroke-width="7" />}

@@ -6,9 +6,10 @@ import { language, named, words } from "../shared/i18n";
 import { listen } from "../shared/live";
 import { makeMap, metresPerPixel } from "../shared/map_view";
 import { composed } from "../shared/style";
+import type { Bbox } from "../shared/types";
 import { theme } from "../shared/theme";
 import { beat, drawCases, drawPlace, overlays, PULSE } from "./overlays";
-import { addCase, askAt, asked, cases, city, me, pane, place, readCases, shown, style, switched } from "./state";
+import { addCase, askAt, asked, cases, city, me, pane, place, readCases, sent, shown, style, switched } from "./state";
 
 let theMap: MapLibreMap | null = null;
 
@@ -38,6 +39,19 @@ function padding(): { left: number; right: number; top: number; bottom: number }
   return { left: 21 * rem, right: 24 * rem, top: 0, bottom: 0 };
 }
 
+/**
+ * How much nearer to come than "the whole city is in sight": a wide city on a tall screen would be a thin strip, so its
+ * middle fills most of the free space, and at most one zoom level of its ends is left outside.
+ */
+function fillingZoom(map: MapLibreMap, [west, south, east, north]: Bbox): number {
+  const { left, right, top, bottom } = padding();
+  const a = map.project([west, south]);
+  const b = map.project([east, north]);
+  const wide = (innerWidth - left - right) / Math.abs(b.x - a.x);
+  const high = (innerHeight - top - bottom) / Math.abs(b.y - a.y);
+  return Math.min(1, Math.max(0, 0.8 * Math.log2(Math.max(wide, high))));
+}
+
 export function MapPane() {
   const container = useRef<HTMLDivElement>(null);
 
@@ -47,13 +61,18 @@ export function MapPane() {
     if (!container.current || !firstStyle || !firstCity) return;
     const look = (server: StyleSpecification) =>
       composed(server, { language: language.value, shown, overlays: overlays.composed(theme.value === "dark") });
+    // Read before the map is made, which writes its own view there.
+    const cameWithView = location.hash.includes("map=");
     const map = makeMap(container.current, look(firstStyle), firstCity.bbox);
     theMap = map;
     overlays.attach(map);
     // For the browser's console, and for the tests that ask what is really drawn.
     Object.assign(window, { gisops: { map } });
     map.setPadding(padding());
-    if (!location.hash.includes("map=")) map.fitBounds(firstCity.bbox, { animate: false, padding: 24 });
+    if (!cameWithView) {
+      map.fitBounds(firstCity.bbox, { animate: false, padding: 24 });
+      map.jumpTo({ zoom: map.getZoom() + fillingZoom(map, firstCity.bbox) });
+    }
     const resized = (): void => {
       map.setPadding(padding());
     };
@@ -103,7 +122,11 @@ export function MapPane() {
         if (next && !firstRun) map.setStyle(next, { diff: true });
         firstRun = false;
       }),
-      effect(() => drawPlace(place.value, asked.value.status === "answered" ? asked.value.located : null)),
+      effect(() => {
+        // Once the report is in, its pulsing case stands where the question's point stood.
+        const at = sent.value.status === "answered" ? null : place.value;
+        drawPlace(at, asked.value.status === "answered" ? asked.value.located : null);
+      }),
       effect(redrawCases),
       effect(() => {
         const here = city.value;

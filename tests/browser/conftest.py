@@ -1,0 +1,95 @@
+"""Fixtures for tests that drive a real Chromium against the real server.
+
+``browser`` is Debian's Chromium under Playwright; ``open_page`` makes a page in a context of its own that remembers
+every console error, page error and request; ``page`` is one at 1440 × 900.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+# The software renderer is named outright: a machine without a graphics card draws WebGL 2 with it as well.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENS = Path(__file__).parents[2] / "api" / "screens" / "dist" / "index.html"
+
+
+@dataclass
+class Watched:
+    """A page and what went wrong on it."""
+
+    page: Any
+    errors: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    def wait_for_map(self) -> None:
+        """Wait until every tile in sight is there and drawn."""
+        self.page.wait_for_function("() => window.gisops?.map?.isStyleLoaded()")
+        self.page.wait_for_function("() => window.gisops.map.loaded() && window.gisops.map.areTilesLoaded()")
+
+    def drawn(self, source: str) -> list[dict[str, Any]]:
+        """Return the features an overlay source holds, as the map's own style tells them."""
+        found = self.page.evaluate("name => window.gisops.map.getStyle().sources[name]?.data?.features ?? []", source)
+        return list(found)
+
+    def seen(self, layer: str) -> int:
+        """Return how many features of a style layer are rendered in sight."""
+        return int(
+            self.page.evaluate("layer => window.gisops.map.queryRenderedFeatures({layers: [layer]}).length", layer)
+        )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk)")
+    if not SCREENS.exists():
+        pytest.skip("the screens are not built (make screens)")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
+    contexts: list[Any] = []
+
+    def make(width: int = 1440, height: int = 900, **options: Any) -> Watched:
+        context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        watched = Watched(page)
+        page.on("console", lambda message: message.type == "error" and watched.errors.append(message.text))
+        page.on("pageerror", lambda error: watched.errors.append(str(error)))
+        page.on("request", lambda request: watched.hosts.add(urlsplit(request.url).netloc))
+        return watched
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Watched]) -> Watched:
+    return open_page()

@@ -1,0 +1,297 @@
+"""The map page in a real Chromium on the real server: what a visitor, a reporter and a dispatcher see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+# Runs in both pages: notes when the POST was answered and when each case first stood in the overlay's data, on the
+# machine's one clock, so that the two pages can be compared.
+WATCH = """
+window.watched = {answered: null, answer: null, drawn: {}};
+const original = window.fetch;
+window.fetch = async (...args) => {
+  const response = await original(...args);
+  if (String(args[0]).endsWith('/api/reports') && response.status === 201) {
+    window.watched.answered = Date.now();
+    window.watched.answer = await response.clone().json();
+  }
+  return response;
+};
+setInterval(() => {
+  const source = window.gisops?.map?.getSource('overlay_cases');
+  for (const feature of source?.serialize().data.features ?? [])
+    window.watched.drawn[feature.properties.case_no] ??= Date.now();
+}, 5);
+"""
+
+
+def open_map(watched: Any, live_server: Any) -> Any:
+    watched.page.goto(live_server.base_url)
+    watched.wait_for_map()
+    return watched.page
+
+
+def click_city_centre(page: Any) -> None:
+    """Click where the middle of the city is drawn, and wait for the answer."""
+    x, y = page.evaluate(
+        """async () => {
+          const {center} = await (await fetch('/api/city')).json();
+          const {x, y} = window.gisops.map.project(center);
+          return [x, y];
+        }"""
+    )
+    page.mouse.click(x, y)
+    page.wait_for_selector("[data-answer]")
+
+
+def sign_in(page: Any, live_server: Any, login: str = "dispatcher") -> None:
+    page.click("[data-act=sign-in]")
+    page.fill("#login", login)
+    page.fill("#password", live_server.password)
+    page.press("#password", "Enter")
+    page.wait_for_selector(f"[data-signed-in={login}]")
+
+
+def style_layers(page: Any, layer: str) -> list[str]:
+    found = page.evaluate(
+        """id => window.gisops.map.getStyle().layers
+             .filter(each => each.metadata?.['gisops:layer'] === id).map(each => each.id)""",
+        layer,
+    )
+    return list(found)
+
+
+def test_the_page_loads_without_an_error_and_asks_no_other_host(page: Any, live_server: Any) -> None:
+    shown = open_map(page, live_server)
+
+    assert page.errors == []
+    assert page.hosts - {"", urlsplit(live_server.base_url).netloc} == set()
+    assert shown.evaluate("() => document.documentElement.lang") == "zh-CN"
+    assert sum(page.seen(layer) for layer in style_layers(shown, "roads")) > 0
+
+
+def test_a_layer_is_switched_off_and_on_again(page: Any, live_server: Any) -> None:
+    shown = open_map(page, live_server)
+    layers = style_layers(shown, "roads")
+    switch = shown.get_by_role("switch", name="道路")
+    assert switch.is_checked()
+
+    switch.uncheck()
+    page.wait_for_map()
+    assert sum(page.seen(layer) for layer in layers) == 0
+    switch.check()
+    page.wait_for_map()
+    assert sum(page.seen(layer) for layer in layers) > 0
+
+
+def test_a_switched_layer_is_remembered_on_this_device(page: Any, live_server: Any) -> None:
+    shown = open_map(page, live_server)
+    shown.get_by_role("switch", name="道路").uncheck()
+    shown.reload()
+    page.wait_for_map()
+
+    assert not shown.get_by_role("switch", name="道路").is_checked()
+
+
+def test_a_click_says_who_is_responsible_and_draws_where_the_answer_holds(page: Any, live_server: Any) -> None:
+    shown = open_map(page, live_server)
+    with shown.expect_response("**/api/locate?*") as asked:
+        click_city_centre(shown)
+    said = asked.value.json()
+
+    assert shown.inner_text(".who-organisation") == said["organisation"]["name_zh"]
+    assert said["superior"]["post_zh"] in shown.inner_text(".chain")
+    assert shown.locator("[data-reason]").count() == len(said["reasons"]) > 0
+    page.wait_for_map()
+    assert page.drawn("overlay_answer")[0]["geometry"] == said["boundary"]
+    assert page.seen("overlay_answer-edge") > 0
+    assert page.seen("overlay_accuracy-edge") > 0
+    assert page.errors == []
+
+
+def test_the_answer_is_given_in_english_to_an_english_reader(page: Any, live_server: Any) -> None:
+    shown = open_map(page, live_server)
+    with shown.expect_response("**/api/locate?*") as asked:
+        click_city_centre(shown)
+    shown.get_by_role("button", name="Switch to English").click()
+
+    assert shown.inner_text(".who-organisation") == asked.value.json()["organisation"]["name_en"]
+    assert shown.evaluate("() => document.documentElement.lang") == "en"
+    page.wait_for_map()
+    assert page.drawn("overlay_answer"), "a new style must carry the overlays over"
+    assert page.errors == []
+
+
+def test_the_keyboard_alone_asks_and_reports(page: Any, live_server: Any) -> None:
+    shown = open_map(page, live_server)
+    shown.focus("#map canvas")
+    shown.keyboard.press("Enter")
+    shown.wait_for_selector("[data-answer]")
+    shown.focus("[data-act=report-here]")
+    shown.keyboard.press("Enter")
+    shown.focus("#report-text")
+    shown.keyboard.type("样例：人行道上有积水")
+    shown.keyboard.press("Tab")
+    shown.keyboard.press("Enter")
+
+    shown.wait_for_selector("[data-receipt]")
+
+
+def test_a_point_far_outside_is_refused_in_words(page: Any, live_server: Any) -> None:
+    shown = open_map(page, live_server)
+    shown.evaluate(
+        """async () => {
+          const {bbox: [west, south, east, north]} = await (await fetch('/api/city')).json();
+          window.gisops.map.jumpTo({center: [east + (east - west), (south + north) / 2], zoom: 14});
+        }"""
+    )
+    shown.get_by_role("button", name="查询地图中心").click()
+
+    assert "城市范围之外" in shown.inner_text("[data-problem=outside_city]")
+    assert page.drawn("overlay_answer") == []
+
+
+def test_layers_not_allowed_are_locked_until_sign_in(page: Any, live_server: Any) -> None:
+    shown = open_map(page, live_server)
+    for layer in ("cases", "officers", "poverty_relief"):
+        assert shown.locator(f"[data-layer={layer}] button.locked").count() == 1
+        assert style_layers(shown, layer) == []
+
+    shown.locator("[data-layer=cases] button.locked").click()
+    shown.fill("#login", "dispatcher")
+    shown.fill("#password", live_server.password)
+    shown.press("#password", "Enter")
+    shown.wait_for_selector("[data-layer=cases] input[role=switch]")
+    page.wait_for_map()
+    assert style_layers(shown, "cases") != []
+    assert shown.wait_for_selector("[data-live=live]")
+
+
+def test_a_wrong_password_is_said_and_stays_signed_out(page: Any, live_server: Any) -> None:
+    shown = open_map(page, live_server)
+    shown.click("[data-act=sign-in]")
+    shown.fill("#login", "dispatcher")
+    shown.fill("#password", "not the password")
+    shown.press("#password", "Enter")
+
+    assert "账号或密码不正确" in shown.inner_text("[data-problem=bad_credentials]")
+    assert shown.locator("[data-signed-in]").count() == 0
+
+
+def test_a_report_by_form_is_on_the_map_within_a_second_here_and_on_a_second_screen(
+    open_page: Callable[..., Any], live_server: Any
+) -> None:
+    reporter, desk = open_page(), open_page()
+    for each in (reporter, desk):
+        each.page.add_init_script(WATCH)
+        open_map(each, live_server)
+    sign_in(desk.page, live_server)
+    desk.page.wait_for_selector("[data-live=live]")
+
+    click_city_centre(reporter.page)
+    reporter.page.click("[data-act=report-here]")
+    # Another category than the one on offer, found by its code.
+    reporter.page.fill("#report-text", "样例：井盖旁有积水")
+    box = reporter.page.get_by_role("combobox")
+    box.click()
+    box.fill("E01-12")
+    box.press("Enter")
+    reporter.page.click("button[type=submit]")
+    reporter.page.wait_for_selector("[data-receipt]")
+
+    seen = reporter.page.evaluate("() => window.watched")
+    case_no = seen["answer"]["case"]["case_no"]
+    assert reporter.page.inner_text(".case-no") == case_no
+    assert reporter.page.inner_text(".who-organisation") == seen["answer"]["dispatch"]["organisation"]["name_zh"]
+    assert seen["answer"]["case"]["category"]["code"] == "E01-12"
+    desk.page.wait_for_selector(f"[data-case-no='{case_no}']")
+    for each in (reporter, desk):
+        each.page.wait_for_function("no => window.watched.drawn[no]", arg=case_no)
+        drawn = each.page.evaluate("no => window.watched.drawn[no]", case_no)
+        assert drawn - seen["answered"] <= 1_000
+    reporter.page.wait_for_function(
+        "() => window.gisops.map.queryRenderedFeatures({layers: ['overlay_cases-dot']}).length > 0"
+    )
+    assert reporter.errors == []
+    assert desk.errors == []
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_number_even_after_a_reload(page: Any, live_server: Any) -> None:
+    shown = open_map(page, live_server)
+    bodies: list[str] = []
+    answers: list[dict[str, Any]] = []
+
+    def lose_the_answer(route: Any) -> None:
+        bodies.append(route.request.post_data)
+        response = route.fetch()
+        answers.append(response.json())
+        if len(bodies) == 1:
+            route.abort("connectionreset")
+        else:
+            route.fulfill(response=response)
+
+    shown.route("**/api/reports", lose_the_answer)
+    click_city_centre(shown)
+    shown.click("[data-act=report-here]")
+    shown.fill("#report-text", "样例：路灯不亮")
+    shown.click("button[type=submit]")
+    shown.wait_for_selector("[data-unknown]")
+    shown.reload()
+    page.wait_for_map()
+    assert shown.locator("#report-text").input_value() == "样例：路灯不亮"
+    shown.click("button[type=submit]")
+    shown.wait_for_selector("[data-receipt]")
+
+    assert bodies[0] == bodies[1]
+    assert answers[0] == answers[1]
+    assert shown.inner_text(".case-no") == answers[0]["case"]["case_no"]
+
+
+def test_the_device_s_position_is_declared_wgs84_with_its_accuracy(
+    open_page: Callable[..., Any], live_server: Any
+) -> None:
+    watched = open_page(permissions=["geolocation"])
+    shown = open_map(watched, live_server)
+    lon, lat = shown.evaluate("async () => (await (await fetch('/api/city')).json()).center")
+    shown.context.set_geolocation({"longitude": lon, "latitude": lat, "accuracy": 17})
+    shown.click("[data-act=report]")
+    shown.get_by_role("button", name="使用本机定位").click()
+    shown.get_by_text("本机定位", exact=False).first.wait_for()
+    shown.wait_for_selector(".preview")
+    with shown.expect_request("**/api/reports") as request:
+        shown.click("button[type=submit]")
+    shown.wait_for_selector("[data-receipt]")
+
+    body = request.value.post_data_json
+    assert (body["lon"], body["lat"], body["accuracy_m"], body["crs"]) == (lon, lat, 17, "WGS84")
+    assert body["channel"] == "citizen"
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (390, 844), (3840, 2160)])
+def test_nothing_runs_over_the_edge_from_phone_to_wall(
+    open_page: Callable[..., Any], live_server: Any, width: int, height: int
+) -> None:
+    watched = open_page(width, height)
+    shown = open_map(watched, live_server)
+    click_city_centre(shown)
+
+    over = shown.evaluate(
+        """() => [...document.querySelectorAll('.panel, .head, .tabs, .panel button, .head button')]
+             .filter(each => each.checkVisibility()).map(each => each.getBoundingClientRect())
+             .filter(box => box.left < -0.5 || box.right > innerWidth + 0.5).length"""
+    )
+    assert over == 0
+    # The asked point stays in sight, above the sheet of a phone.
+    shown.wait_for_function(
+        """() => {
+          const at = window.gisops.map.getSource('overlay_point').serialize().data.features[0].geometry.coordinates;
+          const {x, y} = window.gisops.map.project(at);
+          return document.elementFromPoint(x, y)?.tagName === 'CANVAS';
+        }"""
+    )
