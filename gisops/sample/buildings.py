@@ -82,6 +82,8 @@ def _rows(plot: Any, fabric: Fabric, density: float, front: Any, done: int, rng:
     centre = envelope.centroid
     level = affinity.rotate(plot, -angle, origin=centre)
     west, south, east, north = level.bounds
+    # Half a metre of grace: a footprint may touch the line behind the kerb.
+    room = level.buffer(0.5)
     found: list[Building] = []
     y = south + 0.5
     while y < north:
@@ -94,7 +96,7 @@ def _rows(plot: Any, fabric: Fabric, density: float, front: Any, done: int, rng:
             inside = house.intersection(level)
             # A house that fits only in part becomes a shorter one, if that is still a house.
             if inside.area < house.area * 0.97:
-                inside = _shorter(inside, level, depth)
+                inside = _shorter(inside, room, depth)
             if inside is None or rng.random() > density:
                 continue
             polygon = affinity.rotate(inside, angle, origin=centre)
@@ -111,11 +113,7 @@ def _shorter(piece: Any, room: Any, depth: float) -> Any:
     for step in (0.0, 0.12, 0.24):
         for start, end in ((step, 0.0), (0.0, step), (step, step)):
             house = box(west + (east - west) * start, south, east - (east - west) * end, north)
-            if (
-                house.bounds[2] - house.bounds[0] > 12
-                and north - south > depth * 0.8
-                and room.buffer(0.5).contains(house)
-            ):
+            if house.bounds[2] - house.bounds[0] > 12 and north - south > depth * 0.8 and room.contains(house):
                 return house
     return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -65,9 +64,7 @@ def load(owner_url: str, settings: Settings, *, seed: int = 1, until: datetime |
     """
     until = (until or datetime.now(UTC)).replace(second=0, microsecond=0)
     password = settings.sample_password.get_secret_value() if settings.sample_password else secrets.token_urlsafe(9)
-    with ThreadPoolExecutor(2) as pool, connect(owner_url, unhurried=True) as conn:
-        # Hashing is slow by design and leaves Python's lock alone: it runs beside the drawing.
-        hashes = pool.map(PasswordHasher().hash, [password] * len(ACCOUNTS))
+    with connect(owner_url, unhurried=True) as conn:
         with conn.transaction():
             conn.execute(_SQL["hold_city"])
             there = cast(dict[str, Any], conn.execute(_SQL["city_is_there"]).fetchone())
@@ -83,7 +80,7 @@ def load(owner_url: str, settings: Settings, *, seed: int = 1, until: datetime |
             _keep_in_city(conn)
             for layer in STATIC_LAYERS:
                 conn.execute(_SQL["new_version"], {"layer": layer})
-            _add_accounts(conn, list(hashes), until)
+            _add_accounts(conn, password, until)
         # Without statistics the first plans would be guesses, and autovacuum comes a minute too late.
         conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(map(sql.Identifier, [*rows, *REFERENCE_TABLES]))))
     return Report(seed, until, rows, [(login, role, password) for login, role, *_ in ACCOUNTS])
@@ -124,9 +121,11 @@ def _keep_in_city(conn: Connection) -> None:
         conn.execute(statement)
 
 
-def _add_accounts(conn: Connection, hashes: list[str], until: datetime) -> None:
+def _add_accounts(conn: Connection, password: str, until: datetime) -> None:
     staff = draw_staff()
-    for (login, role, organisation, roles), password_hash in zip(ACCOUNTS, hashes, strict=True):
+    # One hash for all: it gives away that their passwords are the same, which everybody is told anyway.
+    password_hash = PasswordHasher().hash(password)
+    for login, role, organisation, roles in ACCOUNTS:
         person = account_person(staff, organisation, roles, until)
         home = person.organisation if person else organisation
         conn.execute(

@@ -273,7 +273,7 @@ def _specials(ground: Ground) -> list[Zone]:
             "Sample Station Square",
             "special",
             "STREET-2",
-            ("E",),
+            ORDER,
             45,
             ground.sites["square"],
         ),
