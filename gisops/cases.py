@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from uuid6 import uuid7
-
 from gisops import wording
 from gisops.city import Category, City, Name
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.dispatch import Decision
 from gisops.errors import IllegalMove, InvalidInput, NotFound, StaleVersion, UnknownOrganisation, UnknownStaff
+from gisops.keys import new_key
 from gisops.people import Actor
 
 _SQL = queries.load("gisops", "cases.sql")
@@ -181,7 +180,7 @@ def dispatch(
             "reason": reason,
             "account_id": by.account_id,
             "role": by.role,
-            "event_id": uuid7(),
+            "event_id": new_key(),
         },
     ).fetchone()
     if moved is None:

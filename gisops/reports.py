@@ -12,7 +12,6 @@ from uuid import UUID
 
 import orjson
 from psycopg.types.json import Jsonb
-from uuid6 import uuid7
 
 from gisops import cases, coordinates, numbers
 from gisops.city import Category, City
@@ -20,6 +19,7 @@ from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.dispatch import Decision, Input
 from gisops.errors import InvalidInput, NotFound, OutsideCity, ReusedClientUid, TextTooLong, UnknownPart, UnknownPlace
+from gisops.keys import new_key
 from gisops.people import Actor
 
 _SQL = queries.load("gisops", "reports.sql")
@@ -204,7 +204,7 @@ def _row(prepared: Prepared, decision: Decision, case_no: str, city: City, by: A
     salt = secrets.token_bytes(16)
     commitment = hashlib.sha256(salt + report.text.encode()).hexdigest()
     intake = cases.intake(city, category, decision, received_at, commitment)
-    report_id = uuid7()
+    report_id = new_key()
     answer = {
         "report": {
             "client_uid": report.client_uid,
@@ -232,9 +232,9 @@ def _row(prepared: Prepared, decision: Decision, case_no: str, city: City, by: A
         "received_at": received_at,
         "district_code": chosen["district_code"],
         "report_id": report_id,
-        "case_id": uuid7(),
+        "case_id": new_key(),
         "case_no": case_no,
-        "event_id": uuid7(),
+        "event_id": new_key(),
         "channel": report.channel,
         "category_id": category.category_id,
         "text": report.text,

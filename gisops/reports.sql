@@ -44,7 +44,7 @@ WITH sent AS MATERIALIZED (
   FROM fresh f
   CROSS JOIN LATERAL (
     SELECT f.moves -> 0 AS m1, f.moves -> 1 AS m2, f.moves -> 2 AS m3
-  ) m
+  ) moves
   CROSS JOIN LATERAL (
     SELECT history_hash(NULL, f.district_code, f.case_id, 1, m1 ->> 'action', NULL, m1 ->> 'to_state', f.received_at, f.account_id, f.role,
                         (m1 ->> 'organisation_id')::int, m1 -> 'payload') AS h1

@@ -18,8 +18,9 @@ RETURN ST_Affine(g, kx, 0, 0, ky, -lon * kx, -lat * ky);
 
 CREATE OR REPLACE FUNCTION local_distance_m(g geometry, lon float8, lat float8, kx float8, ky float8) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
--- Metres from (lon, lat) to the geometry, in the local plane; 0 inside a polygon.
-RETURN ST_Distance(ST_Affine(g, kx, 0, 0, ky, -lon * kx, -lat * ky), ST_SetSRID(ST_MakePoint(0, 0), 4326));
+-- Metres from (lon, lat) to the geometry, in the local plane, to the millimetre; 0 inside a polygon. Rounded, because two neighbours that share
+-- an edge are equally far from a point beyond it, and the last bits of a float must not choose between them.
+RETURN round(ST_Distance(ST_Affine(g, kx, 0, 0, ky, -lon * kx, -lat * ky), ST_SetSRID(ST_MakePoint(0, 0), 4326)) * 1000) / 1000;
 
 CREATE OR REPLACE FUNCTION specificity(scope text[], pattern_minor text, pattern_major text, pattern_kind text) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
