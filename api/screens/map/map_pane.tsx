@@ -32,11 +32,16 @@ export function showOnMap(lon: number, lat: number): void {
 /** Seven decimals are a centimetre; more would only pretend. */
 const round = (degrees: number): number => Math.round(degrees * 1e7) / 1e7;
 
+/** Below this width the panels are sheets; map.css has the same numbers. */
+const NARROW = 900;
+const HEAD_REM = 3.5;
+const TABS_REM = 4.25;
+const rem = (): number => Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+
 /** The panels cover parts of the map: its middle is the middle of what is left. */
 function padding(): { left: number; right: number; top: number; bottom: number } {
-  const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
-  if (innerWidth < 900) return { left: 0, right: 0, top: 3.5 * rem, bottom: 4 * rem };
-  return { left: 21 * rem, right: 24 * rem, top: 0, bottom: 0 };
+  if (innerWidth < NARROW) return { left: 0, right: 0, top: HEAD_REM * rem(), bottom: TABS_REM * rem() };
+  return { left: 21 * rem(), right: 24 * rem(), top: 0, bottom: 0 };
 }
 
 /**
@@ -149,11 +154,14 @@ export function MapPane() {
           stop();
         };
       }),
-      // A point asked for near the edge of a phone's sheet is moved into sight.
+      // On a phone the asked point is brought to the middle of what the sheet leaves free.
       effect(() => {
         const at = place.value;
-        if (!at || innerWidth >= 900 || (pane.value !== "ask" && pane.value !== "report")) return;
-        map.easeTo({ center: [at.lon, at.lat], offset: [0, -innerHeight * 0.22], duration: still.matches ? 0 : 300 });
+        if (!at || innerWidth >= NARROW || (pane.value !== "ask" && pane.value !== "report")) return;
+        const free = (HEAD_REM * rem() + innerHeight - TABS_REM * rem() - Math.min(0.62 * innerHeight, 34 * rem())) / 2;
+        const { top, bottom } = padding();
+        const offset: [number, number] = [0, free - (top + innerHeight - bottom) / 2];
+        map.easeTo({ center: [at.lon, at.lat], offset, duration: still.matches ? 0 : 300 });
       }),
     ];
     return () => {
