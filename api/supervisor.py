@@ -180,15 +180,13 @@ class _Postmaster:
     def __init__(self, cluster: Cluster, watch: _Watch) -> None:
         self.cluster, self.watch = cluster, watch
         self.fd: int | None = None
-        self.rescue: threading.Thread | None = None
+        self.rescuing = False
         self.failures = 0
         self.blind_until: float | None = None
 
     def look(self) -> None:
-        if self.rescue is not None:
-            if self.rescue.is_alive():
-                return
-            self.rescue = None
+        if self.rescuing:
+            return
         if self.fd is not None:
             if not any(key.fd == self.fd for key, _ in self.watch.selector.select(0)):
                 return
@@ -199,8 +197,8 @@ class _Postmaster:
         self.blind_until = None
         pid = self.cluster.postmaster()
         if pid is None:
-            self.rescue = threading.Thread(target=self._start, daemon=True)
-            self.rescue.start()
+            self.rescuing = True
+            threading.Thread(target=self._start, daemon=True).start()
         else:
             self._see(pid)
 
@@ -227,6 +225,8 @@ class _Postmaster:
             self.failures += 1
             self.blind_until = time.monotonic() + min(2.0**self.failures, _LONGEST_PAUSE_S)
             log.error("%s", error.message)
+        # Done before the bell, not when the thread has ended: the one who wakes must see it.
+        self.rescuing = False
         self.watch.ring()
 
 

@@ -68,13 +68,13 @@ def place(home: Path) -> Place:
 
 
 @functools.cache
-def binaries() -> Path:
+def binaries(root: Path = Path("/")) -> Path:
     """Find the newest PostgreSQL (15 or later) that has PostGIS; raises :class:`NotReady` with what to install."""
     folders: list[Path] = []
     with suppress(OSError, subprocess.CalledProcessError):
         folders.append(Path(subprocess.check_output(["pg_config", "--bindir"], text=True).strip()))
     for pattern in ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin"):
-        folders += Path("/").glob(pattern)
+        folders += root.glob(pattern)
     versions = {folder: _version(folder) for folder in folders}
     bare = 0
     for folder, version in sorted(versions.items(), key=lambda item: -item[1]):
