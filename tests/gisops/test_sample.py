@@ -233,8 +233,8 @@ def test_it_is_all_there(loaded: Connection, sheets: dict[str, Sheet]) -> None:
 def test_accounts_belong_to_people_on_duty(loaded: Connection) -> None:
     accounts = {row["login"]: row for row in loaded.execute("SELECT * FROM accounts")}
     assert set(accounts) == {
-        "admin", "desk", "shift_leader", "dispatcher", "supervisor", "handler", "officer", "inspector", "leader", "planner",
-        "department",
+        "admin", "desk", "shift_leader", "dispatcher", "supervisor", "handler", "officer", "inspector", "leader",
+        "planner", "department",
     }  # fmt: skip
     assert accounts["desk"]["role"] == "acceptor"
     assert all(a["is_sample"] for a in accounts.values())
@@ -288,3 +288,76 @@ def test_loads_within_four_seconds(fresh_database: Any) -> None:
     assert datetime.now(UTC) - began < timedelta(seconds=8)
     assert ("desk", "acceptor", "a sample password for tests") in report.accounts
     assert "a sample password" not in repr(report)
+
+
+# Where each rule shows, as data/sample/README.md promises: metres in the plan, accuracy, category, then what is expected.
+NOW, FEBRUARY = "now()", "'2026-02-15 12:00+08'"
+SHOWN = {
+    "nobody's land": (750, 1550, 5, "E01-10", NOW, "desk", "CENTRE", None, {"NO_MATCH"}),
+    "in the gap, position good": (
+        662,
+        1150,
+        5,
+        "E04-05",
+        NOW,
+        "territorial",
+        "STREET-1",
+        None,
+        {"TERRITORIAL_FALLBACK"},
+    ),
+    "in the gap, roughly placed": (655, 1150, 12, "E04-05", NOW, "snapped", None, None, {"ZONE_SNAPPED"}),
+    "greening in the park": (1040, 1150, 8, "E01-17", NOW, "zone", "PARKS", "S01", {"ZONE_OVERLAP"}),
+    "stall in the park": (1040, 1150, 8, "E04-05", NOW, "zone", "STREET-1", None, {"ZONE_COVERS"}),
+    "leased lawn": (1008, 1215, 5, "E01-17", NOW, "zone", "STREET-1", None, {"ZONE_COVERS"}),
+    "market": (510, 490, 5, "E04-05", NOW, "zone", "SQUAD-1", "S04", {"ZONE_COVERS"}),
+    "station square": (600, 700, 5, "E04-05", NOW, "zone", "STREET-2", "X04", {"ZONE_OVERLAP"}),
+    "fishing pier": (150, 1430, 5, "E04-05", NOW, "zone", "STREET-1", "X05", {"ZONE_OVERLAP"}),
+    "pothole": (500, 755, 8, "E01-13", NOW, "zone", "ROADS", "R01", {"ZONE_COVERS"}),
+    "parked car": (500, 755, 5, "E04-09", NOW, "zone", "TRAFFIC", "J01", {"ZONE_COVERS"}),
+    "river": (1130, 1050, 5, "E01-25", NOW, "zone", "RIVER", "W02", {"ZONE_COVERS"}),
+    "creek": (1420, 932, 5, "E01-25", NOW, "zone", "STREET-3", "W03", {"ZONE_COVERS"}),
+    "bridge": (1165, 752, 5, "E01-12", NOW, "zone", "ROADS", "X01", {"ZONE_OVERLAP"}),
+    "handed over": (120, 660, 5, "E04-05", NOW, "zone", "STREET-2", "D07", {"ZONE_COVERS"}),
+    "before it was handed over": (120, 660, 5, "E04-05", FEBRUARY, "zone", "SQUAD-1", "D07", {"ZONE_COVERS"}),
+    "gas": (1500, 500, 5, "E05-02", NOW, "fixed", "GAS", None, {"RULE_FIXED"}),
+    "no cover there": (1100, 1480, 5, "P01-02", NOW, "zone", "STREET-1", None, {"MISSING_PART"}),
+    "near the line of two": (430, 500, 12, "E04-05", NOW, "zone", None, None, {"AMBIGUOUS"}),
+    "at the city's edge": (25, 900, 12, "E04-05", NOW, "snapped", "STREET-1", None, {"CITY_EDGE_SNAPPED"}),
+    "outside": (-400, 800, 5, "E04-05", NOW, None, None, None, {"OUT_OF_AREA"}),
+}
+
+
+def dispatch(conn: Connection, lon: float, lat: float, accuracy: float, category: str, at: str) -> dict[str, Any]:
+    row = conn.execute(  # type: ignore[call-overload]
+        f"""SELECT d.*, o.code AS organisation, z.code AS zone FROM dispatch(ARRAY[1], ARRAY[%s::float8],
+          ARRAY[%s::float8], ARRAY[%s::float8], (SELECT array_agg(category_id) FROM categories JOIN city ON scheme = category_scheme
+                              WHERE categories.code = %s),
+          ARRAY[NULL::text], ARRAY[NULL::uuid], ARRAY[{at}::timestamptz], ARRAY[NULL::jsonb]) AS d
+        LEFT JOIN organisations AS o USING (organisation_id) LEFT JOIN zones AS z USING (zone_id)""",
+        (lon, lat, accuracy, category),
+    ).fetchone()
+    assert row is not None
+    return dict(row)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_every_rule_shows_where_the_readme_says(loaded: Connection, name: str) -> None:
+    x, y, accuracy, category, at, mode, organisation, zone, reasons = SHOWN[name]
+    point = to_degrees(shapely.Point(x, y))
+    answer = dispatch(loaded, point.x, point.y, accuracy, category, at)
+    assert answer["mode"] == mode
+    assert organisation in (None, answer["organisation"])
+    assert zone in (None, answer["zone"])
+    assert reasons <= set(answer["reasons"])
+
+
+def test_covers_of_two_owners_cannot_be_told_apart(loaded: Connection, ground: Ground) -> None:
+    spot = ground.road("R003").line.interpolate(470)
+    point = to_degrees(shapely.Point(spot.x - 1, spot.y))
+    answer = dispatch(loaded, point.x, point.y, 10, "P01-02", NOW)
+    assert {"PART_NEAREST", "PART_AMBIGUOUS"} <= set(answer["reasons"])
+    assert answer["ambiguous"]
+    assert answer["confidence"] == 0.5
+    spot = ground.road("R001").line.interpolate(560)
+    point = to_degrees(shapely.Point(spot.x - 1, spot.y))
+    assert "CO_OWNERSHIP" in dispatch(loaded, point.x, point.y, 10, "P01-02", NOW)["reasons"]
