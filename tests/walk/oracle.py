@@ -263,8 +263,8 @@ GEOD = Geod(a=WGS84_A, f=WGS84_F)
 COVERS_DEG = 1e-10
 EDGE_DEG = 1e-9
 
-# Reading: distances are taken to the micrometre. The page orders by distance; without a grain, zones that share the
-# nearest stretch of border would be ordered by the last bit of a computation, which no two programs share.
+# Every distance is rounded to whole millimetres before it is compared. Without a grain, zones that share the nearest
+# stretch of border would be ordered by the last bit of a computation, which no two programs share.
 DISTANCE_DECIMALS = 3
 
 
@@ -694,7 +694,8 @@ def snapped_zone(world: World, plane: Plane, report: Input, where: Location, dra
     others = [c.distance_m for c in near if c.zone.organisation != winner.zone.organisation]
     if others:
         d1, d2 = winner.distance_m, min(others)
-        draft.confidence = d2 / (d1 + d2)
+        # Reading: with both nearer than half a millimetre there is nothing to choose between them.
+        draft.confidence = d2 / (d1 + d2) if d2 else 0.5
         draft.ambiguous, draft.ambiguity_code = True, "AMBIGUOUS"
     return ["ZONE_SNAPPED"]
 
@@ -797,8 +798,6 @@ def choose_handler(
         return person, ("STAFF_PRIMARY", "STAFF_BACKUP", "STAFF_NEARBY")[role]
 
     for height, code in enumerate(line_of(world, organisation)):
-        if height > ANCESTORS_ASKED:
-            break
         leaders = [
             s
             for s in world.staff
@@ -835,9 +834,11 @@ def choose_superior(
 
 
 def line_of(world: World, organisation: str) -> Iterator[str]:
-    """The organisation, its parent, its parent's parent, and so on."""
+    """The organisation, its parent, its parent's parent, and that one's parent: three ancestors and no fourth."""
     code: str | None = organisation
-    while code is not None:
+    for _ in range(1 + ANCESTORS_ASKED):
+        if code is None:
+            return
         yield code
         code = world.organisation[code].parent
 

@@ -111,11 +111,11 @@ def said_by_database(row: dict[str, Any], ids: Ids, place_codes: dict[Any, str])
 
 
 def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Fields that are not equal, as (oracle, database). Distances may differ by rounding, a micrometre at most."""
+    """Fields that are not equal, as (oracle, database). Of distances only whole millimetres count."""
     unequal = {}
     for name, mine in ours.items():
         yours = theirs[name]
-        if name == "distance_m" and mine is not None and yours is not None and abs(mine - yours) < 2e-6:
+        if name == "distance_m" and mine is not None and yours is not None and round(yours, 3) == mine:
             continue
         if mine != yours:
             unequal[name] = (mine, yours)

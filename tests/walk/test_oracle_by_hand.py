@@ -482,7 +482,8 @@ def test_three_ancestors_are_asked_and_no_fourth() -> None:
         Organisation("4", lead="g"),
     ]
     desk = Organisation("DESK", is_duty_desk=True)
-    assert handler(people(organisations=[*chain, desk])) == (None, "STAFF_NONE")
+    answer = dispatch(people(organisations=[*chain, desk]), at(0, 0))
+    assert (answer.handler, answer.superior, answer.reasons[-2:]) == (None, None, ("STAFF_NONE", "SUPERIOR_NONE"))
     short = [Organisation("A", "1"), Organisation("1", "2"), Organisation("2", "3"), Organisation("3", lead="g"), desk]
     assert handler(people(organisations=short)) == ("g", "STAFF_PARENT")
 
