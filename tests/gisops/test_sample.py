@@ -290,7 +290,7 @@ def test_loads_within_four_seconds(fresh_database: Any) -> None:
     assert "a sample password" not in repr(report)
 
 
-# Where each rule shows, as data/sample/README.md promises: metres in the plan, accuracy, category, then what is expected.
+# Where each rule shows, as data/sample/README.md promises: metres in the plan, accuracy, category, moment; answer.
 NOW, FEBRUARY = "now()", "'2026-02-15 12:00+08'"
 SHOWN = {
     "nobody's land": (750, 1550, 5, "E01-10", NOW, "desk", "CENTRE", None, {"NO_MATCH"}),
@@ -329,11 +329,16 @@ SHOWN = {
 
 def dispatch(conn: Connection, lon: float, lat: float, accuracy: float, category: str, at: str) -> dict[str, Any]:
     row = conn.execute(  # type: ignore[call-overload]
-        f"""SELECT d.*, o.code AS organisation, z.code AS zone FROM dispatch(ARRAY[1], ARRAY[%s::float8],
-          ARRAY[%s::float8], ARRAY[%s::float8], (SELECT array_agg(category_id) FROM categories JOIN city ON scheme = category_scheme
-                              WHERE categories.code = %s),
-          ARRAY[NULL::text], ARRAY[NULL::uuid], ARRAY[{at}::timestamptz], ARRAY[NULL::jsonb]) AS d
-        LEFT JOIN organisations AS o USING (organisation_id) LEFT JOIN zones AS z USING (zone_id)""",
+        f"""
+        SELECT d.*, o.code AS organisation, z.code AS zone
+        FROM dispatch(
+          ARRAY[1], ARRAY[%s::float8], ARRAY[%s::float8], ARRAY[%s::float8],
+          (SELECT array_agg(category_id) FROM categories JOIN city ON scheme = category_scheme WHERE categories.code = %s),
+          ARRAY[NULL::text], ARRAY[NULL::uuid], ARRAY[{at}::timestamptz], ARRAY[NULL::jsonb]
+        ) AS d
+        LEFT JOIN organisations AS o USING (organisation_id)
+        LEFT JOIN zones AS z USING (zone_id)
+        """,
         (lon, lat, accuracy, category),
     ).fetchone()
     assert row is not None
