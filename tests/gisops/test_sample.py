@@ -333,7 +333,7 @@ def dispatch(conn: Connection, lon: float, lat: float, accuracy: float, category
         SELECT d.*, o.code AS organisation, z.code AS zone
         FROM dispatch(
           ARRAY[1], ARRAY[%s::float8], ARRAY[%s::float8], ARRAY[%s::float8],
-          (SELECT array_agg(category_id) FROM categories JOIN city ON scheme = category_scheme WHERE categories.code = %s),
+          (SELECT array_agg(category_id) FROM categories AS k JOIN city ON scheme = category_scheme WHERE k.code = %s),
           ARRAY[NULL::text], ARRAY[NULL::uuid], ARRAY[{at}::timestamptz], ARRAY[NULL::jsonb]
         ) AS d
         LEFT JOIN organisations AS o USING (organisation_id)
