@@ -19,6 +19,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Double,
+    FromClause,
     Integer,
     MetaData,
     Select,
@@ -27,7 +28,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
-    false,
     func,
     literal_column,
     or_,
@@ -216,7 +216,7 @@ def _feature(table: Table, layer: Layer, fields: tuple[str, ...]) -> ColumnEleme
     )
 
 
-def _where(table: Table, layer: Layer, filters: tuple[bool, bool]) -> list[ColumnElement[bool]]:
+def _where(table: FromClause, layer: Layer, filters: tuple[bool, bool]) -> list[ColumnElement[bool]]:
     boxed, timed = filters
     found: list[ColumnElement[bool]] = []
     if boxed:
@@ -244,28 +244,25 @@ def _page_sql(layer_id: str, fields: tuple[str, ...], filters: tuple[bool, bool]
     where = _where(table, layer, filters)
     if continued:
         where.append(key > bindparam("after", type_=String))
-    limit = bindparam("limit", type_=Integer)
-    # One more than the page, ties included: rank() then tells the page from what shows that there is more.
+    # Ties included, so that features which share a key are never parted by a page's end.
     page = (
-        select(
-            key.label("key"),
-            _feature(table, layer, fields).label("feature"),
-            func.rank().over(order_by=key).label("rank"),
-        )
+        select(key.label("key"), _feature(table, layer, fields).label("feature"))
         .where(*where)
         .order_by(key)
-        .fetch(limit + literal_column("1"), with_ties=True)
+        .fetch(bindparam("limit", type_=Integer), with_ties=True)
         .cte("page")
     )
-    on_page = page.c.rank <= limit
+    rest = table.alias("rest")
+    last = select(func.max(page.c.key)).scalar_subquery()
+    more: Select[Any] = (
+        select(literal_column("1")).select_from(rest).where(*_where(rest, layer, filters), rest.c[layer.key] > last)
+    )
     return _compiled(
         select(
-            func.string_agg(page.c.feature, aggregate_order_by(literal_column("','"), page.c.rank))
-            .filter(on_page)
-            .label("features"),
-            func.count().filter(on_page).label("returned"),
-            func.max(page.c.key).filter(on_page).label("last"),
-            func.coalesce(func.bool_or(page.c.rank > limit), false()).label("more"),
+            func.string_agg(page.c.feature, aggregate_order_by(literal_column("','"), page.c.key)).label("features"),
+            func.count().label("returned"),
+            func.max(page.c.key).label("last"),
+            more.exists().label("more"),
         )
     )
 

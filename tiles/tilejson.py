@@ -23,9 +23,8 @@ def tilejson(conn: Connection, layer: Layer, viewer: Viewer, base_url: str) -> d
     version = version_of(conn, layer)
     west, south, east, north = extent_of_city(conn) or _WORLD
     described = {field.name: f"{field.title_zh} · {field.title_en}: {field.meaning}" for field in fields}
-    drawn: dict[str, str] = described
-    if layer.tiling.counted_below > layer.minzoom:
-        drawn = described | {"count": f"数量 · Number of features (squares, below zoom {layer.tiling.counted_below})"}
+    # Any tile may turn out too full to draw its features singly.
+    drawn = described | {"count": "数量 · Count: how many features a square stands for, where it stands for some"}
     vector_layers: list[dict[str, Any]] = [
         {
             "id": layer.id,

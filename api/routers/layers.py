@@ -30,6 +30,7 @@ from tiles.tilejson import tilejson
 
 PUBLIC_ROUTE = {"x-permission": "public"}
 GEOJSON = "application/geo+json"
+OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 # Only what a test of ours shows: tests/api/test_layers.py names each requirement.
 CONFORMS_TO = [
@@ -76,7 +77,7 @@ def landing(request: Request) -> Response:
     base = str(request.base_url)
     links = [
         _link(f"{base}ogc", "self", "application/json", "This document"),
-        _link(f"{base}openapi.json", "service-desc", "application/vnd.oai.openapi+json;version=3.1", "API definition"),
+        _link(f"{base}ogc/api", "service-desc", OPENAPI, "API definition"),
         _link(f"{base}docs", "service-doc", "text/html", "API documentation"),
         _link(f"{base}ogc/conformance", "conformance", "application/json", "Conformance classes"),
         _link(f"{base}ogc/collections", "data", "application/json", "Collections"),
@@ -88,6 +89,12 @@ def landing(request: Request) -> Response:
 def conformance() -> Response:
     """Conformance classes this server meets."""
     return _json({"conformsTo": CONFORMS_TO})
+
+
+@ogc.get("/api", openapi_extra=PUBLIC_ROUTE)
+def api_definition(request: Request) -> Response:
+    """The API's description, under the media type by which OGC clients recognise it."""
+    return Response(orjson.dumps(request.app.openapi()), media_type=OPENAPI)
 
 
 @ogc.get("/collections", openapi_extra=PUBLIC_ROUTE)

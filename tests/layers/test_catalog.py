@@ -97,7 +97,7 @@ def test_a_public_layer_cannot_be_keyed_by_something_personal(folder: Path) -> N
 
 def test_a_field_the_relation_does_not_have_is_refused(folder: Path, conn: Connection) -> None:
     spoil(folder, "[fields.chief_post_zh]", "[fields.chief]")
-    with pytest.raises(CatalogError, match="has the field chief, and layer_rivers has no such column"):
+    with pytest.raises(CatalogError, match=r"has the field chief, and layer_rivers has no such column"):
         check(conn, read_catalog(folder.parent))
 
 
@@ -105,17 +105,17 @@ def test_a_column_that_is_not_explained_is_refused(folder: Path, conn: Connectio
     text = (folder / "layer.toml").read_text("utf-8")
     head, tail = text.split("[fields.chief_post_zh]")
     (folder / "layer.toml").write_text(head + tail[tail.index("[fields") :], "utf-8")
-    with pytest.raises(CatalogError, match="columns layer.toml does not explain: chief_post_zh"):
+    with pytest.raises(CatalogError, match=r"columns layer.toml does not explain: chief_post_zh"):
         check(conn, read_catalog(folder.parent))
 
 
 def test_a_wrong_geometry_or_type_is_refused(folder: Path, conn: Connection) -> None:
     spoil(folder, 'geometry = "polygon"', 'geometry = "point"')
-    with pytest.raises(CatalogError, match="layer.toml says point"):
+    with pytest.raises(CatalogError, match=r"layer.toml says point"):
         check(conn, read_catalog(folder.parent))
     spoil(folder, 'geometry = "point"', 'geometry = "polygon"')
     spoil(folder, 'type = "text"', 'type = "integer"')
-    with pytest.raises(CatalogError, match="is text in layer_rivers, and integer in layer.toml"):
+    with pytest.raises(CatalogError, match=r"is text in layer_rivers, and integer in layer.toml"):
         check(conn, read_catalog(folder.parent))
 
 

@@ -12,7 +12,8 @@ from layers.viewer import STAFF_ROLES, viewer_of
 def test_nobody_signed_in_sees_public_layers_only() -> None:
     seen = {layer.id for layer in load_catalog() if viewer_of(None).may_see(layer)}
     assert seen == {
-        "admin_areas", "rivers", "roads", "buildings", "grid_cells", "zones", "fixtures", "places", "flood_control", "party_building",
+        "admin_areas", "rivers", "roads", "buildings", "grid_cells", "zones", "fixtures", "places", "flood_control",
+        "party_building",
     }  # fmt: skip
 
 
@@ -38,7 +39,9 @@ def test_a_role_sees_a_personal_layer_only_where_the_layer_lists_it(role: str) -
 
 def test_an_unknown_role_is_a_passer_by_who_signed_in() -> None:
     viewer = viewer_of("intruder")
-    assert {field.name for field in viewer.fields_of(load_catalog()["places"])}.isdisjoint({"responsible_person", "phone"})
+    assert {field.name for field in viewer.fields_of(load_catalog()["places"])}.isdisjoint(
+        {"responsible_person", "phone"}
+    )
     with pytest.raises(NotAllowed):
         viewer.require(load_catalog()["cases"])
 
