@@ -188,6 +188,12 @@ def install(app: FastAPI, headers_of_last_resort: Mapping[str, str]) -> None:
         detail = "The database does not answer at the moment."
         return answer(problem(503, "not_ready", detail, request.url.path, retry_after_s=2))
 
+    async def unstorable(request: Request, error: Exception) -> Response:
+        # The net under the schemas: a text with U+0000 in an address, a number no column holds.
+        log.warning("%s %s: data: %s", request.method, request.url.path, type(error).__name__)
+        detail = "A value in this request is one that the database cannot take."
+        return answer(problem(422, "invalid_input", detail, request.url.path))
+
     async def unknown(request: Request, error: Exception) -> Response:
         # The server logs the traceback itself, as this is raised again after the answer.
         log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
@@ -199,4 +205,6 @@ def install(app: FastAPI, headers_of_last_resort: Mapping[str, str]) -> None:
     app.add_exception_handler(HTTPException, http)
     # Connections lost, refused, timed out, statements cancelled, deadlocks, disk full; PoolTimeout is one of them.
     app.add_exception_handler(psycopg.OperationalError, database)
+    app.add_exception_handler(psycopg.DataError, unstorable)
+    app.add_exception_handler(UnicodeEncodeError, unstorable)
     app.add_exception_handler(Exception, unknown)

@@ -2,17 +2,24 @@
 
 ``database``       a clone for this module, schema only        ``conn`` / ``owner_conn``   rolled back after each test
 ``sample_database`` a clone for this module with the sample     ``fresh_database()``       one more clone
+``live_server``    a web process and a worker that serve ``sample_database``
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import socket
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import psycopg
 import pytest
 from psycopg import sql
@@ -173,3 +180,77 @@ def owner_conn(database: Database) -> Iterator[Connection]:
     with connect(database.owner_url) as opened:
         yield opened
         opened.rollback()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: where it answers, which database it serves, and the sample accounts' password."""
+
+    base_url: str
+    database: Database
+    password: str
+    web: subprocess.Popen[bytes]
+    worker: subprocess.Popen[bytes]
+
+
+# One web process on a socket of ours, as `gisops up` starts them, but without its supervisor.
+_SERVE = """
+import sys, uvicorn
+from api.app import create_app
+from gisops.settings import Settings
+uvicorn.Server(uvicorn.Config(create_app(Settings(_env_file=None)), fd=int(sys.argv[1]), loop="uvloop", http="httptools",
+    proxy_headers=False, access_log=False, log_level="warning", timeout_graceful_shutdown=1)).run()
+"""
+_WORK = "from gisops.settings import Settings; from gisops.worker import run; run(Settings(_env_file=None))"
+
+
+@pytest.fixture(scope="module")
+def live_server(sample_database: Database) -> Iterator[Server]:
+    """A real web process and a real worker on this module's own copy of the sample city."""
+    with serve(sample_database) as server:
+        yield server
+
+
+@contextmanager
+def serve(database: Database, **settings: str) -> Iterator[Server]:
+    """Serve a database on a free port; ``settings`` are further GISOPS_* variables by their lower-case name."""
+    chosen = {"home": tempfile.gettempdir(), "database_url": database.app_url, "pool_size": "4", **settings}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GISOPS_")}
+    environment |= {f"GISOPS_{name.upper()}": value for name, value in chosen.items()}
+    root = Path(__file__).parent.parent
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        fd = listening.fileno()
+        web = subprocess.Popen(
+            [sys.executable, "-c", _SERVE, str(fd)], cwd=root, env=environment, pass_fds=[fd], start_new_session=True
+        )
+        base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    worker = subprocess.Popen([sys.executable, "-c", _WORK], cwd=root, env=environment, start_new_session=True)
+    try:
+        _wait_until_ready(base_url, web)
+        yield Server(base_url, database, SAMPLE_PASSWORD, web, worker)
+    finally:
+        for process in (web, worker):
+            process.terminate()
+        for process in (web, worker):
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_ready(base_url: str, web: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    said = "nothing"
+    while time.monotonic() < deadline:
+        assert web.poll() is None, "the web process ended"
+        try:
+            answer = httpx2.get(f"{base_url}/readyz", timeout=5)
+        except httpx2.HTTPError as error:
+            said = repr(error)
+        else:
+            if answer.status_code == 200:
+                return
+            said = answer.text
+        time.sleep(0.05)
+    raise AssertionError(f"not ready within 30 s: {said}")
