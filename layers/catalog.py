@@ -22,7 +22,7 @@ from typing import Any
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import NotFound
-from layers.viewer import CLASSES, STAFF_ROLES
+from layers.classes import CLASSES, STAFF_ROLES
 
 _SQL = load("layers", "catalog.sql")
 _NAME = re.compile(r"^[a-z][a-z0-9_]{1,40}$")

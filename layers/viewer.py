@@ -8,23 +8,10 @@ business because they work here).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from gisops.errors import NotAllowed, NotSignedIn
-
-if TYPE_CHECKING:
-    from layers.catalog import Field, Layer
-
-PUBLIC = "public"
-WORK = "work"
-PERSONAL = "personal"
-CLASSES = (PUBLIC, WORK, PERSONAL)
-
-# The roles of accounts. A role that is not here sees what a passer-by sees.
-STAFF_ROLES = frozenset({
-    "admin", "acceptor", "shift_leader", "dispatcher", "supervisor", "handler", "officer", "inspector", "leader",
-    "planner", "department", "coordinator",
-})  # fmt: skip
+from layers.catalog import Field, Layer
+from layers.classes import PERSONAL, PUBLIC, STAFF_ROLES, WORK
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import NotFound
 from layers.catalog import Field, Layer
-from layers.viewer import CLASSES, PUBLIC, Viewer
+from layers.classes import CLASSES, PUBLIC
+from layers.viewer import Viewer
 from tiles.grid import Tile
 
 MAX_BYTES = 500_000

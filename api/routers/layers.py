@@ -22,8 +22,9 @@ from api.deps import Caller, Tx
 from gisops.errors import InvalidInput, NotFound
 from layers import features, style
 from layers.catalog import Layer, load_catalog
+from layers.classes import PERSONAL
 from layers.versions import extent_of_city, version_of
-from layers.viewer import PERSONAL, Viewer, viewer_of
+from layers.viewer import Viewer, viewer_of
 from tiles.grid import tile_at
 from tiles.mvt import CONTENT_TYPE, is_public, tile
 from tiles.tilejson import tilejson

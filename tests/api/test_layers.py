@@ -323,7 +323,8 @@ def test_tiles_are_packed_when_that_is_asked_for(client: TestClient, database: D
     with connect(database.owner_url) as owner:
         owner.execute(
             "INSERT INTO flood_points (code, name_zh, kind, geom)"
-            " SELECT 'P-' || n, '泵站', 'pump', ST_Point(110.3481 + n * 0.00001, 20.0251, 4326) FROM generate_series(1, 60) AS n"
+            " SELECT 'P-' || n, '泵站', 'pump', ST_Point(110.3481 + n * 0.00001, 20.0251, 4326)"
+            " FROM generate_series(1, 60) AS n"
         )
     at = tile_of(110.3482, 20.0251, 14)
     address = f"/tiles/flood_control/{at.z}/{at.x}/{at.y}.mvt"

@@ -10,8 +10,8 @@ import pytest
 import layers
 from gisops.db.pool import Connection
 from layers.catalog import Layer, load_catalog
+from layers.classes import CLASSES
 from layers.style import THEMES, fragments
-from layers.viewer import CLASSES
 from tests.layers import tiny_city
 
 THEME_FOLDERS = Path(layers.__file__).parent / "themes"

@@ -6,7 +6,8 @@ import pytest
 
 from gisops.errors import NotAllowed, NotSignedIn
 from layers.catalog import load_catalog
-from layers.viewer import STAFF_ROLES, viewer_of
+from layers.classes import STAFF_ROLES
+from layers.viewer import viewer_of
 
 
 def test_nobody_signed_in_sees_public_layers_only() -> None:
