@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -59,31 +59,46 @@ def up(
     began = time.monotonic()
     # Until the supervisor takes over, a stop must still unwind what was begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if settings.database_url is None and cluster.status(settings).held:
+        raise Conflict(f"gisops already runs from {settings.home.resolve()}.", do="gisops down")
     with ExitStack() as undo:
-        own: cluster.Cluster | None = None
-        if settings.database_url is None:
-            with out.status("PostGIS …"):
-                own = cluster.ensure(settings)
-            if not own.owned:
-                raise Conflict(f"gisops already runs from {own.place.home}.", do="gisops down")
-            undo.callback(_stop_cluster, own)
+        listening = undo.enter_context(_listening(settings))
+        gate = supervisor.Gate()
+        undo.callback(gate.close)
+        children = [supervisor.web_child(number, listening, gate) for number in range(1, settings.processes + 1)]
+        children.append(supervisor.worker_child())
+        undo.callback(supervisor.end, children)
+        own = _own_cluster(undo, settings, children[0])
         urls = cluster.database_urls(settings)
         _bring_up_to_date(urls)
         if sample and not sign_ins.has_city(urls.owner):
             with out.status("样例城市 / sample city …"):
                 sign_ins.load_sample(urls.owner, settings)
-        listening = undo.enter_context(_listening(settings))
-        children = [supervisor.web_child(number, listening) for number in range(1, settings.processes + 1)]
-        children.append(supervisor.worker_child())
+        gate.open()
         supervisor.keep(children, own, lambda: _welcome(supervisor.address(listening), urls, settings, began))
+
+
+def _own_cluster(undo: ExitStack, settings: Settings, first: supervisor.Child) -> cluster.Cluster | None:
+    """The private cluster, where there is to be one; the first web process imports meanwhile."""
+    if settings.database_url is not None:
+        supervisor.begin(first)
+        return None
+    supervisor.begin(first)
+    with out.status("PostGIS …"):
+        own = cluster.ensure(settings)
+    undo.callback(_stop_cluster, own)
+    if not own.owned:  # two started at once, and the other was first
+        raise Conflict(f"gisops already runs from {own.place.home}.", do="gisops down")
+    return own
 
 
 @app.command()
 def serve() -> None:
     """只运行网页进程 / Run the web processes only, on a database that is there."""
     settings = _settings()
-    with _listening(settings) as listening:
-        children = [supervisor.web_child(number, listening) for number in range(1, settings.processes + 1)]
+    with _listening(settings) as listening, closing(supervisor.Gate()) as gate:
+        gate.open()
+        children = [supervisor.web_child(number, listening, gate) for number in range(1, settings.processes + 1)]
         began = time.monotonic()
         supervisor.keep(children, None, lambda: _announce(supervisor.address(listening), began))
 

@@ -43,12 +43,33 @@ class Child:
     due: float | None = 0.0
 
 
-def web_child(number: int, listening: socket.socket) -> Child:
+class Gate:
+    """What web processes wait for once they have imported everything: the database to be there and up to date.
+
+    Importing is most of a start, and it need not wait for PostgreSQL.
+    """
+
+    def __init__(self) -> None:
+        self.fd, self._held = os.pipe()
+
+    def open(self) -> None:
+        """Let everybody pass who waits now or comes later."""
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
+
+    def close(self) -> None:
+        """Give the pipe back, when no child will be started any more."""
+        self.open()
+        os.close(self.fd)
+
+
+def web_child(number: int, listening: socket.socket, gate: Gate) -> Child:
     """A web process on the socket all of them share."""
     fd = listening.fileno()
-    command = [sys.executable, "-m", "api.web", str(fd), str(os.getpid())]
+    command = [sys.executable, "-m", "api.web", str(fd), str(os.getpid()), str(gate.fd)]
     # The first one has the machine to itself while it imports: it answers sooner, and that is what is waited for.
-    return Child(f"web {number}", command, (fd,), due=time.monotonic() + (2.0 if number > 1 else 0.0))
+    return Child(f"web {number}", command, (fd, gate.fd), due=time.monotonic() + (2.0 if number > 1 else 0.0))
 
 
 def worker_child() -> Child:
@@ -85,6 +106,16 @@ def address(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{port}"
+
+
+def begin(child: Child) -> None:
+    """Start a child before :func:`keep` looks after it; whoever gives up in between calls :func:`end`."""
+    _look_after(child)
+
+
+def end(children: Sequence[Child]) -> None:
+    """Stop children that run: asked first, made to after four seconds."""
+    _stop(children, None)
 
 
 def keep(children: Sequence[Child], cluster: Cluster | None, on_ready: Callable[[], object] | None = None) -> None:
@@ -243,6 +274,8 @@ def _stop(children: Sequence[Child], cluster: Cluster | None) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    for child in children:
+        child.process = None
     if cluster is not None and cluster.owned:
         private_cluster.stop(cluster, patience_s=3)
         private_cluster.release(cluster)

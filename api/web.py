@@ -1,8 +1,9 @@
-"""One web process: the app on a socket that the supervisor opened. Started as ``python -m api.web FD PARENT``."""
+"""One web process: the app on a socket that the supervisor opened. ``python -m api.web SOCKET_FD PARENT GATE_FD``."""
 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from api.lifeline import die_with_parent
@@ -12,8 +13,8 @@ from gisops.settings import Settings
 GRACE_S = 3
 
 
-def main(fd: int, parent: int) -> None:
-    """Serve until told to stop."""
+def main(fd: int, parent: int, gate: int) -> None:
+    """Import what is needed, wait for the gate (the supervisor closes its end of it), serve until told to stop."""
     die_with_parent(parent)
     # Thousands of modules' objects live for ever: looking through them for garbage costs a tenth of the start, and
     # frozen they are not looked through again.
@@ -24,6 +25,8 @@ def main(fd: int, parent: int) -> None:
 
     gc.freeze()
     gc.enable()
+    os.read(gate, 1)
+    os.close(gate)
     settings = Settings()
     uvicorn.Server(
         uvicorn.Config(
@@ -44,4 +47,4 @@ def main(fd: int, parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:4]))
