@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.sse import EventSourceResponse
+from fastapi.responses import StreamingResponse
 
 from api.deps import SignedIn
 from api.live import Live, LiveResponse
@@ -15,7 +15,13 @@ from layers.features import parse_bbox
 router = APIRouter(tags=["live"])
 
 
-@router.get("/api/live", response_class=EventSourceResponse, openapi_extra={"x-permission": "signed_in"})
+# Not response_class=EventSourceResponse: with it FastAPI iterates over the endpoint itself, whose answer is a response.
+@router.get(
+    "/api/live",
+    response_class=StreamingResponse,
+    responses={200: {"description": "Server-sent events.", "content": {"text/event-stream": {}}}},
+    openapi_extra={"x-permission": "signed_in"},
+)
 async def live(
     request: Request,
     caller: SignedIn,
