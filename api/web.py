@@ -41,6 +41,8 @@ def main(fd: int, parent: int, gate: int) -> None:
             access_log=False,
             server_header=False,
             backlog=2048,
+            # X-Forwarded-For is not believed, not even from this machine: limits go by the address that really calls.
+            proxy_headers=False,
             timeout_graceful_shutdown=GRACE_S,
         )
     ).run()

@@ -198,8 +198,8 @@ _SERVE = """
 import sys, uvicorn
 from api.app import create_app
 from gisops.settings import Settings
-uvicorn.Server(uvicorn.Config(create_app(Settings(_env_file=None)), fd=int(sys.argv[1]), loop="uvloop", http="httptools",
-    proxy_headers=False, access_log=False, log_level="warning", timeout_graceful_shutdown=1)).run()
+uvicorn.Server(uvicorn.Config(create_app(Settings(_env_file=None)), fd=int(sys.argv[1]), loop="uvloop",
+    http="httptools", proxy_headers=False, access_log=False, log_level="warning", timeout_graceful_shutdown=1)).run()
 """
 _WORK = "from gisops.settings import Settings; from gisops.worker import run; run(Settings(_env_file=None))"
 

@@ -37,7 +37,7 @@ def report(body: ReportIn, caller: Caller, conn: Tx, city: Ctx) -> Response:
     return answers.raw(receipt.answer, 201 if receipt.fresh else 200)
 
 
-@router.post("/batch", max_body_size=BATCH_BYTES, openapi_extra={"x-permission": "signed_in"})
+@router.post("/batch", openapi_extra={"x-permission": "signed_in"})
 def batch(body: BatchIn, caller: SignedIn, conn: Tx, city: Ctx) -> Response:
     """Report up to 1,000 problems; each is answered on its own, in order."""
     sent: list[NewReport | GisopsError] = []

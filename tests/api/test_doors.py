@@ -18,7 +18,7 @@ def problem(answer: httpx2.Response, status: int, code: str) -> dict:
     return told
 
 
-# ---- sign-in ----------------------------------------------------------------------------------------------------------
+# ---- sign-in -------------------------------------------------------------------------------------------------------
 
 
 def test_signing_in_gives_a_token_and_a_cookie_and_signing_out_ends_both(live_server, caller) -> None:
@@ -91,7 +91,7 @@ def test_a_token_revoked_by_another_process_dies_within_five_seconds(live_server
             time.sleep(0.2)
 
 
-# ---- reports ----------------------------------------------------------------------------------------------------------
+# ---- reports -------------------------------------------------------------------------------------------------------
 
 
 def test_a_report_is_answered_and_the_same_again_gets_the_same_bytes(caller, a_report) -> None:
@@ -110,7 +110,10 @@ def test_a_report_is_answered_and_the_same_again_gets_the_same_bytes(caller, a_r
 
 
 def test_anonymous_reports_are_limited_by_address_whatever_the_headers_say(fresh_database, a_report) -> None:
-    with serve(fresh_database("sample_template"), anonymous_reports_per_minute="3") as server, httpx2.Client(timeout=20) as client:
+    with (
+        serve(fresh_database("sample_template"), anonymous_reports_per_minute="3") as server,
+        httpx2.Client(timeout=20) as client,
+    ):
         answers = [
             client.post(
                 f"{server.base_url}/api/reports", json=a_report(), headers={"X-Forwarded-For": f"198.51.100.{n}"}
@@ -155,7 +158,7 @@ def test_a_batch_answers_each_on_its_own_and_in_order(caller, a_report, live_ser
     assert told["answers"][0]["body"] == told["answers"][8]["body"]
 
 
-# ---- cases ------------------------------------------------------------------------------------------------------------
+# ---- cases ---------------------------------------------------------------------------------------------------------
 
 
 def test_cases_are_listed_page_by_page_and_told_one_by_one(caller, a_report) -> None:
@@ -191,7 +194,7 @@ def test_only_those_at_the_desk_dispatch_by_hand(caller, a_report) -> None:
     problem(caller("desk").post(f"/api/cases/{case_no}/dispatch", json=body), 422, "unknown_organisation")
 
 
-# ---- the officer ------------------------------------------------------------------------------------------------------
+# ---- the officer ---------------------------------------------------------------------------------------------------
 
 
 def test_an_officer_sees_his_card_zones_and_tasks(caller) -> None:
@@ -221,7 +224,7 @@ def test_a_position_is_kept_an_older_one_is_not_and_a_bad_one_is_refused(caller,
     code = client.get("/api/me").json()["staff"]["code"]
     with connect(live_server.database.owner_url) as conn:
         rows = conn.execute(
-            "SELECT ST_X(p.geom) AS lon, p.accuracy_m FROM last_positions p JOIN staff USING (staff_id) WHERE code = %s",
+            "SELECT ST_X(geom) AS lon, accuracy_m FROM last_positions JOIN staff USING (staff_id) WHERE code = %s",
             [code],
         ).fetchall()
     assert rows == [{"lon": pytest.approx(lon), "accuracy_m": 8}]
@@ -232,7 +235,7 @@ def test_a_position_is_kept_an_older_one_is_not_and_a_bad_one_is_refused(caller,
     problem(caller("admin").post("/api/me/positions", json=here), 422, "invalid_input")
 
 
-# ---- operations -------------------------------------------------------------------------------------------------------
+# ---- operations ----------------------------------------------------------------------------------------------------
 
 
 def test_it_says_that_it_is_alive_and_ready(caller) -> None:

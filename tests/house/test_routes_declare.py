@@ -28,7 +28,9 @@ def _routes() -> list[tuple[str, str, str | None]]:
 
 ROUTES = _routes()
 CLOSED = [(method, path) for method, path, declared in ROUTES if declared != "public"]
-BY_ROLE = [(method, path, declared[6:].split(",")) for method, path, declared in ROUTES if str(declared).startswith("roles:")]
+BY_ROLE = [
+    (method, path, declared[6:].split(",")) for method, path, declared in ROUTES if str(declared).startswith("roles:")
+]
 
 # A route's path with something in its place; tiles and layers are those of a layer that is open.
 _PLACES = {"layer": "rivers", "layer_id": "rivers", "z": "14", "x": "1", "y": "1", "theme": "day"}

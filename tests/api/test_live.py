@@ -1,0 +1,246 @@
+"""The live stream: told within a second, only what one looks at, resumed without a gap, ended with the sign-in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import httpx2
+import psycopg
+import pytest
+
+from api import live
+from api.database import Database
+from api.live import WORLD, Live
+from gisops.db.pool import connect
+from gisops.events import Event
+
+
+class Stream:
+    """A stream read in a thread of its own."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.closed = threading.Event()
+        self._response = response
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        event: dict[str, Any] = {}
+        try:
+            for line in self._response.iter_lines():
+                name, _, value = line.partition(": ")
+                if not line:
+                    if "data" in event:
+                        self.events.append(event)
+                    event = {}
+                elif name:
+                    event[name] = value
+        except (httpx2.HTTPError, httpx2.StreamError):
+            pass
+        self.closed.set()
+
+    def wait_for(self, kind: str, count: int = 1, within_s: float = 10) -> list[dict[str, Any]]:
+        deadline = time.monotonic() + within_s
+        while len(found := [event for event in self.events if event["event"] == kind]) < count:
+            assert time.monotonic() < deadline, f"no {count} × {kind} within {within_s} s: {self.events}"
+            time.sleep(0.01)
+        return found
+
+    def numbers(self) -> list[str]:
+        return [json.loads(event["data"])["case_no"] for event in self.events if event["event"] == "case"]
+
+
+@contextmanager
+def listening(client: httpx2.Client, query: str = "", last: str | None = None) -> Iterator[Stream]:
+    headers = {"Last-Event-ID": last} if last is not None else {}
+    timeout = httpx2.Timeout(10, read=60)
+    with client.stream("GET", f"/api/live{query}", headers=headers, timeout=timeout) as response:
+        assert response.status_code == 200, response.read()
+        assert response.headers["content-type"].startswith("text/event-stream")
+        stream = Stream(response)
+        stream.wait_for("hello")
+        yield stream
+
+
+@pytest.fixture
+def report(caller, a_report):
+    client = caller("officer")
+
+    def make(**changes: Any) -> str:
+        answer = client.post("/api/reports", json=a_report(**changes))
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["case"]["case_no"])
+
+    return make
+
+
+def test_a_new_case_is_told_within_a_second_and_without_anything_personal(caller, report, live_server) -> None:
+    with listening(caller("desk")) as stream:
+        began = time.monotonic()
+        case_no = report(text="样例：张三 13800000000 / Sample: a name and a number")
+        (event,) = stream.wait_for("case", within_s=5)
+        assert time.monotonic() - began < 2  # a second, and another for a busy machine
+    told = json.loads(event["data"])
+    assert told["case_no"] == case_no
+    assert {"action", "state", "category", "organisation", "lon", "lat", "at"} <= set(told)
+    with connect(live_server.database.owner_url) as conn:
+        names = [row["name"] for row in conn.execute("SELECT name FROM staff")]
+    assert names
+    assert not any(name in event["data"] for name in [*names, "13800000000"])
+
+
+def test_only_what_touches_the_box_is_told(caller, report, city) -> None:
+    lon, lat = city["center"]
+    west = f"?bbox={lon - 1},{lat - 1},{lon - 0.5},{lat + 1}"
+    here = f"?bbox={lon - 0.01},{lat - 0.01},{lon + 0.01},{lat + 0.01}"
+    with listening(caller("desk"), west) as elsewhere, listening(caller("leader"), here) as looking:
+        case_no = report()
+        looking.wait_for("case")
+        time.sleep(0.3)
+        assert looking.numbers() == [case_no]
+        assert elsewhere.numbers() == []
+
+
+def test_who_comes_back_is_told_what_was_missed_and_nothing_twice(caller, report) -> None:
+    with listening(caller("desk")) as stream:
+        numbers = [report()]
+        last = stream.wait_for("case")[-1]["id"]
+    numbers += [report() for _ in range(5)]
+    with listening(caller("desk"), last=last) as stream:
+        stream.wait_for("case", 5)
+        numbers.append(report())
+        stream.wait_for("case", 6)
+        assert stream.numbers() == numbers[1:]
+        positions = [int(event["id"].split("-")[1]) for event in stream.events if event["event"] == "case"]
+        assert positions == sorted(set(positions))
+
+
+@pytest.mark.parametrize("last", ["nonsense", "99-1", "1-999999999", "1--5", "1-", "1-1x"])
+def test_who_cannot_resume_is_told_to_start_anew(caller, last) -> None:
+    with listening(caller("desk"), last=last) as stream:
+        assert len(stream.wait_for("resync")) == 1
+
+
+def test_who_was_away_until_the_events_were_dropped_starts_anew(caller, report, live_server) -> None:
+    with listening(caller("desk")) as stream:
+        report()
+        last = stream.wait_for("case")[-1]["id"]
+        report()
+        stream.wait_for("case", 2)
+    with connect(live_server.database.owner_url) as conn:
+        conn.execute("DELETE FROM outbox WHERE pos IS NOT NULL")
+    with listening(caller("desk"), last=last) as stream:
+        stream.wait_for("resync")
+
+
+def test_the_stream_ends_soon_after_its_sign_in(live_server, caller) -> None:
+    sign_in = {"login": "supervisor", "password": live_server.password}
+    token = caller().post("/api/session", json=sign_in).json()["token"]
+    client = caller()
+    client.headers["Authorization"] = f"Bearer {token}"
+    with listening(client) as stream:
+        with connect(live_server.database.owner_url) as conn:
+            conn.execute(
+                "UPDATE sessions SET revoked_at = now() FROM accounts a"
+                " WHERE a.account_id = sessions.account_id AND a.login = 'supervisor'"
+            )
+        revoked_at = time.monotonic()
+        assert stream.closed.wait(5), "the stream went on"
+        assert time.monotonic() - revoked_at < 5
+
+
+def test_a_lost_database_connection_loses_no_event(live_server, caller, report) -> None:
+    with listening(caller("desk")) as stream:
+        numbers = [report()]
+        stream.wait_for("case")
+        for _ in range(3):
+            with psycopg.connect(live_server.database.admin_url, autocommit=True) as admin:
+                ended = admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND application_name IN ('gisops live', 'gisops worker')"
+                ).fetchall()
+            assert ended
+            numbers += [report() for _ in range(3)]
+            stream.wait_for("case", len(numbers))
+        assert stream.numbers() == numbers
+        assert not stream.closed.is_set()
+
+
+def test_an_anonymous_caller_and_a_bad_box_are_refused(caller) -> None:
+    assert caller().get("/api/live").status_code == 401
+    assert caller("desk").get("/api/live?bbox=1,2,3").json()["code"] == "invalid_input"
+    assert caller("desk").get("/api/live?bbox=nan,2,3,4").json()["code"] == "invalid_input"
+
+
+# ---- fan-out, without a server -------------------------------------------------------------------------------------
+
+
+def _stood() -> Live:
+    made = Live("", cast(Database, None))
+    made._epoch, made._last = 1, 0
+    made._ready.set()
+    return made
+
+
+def _event(pos: int, lon: float | None = 110.0, lat: float | None = 20.0) -> Event:
+    return Event(pos, "case", lon, lat, "{}")
+
+
+def test_boxes_come_and_go_and_an_event_without_a_place_goes_to_all() -> None:
+    async def story() -> None:
+        streams = _stood()
+        near = await streams.subscribe((109.0, 19.0, 111.0, 21.0), b"a")
+        far = await streams.subscribe((0.0, 0.0, 1.0, 1.0), b"b")
+        everywhere = await streams.subscribe(None, b"c")
+        streams.tell([_event(1), _event(2, None, None), _event(3, 1.0, 1.0)])
+        assert [subscriber.queue.qsize() for subscriber in (near, far, everywhere)] == [2, 2, 3]
+        streams.leave(near)
+        streams.leave(near)
+        streams.tell([_event(4)])
+        assert [subscriber.queue.qsize() for subscriber in (near, far, everywhere)] == [2, 2, 4]
+        assert streams.subscribers == 2
+        assert everywhere.box == WORLD
+
+    asyncio.run(story())
+
+
+def test_a_slow_client_is_cut_and_holds_up_nobody() -> None:
+    async def story() -> None:
+        streams = _stood()
+        slow, quick = await streams.subscribe(None, b"a"), await streams.subscribe(None, b"b")
+        taken = 0
+        for pos in range(1, live.QUEUE + 2):
+            streams.tell([_event(pos)])
+            while not quick.queue.empty():
+                quick.queue.get_nowait()
+                taken += 1
+        assert taken == live.QUEUE + 1
+        assert (slow.ended, quick.ended) == ("too slow", None)
+        assert slow.queue.qsize() == 1  # the end, and no backlog
+        assert streams.subscribers == 1
+        wire = [part async for part in streams.stream(slow, None)]
+        assert b"event: hello" in wire[0]
+        assert len(wire) == 1
+
+    asyncio.run(story())
+
+
+def test_a_quiet_stream_is_kept_alive_and_its_client_kept_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "KEEPALIVE_S", 0.01)
+
+    async def story() -> None:
+        streams = _stood()
+        looking = await streams.subscribe((0.0, 0.0, 1.0, 1.0), b"a")
+        streams.tell([_event(7)])  # not in the box
+        parts = streams.stream(looking, None)
+        assert b"id: 1-0\n" in await anext(parts)
+        assert await anext(parts) == b": ping\nid: 1-7\n\n"
+
+    asyncio.run(story())
