@@ -24,13 +24,13 @@ _SQL = queries.load("gisops", "dispatch.sql")
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What dispatch is asked. Degrees WGS-84, metres; ``staff_facts`` only in a replay."""
+    """What dispatch is asked. Degrees WGS-84, metres; ``at`` None is the present; ``staff_facts`` only in a replay."""
 
     lon: float
     lat: float
     accuracy_m: float
     category_id: int
-    at: datetime
+    at: datetime | None = None
     part_code: str | None = None
     place_id: UUID | None = None
     staff_facts: list[dict[str, Any]] | None = None
@@ -42,6 +42,12 @@ class Decision:
 
     input: Input
     row: dict[str, Any]
+
+    @property
+    def at(self) -> datetime:
+        """The moment whose data decided: the one that was asked for, or the database's present."""
+        at: datetime = self.row["at"]
+        return at
 
     @property
     def out_of_area(self) -> bool:
@@ -126,14 +132,6 @@ def decide(conn: Connection, inputs: Sequence[Input]) -> list[Decision]:
         },
     ).fetchall()
     return [Decision(inputs[row["n"]], row) for row in rows]
-
-
-def now(conn: Connection) -> datetime:
-    """The one clock: the database's, which tests may move."""
-    row = conn.execute(_SQL["now"]).fetchone()
-    assert row is not None  # a SELECT without FROM has one row  # noqa: S101
-    moment: datetime = row["now"]
-    return moment
 
 
 def category_key(row: dict[str, Any]) -> str:

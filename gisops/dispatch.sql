@@ -10,7 +10,7 @@ SELECT d.*,
        r.code AS rule_code, r.note AS rule_note, co.code AS co_ownership_code, co.name_zh AS co_ownership_zh,
        h.code AS handler_code, h.name AS handler_name, h.post_zh AS handler_post_zh, h.post_en AS handler_post_en,
        su.code AS superior_code, su.name AS superior_name, su.post_zh AS superior_post_zh, su.post_en AS superior_post_en,
-       duty.until AS duty_until
+       duty.ends_at AS duty_until
 FROM dispatch(%(n)s::int[], %(lon)s::float8[], %(lat)s::float8[], %(accuracy_m)s::float8[], %(category_id)s::int[],
               %(part_code)s::text[], %(place_id)s::uuid[], %(at)s::timestamptz[], %(staff_facts)s::jsonb[]) d
 LEFT JOIN organisations o ON o.organisation_id = d.organisation_id
@@ -25,13 +25,5 @@ LEFT JOIN dispatch_rules r ON r.dispatch_rule_id = d.rule_id
 LEFT JOIN co_ownership_areas co ON co.co_ownership_area_id = d.co_ownership_area_id
 LEFT JOIN staff h ON h.staff_id = d.handler_id
 LEFT JOIN staff su ON su.staff_id = d.superior_id
-LEFT JOIN LATERAL (
-  SELECT upper(ro.on_duty) AS until
-  FROM rosters ro
-  WHERE ro.district_code = d.district_code AND ro.staff_id = d.handler_id AND ro.on_duty @> (%(at)s::timestamptz[])[d.n + 1]
-) duty ON true
+LEFT JOIN LATERAL turn_at(d.district_code, d.handler_id, d.at) duty ON true
 ORDER BY d.n;
-
--- name: now
--- The one clock.
-SELECT app_now() AS now;

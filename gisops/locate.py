@@ -34,7 +34,7 @@ def _boundary(conn: Connection, decision: Decision) -> dict[str, Any] | None:
         return None
     row = conn.execute(
         _SQL["boundary"],
-        {"lon": asked.lon, "lat": asked.lat, "category_id": asked.category_id, "zone_id": zone_id, "at": asked.at},
+        {"lon": asked.lon, "lat": asked.lat, "category_id": asked.category_id, "zone_id": zone_id, "at": decision.at},
     ).fetchone()
     boundary: dict[str, Any] | None = orjson.loads(row["boundary"]) if row and row["boundary"] else None
     return boundary

@@ -35,7 +35,6 @@ def receive_batch(
 
     All are dispatched on the same data: what the first of them adds to an officer's load does not yet count for the last.
     """
-    received_at = dispatch.now(conn)
     prepared: dict[UUID, reports.Prepared] = {}
     errors: dict[int, GisopsError] = {}
     first: dict[UUID, int] = {}
@@ -43,7 +42,7 @@ def receive_batch(
         try:
             if isinstance(report, GisopsError):
                 raise report
-            one = reports.prepare(report, city, received_at)
+            one = reports.prepare(report, city)
             if first.setdefault(report.client_uid, n) == n:
                 prepared[report.client_uid] = one
         except GisopsError as error:
@@ -80,7 +79,7 @@ def locate(
 ) -> dict[str, Any]:
     """Who is responsible here, the polygon in which the answer holds, and until when. Nothing is kept."""
     asked = NewReport(UUID(int=0), "citizen", category, x, y, crs, accuracy_m)
-    prepared = reports.prepare(asked, city, dispatch.now(conn))
+    prepared = reports.prepare(asked, city)
     decision = dispatch.decide(conn, [prepared.input])[0]
     reports.check_decision(prepared, decision, city)
     return {

@@ -74,7 +74,7 @@ def compare(found: Recorded, again: Decision, city: City, mode: str, positions: 
     zh, en = _NOTES["as_recorded" if mode == "as_recorded" else positions]
     return {
         "mode": mode,
-        "at": again.input.at,
+        "at": again.at,
         "same": not differences,
         "recorded": {**found.codes, "reasons": wording.kept(found.codes, city)},
         "replayed": {**replayed, "reasons": wording.kept(replayed, city)},

@@ -74,7 +74,7 @@ class Prepared:
     accuracy_is_default: bool
 
 
-def prepare(report: NewReport, city: City, received_at: datetime) -> Prepared:
+def prepare(report: NewReport, city: City) -> Prepared:
     """Check a report by itself. Raises an ``InvalidInput`` that says what is wrong and what would be right."""
     if report.channel not in CHANNELS:
         raise InvalidInput(f"There is no channel {report.channel!r}.", channel=report.channel, channels=CHANNELS)
@@ -101,7 +101,7 @@ def prepare(report: NewReport, city: City, received_at: datetime) -> Prepared:
     return Prepared(
         report,
         category,
-        Input(lon, lat, accuracy_m, category.category_id, received_at, report.part_code, report.place_id),
+        Input(lon, lat, accuracy_m, category.category_id, part_code=report.part_code, place_id=report.place_id),
         accuracy_is_default=report.accuracy_m is None,
     )
 
@@ -181,7 +181,7 @@ def record(
     for _, decision in decided:
         code = decision.row["district_code"]
         by_district[code] = by_district.get(code, 0) + 1
-    year = decided[0][0].input.at.astimezone(city.timezone).year
+    year = decided[0][1].at.astimezone(city.timezone).year
     serials = {code: iter(numbers.take(conn, code, year, count)) for code, count in by_district.items()}
     rows = [_row(p, d, next(serials[d.row["district_code"]]), city, by) for p, d in decided]
     kept = conn.execute(_SQL["record"], {"rows": Jsonb(rows)}).fetchall()
@@ -200,7 +200,7 @@ def follow(conn: Connection, client_uid: UUID) -> dict[str, Any]:
 def _row(prepared: Prepared, decision: Decision, case_no: str, city: City, by: Actor | None) -> dict[str, Any]:
     """Everything the statement `record` needs of one report, and the answer that will be given for ever."""
     report, category, asked, chosen = prepared.report, prepared.category, prepared.input, decision.row
-    received_at = asked.at
+    received_at = decision.at
     salt = secrets.token_bytes(16)
     commitment = hashlib.sha256(salt + report.text.encode()).hexdigest()
     intake = cases.intake(city, category, decision, received_at, commitment)
@@ -271,7 +271,7 @@ def _row(prepared: Prepared, decision: Decision, case_no: str, city: City, by: A
         "deadline": intake.deadline,
         "version": len(intake.moves),
         "moves": intake.moves,
-        "input": _input(asked, category),
+        "input": _input(asked, category, received_at),
         "decision": decision.codes(),
         "staff_facts": chosen["staff_facts"],
         "event": {
@@ -284,7 +284,7 @@ def _row(prepared: Prepared, decision: Decision, case_no: str, city: City, by: A
     }
 
 
-def _input(asked: Input, category: Category) -> dict[str, Any]:
+def _input(asked: Input, category: Category, at: datetime) -> dict[str, Any]:
     """What dispatch was asked, in codes: what a replay asks again."""
     return {
         "lon": asked.lon,
@@ -293,5 +293,5 @@ def _input(asked: Input, category: Category) -> dict[str, Any]:
         "category": f"{category.scheme}:{category.code}",
         "part_code": asked.part_code,
         "place_id": asked.place_id,
-        "at": asked.at,
+        "at": at,
     }

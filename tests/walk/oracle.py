@@ -844,7 +844,7 @@ def line_of(world: World, organisation: str) -> Iterator[str]:
 
 
 def lead_of(world: World, organisation: str) -> Staff | None:
-    """An organisation's lead. Reading: whoever is set there; the page does not ask whether still in service."""
+    """An organisation's lead, while still in service: nobody who is not active is ever named (§7)."""
     code = world.organisation[organisation].lead
     lead = world.staff_member[code] if code else None
-    return lead
+    return lead if lead is not None and lead.active else None

@@ -31,3 +31,9 @@ RETURN CASE
   WHEN pattern_major = ANY (scope) THEN 2
   WHEN pattern_kind = ANY (scope) THEN 1
 END;
+
+CREATE OR REPLACE FUNCTION in_force(valid tstzrange, at timestamptz) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- Whether a validity contains the moment. IS TRUE changes nothing but this: the planner does not take it for a search condition. Most rows are in
+-- force at most moments, yet the planner expects few, and would walk the exclusion constraint's index on (code, valid) instead of the geometry's.
+RETURN (valid @> at) IS TRUE;

@@ -12,7 +12,7 @@ BEGIN ATOMIC
     SELECT g.code
     FROM grid_cells g
     WHERE ST_DWithin(g.geom, ST_SetSRID(ST_MakePoint(i.lon, i.lat), 4326), 1e-10)
-      AND g.valid @> cells_at.at
+      AND in_force(g.valid, cells_at.at)
     ORDER BY ST_DWithin(g.geom, ST_SetSRID(ST_MakePoint(i.lon + 1e-9, i.lat + 1e-9), 4326), 1e-10) DESC, g.code COLLATE "C"
     LIMIT 1
   ) c ON true;

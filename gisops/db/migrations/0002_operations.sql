@@ -89,7 +89,7 @@ CREATE INDEX places_place ON places (place_id);
 CREATE TABLE rosters (
   district_code text NOT NULL,
   staff_id int NOT NULL REFERENCES staff,
-  on_duty tstzrange NOT NULL CHECK (NOT isempty(on_duty)),
+  on_duty tstzrange NOT NULL CHECK (NOT isempty(on_duty) AND NOT lower_inf(on_duty)),
   shift_code text NOT NULL REFERENCES shifts,
   PRIMARY KEY (district_code, staff_id, on_duty),
   EXCLUDE USING gist (district_code WITH =, staff_id WITH =, on_duty WITH &&)
@@ -99,6 +99,9 @@ COMMENT ON COLUMN rosters.district_code IS 'work: Home district.';
 COMMENT ON COLUMN rosters.staff_id IS 'work: Who.';
 COMMENT ON COLUMN rosters.on_duty IS 'work: From when to when.';
 COMMENT ON COLUMN rosters.shift_code IS 'work: Which shift it came from.';
+
+-- Usage: dispatch (is this member of staff on duty: the last turn that began before the moment is the only one that can hold it).
+CREATE INDEX rosters_latest ON rosters (district_code, staff_id, lower(on_duty) DESC);
 
 CREATE TABLE last_positions (
   district_code text NOT NULL,
