@@ -1,7 +1,8 @@
 """Fixtures for tests that drive a real Chromium against the real server.
 
 ``browser`` is Debian's Chromium under Playwright; ``open_page`` makes a page in a context of its own that remembers
-every console error, page error and request; ``page`` is one at 1440 × 900.
+every console error, page error and request; ``page`` is one of a plain window's size (the
+software renderer's time goes with the number of pixels).
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def browser() -> Iterator[Any]:
 def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
     contexts: list[Any] = []
 
-    def make(width: int = 1440, height: int = 900, **options: Any) -> Watched:
+    def make(width: int = 1100, height: int = 760, **options: Any) -> Watched:
         context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", **options)
         contexts.append(context)
         page = context.new_page()

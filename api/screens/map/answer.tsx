@@ -3,7 +3,7 @@ import { Icon } from "../shared/icons";
 import { dayAndTime, fill, metres, named, posted, said, wordFor, words } from "../shared/i18n";
 import { CategoryBox } from "../shared/category_box";
 import { ProblemNote } from "../shared/problem_note";
-import type { Dispatch, Located, Post } from "../shared/types";
+import type { Candidate, Dispatch, Located, Post } from "../shared/types";
 import { askAtCentre } from "./map_pane";
 import { ask, asked, categories, category, chooseCategory, pane, place, sent, startOver } from "./state";
 
@@ -45,20 +45,36 @@ function Confidence({ dispatch }: { dispatch: Dispatch }) {
   );
 }
 
-export function Ambiguity({ dispatch }: { dispatch: Dispatch }) {
+const zoneCode = (one: Candidate): string | undefined => (typeof one.zone === "string" ? one.zone : one.zone?.code);
+const zoneName = (one: Candidate): string | null => (typeof one.zone === "string" ? one.zone : one.zone ? named(one.zone) : null);
+
+/** Who else was in question: the winner's own zone is left out, and nobody is named twice for one zone. */
+function others(dispatch: Dispatch): Candidate[] {
+  const seen = new Set<string>();
+  return dispatch.candidates.filter((one) => {
+    const key = `${one.organisation?.code ?? ""}/${zoneCode(one) ?? ""}`;
+    const itself = dispatch.zone ? zoneCode(one) === dispatch.zone.code : one.organisation?.code === dispatch.organisation.code;
+    if (itself || seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+function Ambiguity({ dispatch }: { dispatch: Dispatch }) {
   const text = words.value;
-  if (!dispatch.ambiguous && dispatch.candidates.length === 0) return null;
+  const rest = others(dispatch);
+  if (!dispatch.question && rest.length === 0) return null;
   return (
     <>
       {dispatch.question && <p class="note warn"><strong>{said(dispatch.question)}</strong></p>}
-      {dispatch.candidates.length > 0 && (
+      {rest.length > 0 && (
         <div>
-          <h3>{text.candidates}</h3>
+          <h3>{dispatch.ambiguous ? text.candidates : text.alsoHere}</h3>
           <ul class="candidates">
-            {dispatch.candidates.map((one, index) => (
+            {rest.map((one, index) => (
               <li key={index}>
-                <span>{[one.organisation, one.zone].filter((each) => each != null).map(named).join(" · ")}</span>
-                {one.distance_m != null && <span class="small">{fill(text.away, { n: metres(one.distance_m) })}</span>}
+                <span>{[one.organisation && named(one.organisation), zoneName(one)].filter(Boolean).join(" · ")}</span>
+                {one.distance_m != null && one.distance_m > 0 && <span class="small">{fill(text.away, { n: metres(one.distance_m) })}</span>}
               </li>
             ))}
           </ul>
@@ -68,7 +84,14 @@ export function Ambiguity({ dispatch }: { dispatch: Dispatch }) {
   );
 }
 
-export const Reasons = ({ dispatch }: { dispatch: Dispatch }) => (
+/** A question comes before the reasons; zones that merely overlap here come after them. */
+export function Explained({ dispatch }: { dispatch: Dispatch }) {
+  return dispatch.ambiguous
+    ? <><Ambiguity dispatch={dispatch} /><Reasons dispatch={dispatch} /></>
+    : <><Reasons dispatch={dispatch} /><Ambiguity dispatch={dispatch} /></>;
+}
+
+const Reasons = ({ dispatch }: { dispatch: Dispatch }) => (
   <div>
     <h3>{words.value.reasons}</h3>
     <ol class="reasons">{dispatch.reasons.map((reason, index) => <li key={index} data-reason={reason.code}>{said(reason)}</li>)}</ol>
@@ -82,8 +105,7 @@ function Answer({ located }: { located: Located }) {
     <div class="answer" data-answer>
       <WhoGetsIt dispatch={located} />
       <Confidence dispatch={located} />
-      <Ambiguity dispatch={located} />
-      <Reasons dispatch={located} />
+      <Explained dispatch={located} />
       <dl class="facts">
         {located.zone && <Line label={text.zone}>{named(located.zone)} <span class="small">{located.zone.code}</span></Line>}
         {located.part && <Line label={text.part}>{named(located.part)} <span class="small">{located.part.code} · {fill(text.away, { n: metres(located.part.distance_m) })}</span></Line>}

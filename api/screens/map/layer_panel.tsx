@@ -1,10 +1,10 @@
 // Layers by family, each with its switch and its legend; what the caller may not see is shown locked, not hidden.
 import type { StyleSpecification } from "maplibre-gl";
 import { Icon } from "../shared/icons";
-import { language, said, titled, wordFor, words } from "../shared/i18n";
+import { said, titled, words } from "../shared/i18n";
 import { legendOf, type LegendEntry } from "../shared/style";
 import type { CityLayer } from "../shared/types";
-import { city, shown, signingIn, style, switched, switchLayer } from "./state";
+import { city, me, shown, signingIn, style, switched, switchLayer } from "./state";
 
 function Swatch({ entry }: { entry: LegendEntry }) {
   const { colour, edge, shape, glyph, dashed } = entry;
@@ -39,6 +39,9 @@ function Row({ layer, look }: { layer: CityLayer; look: StyleSpecification }) {
           <span class="layer-title">{titled(layer)}</span>
           {only && <Swatch entry={only} />}
         </label>
+      ) : me.value ? (
+        <p class="layer-line locked"><Icon name="lock" /><span class="layer-title">{titled(layer)}</span>
+          <span class="role-only">{words.value.notForRole}</span></p>
       ) : (
         <button type="button" class="layer-line locked" onClick={() => (signingIn.value = true)}>
           <Icon name="lock" />
@@ -57,14 +60,11 @@ function Row({ layer, look }: { layer: CityLayer; look: StyleSpecification }) {
   );
 }
 
-const familyOf = (layer: CityLayer): string =>
-  (language.value === "en" ? layer.family_en : layer.family_zh) ?? wordFor(words.value.families, layer.family);
-
 export function LayerPanel() {
   void switched.value;
   const look = style.value;
   if (!city.value || !look) return null;
-  const families = Map.groupBy(city.value.layers, familyOf);
+  const families = Map.groupBy(city.value.layers, (layer) => said(layer.family));
   return (
     <>
       {[...families].map(([family, members]) => (

@@ -8,7 +8,7 @@ import { makeMap, metresPerPixel } from "../shared/map_view";
 import { composed } from "../shared/style";
 import type { Bbox } from "../shared/types";
 import { theme } from "../shared/theme";
-import { beat, drawCases, drawPlace, overlays, PULSE } from "./overlays";
+import { drawCases, drawPlace, overlays } from "./overlays";
 import { addCase, askAt, asked, cases, city, me, pane, place, readCases, sent, shown, style, switched } from "./state";
 
 let theMap: MapLibreMap | null = null;
@@ -95,26 +95,11 @@ export function MapPane() {
 
     let firstRun = true;
     const still = matchMedia("(prefers-reduced-motion: reduce)");
-    let frame = 0;
     let calm: number | undefined;
-    const pulse = (): void => {
-      if (map.getLayer(PULSE)) {
-        const { radius, opacity } = beat(performance.now(), still.matches);
-        map.setPaintProperty(PULSE, "circle-radius", radius, { validate: false });
-        map.setPaintProperty(PULSE, "circle-opacity", opacity, { validate: false });
-      }
-      frame = still.matches ? 0 : requestAnimationFrame(pulse);
-    };
     const redrawCases = (): void => {
-      const left = drawCases(cases.value, (each) => named(each.category));
+      const left = drawCases(map, cases.value, (each) => named(each.category));
       window.clearTimeout(calm);
-      if (left <= 0) {
-        cancelAnimationFrame(frame);
-        frame = 0;
-        return;
-      }
-      if (!frame) pulse();
-      calm = window.setTimeout(redrawCases, left + 50);
+      if (left > 0) calm = window.setTimeout(redrawCases, left + 50);
     };
 
     const stops = [
@@ -166,7 +151,6 @@ export function MapPane() {
     ];
     return () => {
       for (const stop of stops) stop();
-      cancelAnimationFrame(frame);
       window.clearTimeout(calm);
       window.removeEventListener("resize", resized);
       map.remove();

@@ -5,7 +5,7 @@ import { Icon } from "../shared/icons";
 import { dayAndTime, metres, named, wordFor, words } from "../shared/i18n";
 import { ProblemNote } from "../shared/problem_note";
 import type { ReportAnswer } from "../shared/types";
-import { Ambiguity, Reasons, WhoGetsIt } from "./answer";
+import { Explained, WhoGetsIt } from "./answer";
 import { showOnMap } from "./map_pane";
 import { askAt, asked, categories, category, chooseCategory, draftText, forgetPlace, place, sendReport, sent, startOver } from "./state";
 
@@ -27,8 +27,7 @@ function Receipt({ answer }: { answer: ReportAnswer }) {
         <h3>{answer.dispatch.mode === "desk" ? text.waitsAtDesk : text.goesTo}</h3>
         <WhoGetsIt dispatch={answer.dispatch} />
       </div>
-      <Ambiguity dispatch={answer.dispatch} />
-      <Reasons dispatch={answer.dispatch} />
+      <Explained dispatch={answer.dispatch} />
       <div class="actions">
         <button type="button" class="button wide" onClick={startOver}>{text.reportAnother}</button>
         <button type="button" class="button quiet wide" onClick={() => { startOver(); forgetPlace(); }}>{text.close}</button>

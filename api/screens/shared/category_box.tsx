@@ -1,5 +1,5 @@
 // A searchable list of categories: the ARIA combobox with a listbox, by keyboard and pointer alike.
-import { useId, useMemo, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { fill, named, words } from "./i18n";
 import type { Category } from "./types";
 
@@ -36,10 +36,11 @@ export function CategoryBox({ categories, value, onChoose, disabled = false }: P
   };
   const move = (step: number): void => {
     if (!open) return start();
-    const next = Math.min(found.length - 1, Math.max(0, active + step));
-    setActive(next);
-    document.getElementById(`${id}-${next}`)?.scrollIntoView({ block: "nearest" });
+    setActive(Math.min(found.length - 1, Math.max(0, active + step)));
   };
+  useLayoutEffect(() => {
+    if (open) document.getElementById(`${id}-${active}`)?.scrollIntoView({ block: "nearest" });
+  }, [open, active, id]);
   const onKey = (event: KeyboardEvent): void => {
     // While an input method composes Chinese, Enter and arrows belong to it.
     if (event.isComposing) return;

@@ -42,11 +42,12 @@ export function listen(bbox: Bbox, listener: LiveListener): () => void {
   };
   const open = (): void => {
     source = new EventSource(`/api/live?bbox=${bbox.join(",")}`);
-    source.addEventListener("open", found);
-    source.addEventListener("hello", () => {
+    // Not at "open": a server in trouble may answer 200 and then say nothing. Its hello is the first thing that counts.
+    source.addEventListener("hello", found);
+    source.addEventListener("case", (event) => {
       if (liveState.peek().state !== "live") found();
+      listener.onCase(JSON.parse((event as MessageEvent<string>).data) as LiveCase);
     });
-    source.addEventListener("case", (event) => listener.onCase(JSON.parse((event as MessageEvent<string>).data) as LiveCase));
     source.addEventListener("resync", listener.onResync);
     source.addEventListener("error", () => {
       lost();

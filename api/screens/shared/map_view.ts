@@ -66,6 +66,12 @@ export function makeMap(container: HTMLElement, style: StyleSpecification, bbox:
   map.addControl(new NavigationControl({ visualizePitch: true }), "bottom-left");
   map.addControl(new ScaleControl({ maxWidth: 120 }), "bottom-left");
   map.addControl(new AttributionControl({ compact: true }), "bottom-left");
+  // It opens by itself over the map; one press on its sign shows it.
+  map.once("idle", () => {
+    const sources = container.querySelector(".maplibregl-ctrl-attrib");
+    sources?.removeAttribute("open");
+    sources?.classList.remove("maplibregl-compact-show");
+  });
   return map;
 }
 

@@ -20,9 +20,7 @@ export interface CityLayer {
   id: string;
   title_zh: string;
   title_en: string;
-  family: string;
-  family_zh?: string;
-  family_en?: string;
+  family: Words;
   class: "public" | "work" | "personal";
   geometry: string;
   minzoom: number;
@@ -53,7 +51,8 @@ export interface Post {
   name?: string | null;
 }
 export interface Candidate {
-  zone?: CodeNamed | null;
+  /** Its name, or only its code. */
+  zone?: CodeNamed | string | null;
   organisation?: CodeNamed | null;
   distance_m?: number | null;
 }
