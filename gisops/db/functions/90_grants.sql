@@ -23,10 +23,10 @@ BEGIN
   GRANT UPDATE (state, stage, flow, severity, category_id, filing_condition_id, zone_id, organisation_id, handler_id, superior_id, ambiguous, report_count,
     filed_at, dispatched_at, deadline, version) ON cases TO gisops_app;
   GRANT UPDATE (acknowledged_at) ON case_recipients TO gisops_app;
-  GRANT SELECT, INSERT, UPDATE ON number_blocks TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE (next_serial) ON number_blocks TO gisops_app;
 
-  -- positions: the last one only
-  GRANT SELECT, INSERT, UPDATE ON last_positions TO gisops_app;
+  -- positions: the last one only; whose it is and its home district stay
+  GRANT SELECT, INSERT, UPDATE (captured_at, accuracy_m, geom) ON last_positions TO gisops_app;
 
   -- events
   GRANT SELECT, INSERT, DELETE ON outbox TO gisops_app;

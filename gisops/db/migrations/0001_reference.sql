@@ -99,6 +99,8 @@ COMMENT ON COLUMN staff.max_open IS 'work: Open cases above which they get no mo
 COMMENT ON COLUMN staff.active IS 'work: Still in service.';
 -- Usage: dispatch looks for staff inside the chosen organisation.
 CREATE INDEX staff_organisation ON staff (organisation_id);
+-- Usage: dispatch looks for a shift leader where nobody else is on duty.
+CREATE INDEX staff_shift_leaders ON staff (organisation_id) WHERE role = 'shift_leader' AND active;
 ALTER TABLE organisations ADD FOREIGN KEY (lead_staff_id) REFERENCES staff DEFERRABLE INITIALLY DEFERRED;
 
 CREATE TABLE admin_areas (
@@ -152,8 +154,9 @@ COMMENT ON COLUMN grid_cells.community_code IS 'public: Code of the community it
 COMMENT ON COLUMN grid_cells.geom IS 'public: Outline.';
 COMMENT ON COLUMN grid_cells.geom_3857 IS 'public: The same in Web Mercator, for tiles.';
 COMMENT ON COLUMN grid_cells.valid IS 'public: When it is in force; a changed boundary gets a new code.';
--- Usage: locate (the cell that covers a point); layer grid_cells as features.
-CREATE INDEX grid_cells_geom ON grid_cells USING gist (geom);
+-- Usage: locate (the cell that covers a point); layer grid_cells as features. SP-GiST: among 18,225 cells a point is found in 10 µs, by
+-- a freshly built GiST in 22, by one that grew row by row in 54. Cells are never asked for by nearness, which SP-GiST could not do.
+CREATE INDEX grid_cells_geom ON grid_cells USING spgist (geom);
 -- Usage: layer grid_cells as tiles.
 CREATE INDEX grid_cells_geom_3857 ON grid_cells USING gist (geom_3857);
 

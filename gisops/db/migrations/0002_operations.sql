@@ -133,7 +133,7 @@ CREATE TABLE cases (
   filing_condition_id int REFERENCES filing_conditions,
   flow text NOT NULL DEFAULT 'standard' CHECK (flow IN ('simple', 'standard')),
   state text NOT NULL CHECK (state IN ('reported', 'verifying', 'accepted', 'simple_open', 'filed', 'dispatched', 'handling', 'suspended', 'returned', 'disputed',
-    'handled', 'checking', 'to_close', 'closed', 'force_closed', 'not_accepted', 'not_filed', 'duplicate', 'voided')), --work| Where it stands.
+    'handled', 'checking', 'to_close', 'closed', 'force_closed', 'not_accepted', 'not_filed', 'duplicate', 'voided')),
   stage smallint NOT NULL CHECK (stage BETWEEN 1 AND 7),
   severity text NOT NULL,
   geom geometry(Point, 4326) NOT NULL,
@@ -167,6 +167,7 @@ COMMENT ON COLUMN cases.case_no IS 'work: Human number: district, year, serial.'
 COMMENT ON COLUMN cases.category_id IS 'work: What it is about.';
 COMMENT ON COLUMN cases.filing_condition_id IS 'work: Under which condition it was filed.';
 COMMENT ON COLUMN cases.flow IS 'work: 简易流程 or 一般流程.';
+COMMENT ON COLUMN cases.state IS 'work: Where it stands.';
 COMMENT ON COLUMN cases.stage IS 'work: The seven stages of the closed loop.';
 COMMENT ON COLUMN cases.severity IS 'work: Taken from the category.';
 COMMENT ON COLUMN cases.geom IS 'work: Where.';
