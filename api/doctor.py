@@ -12,7 +12,7 @@ from importlib.resources import files
 
 import psycopg
 
-from gisops import cluster, cluster_files
+from gisops import cluster, cluster_files, lint
 from gisops.db import migrate
 from gisops.db.pool import Connection, connect
 from gisops.errors import GisopsError
@@ -63,6 +63,9 @@ def examine_database(conn: Connection) -> Iterator[Finding]:
     ).fetchall()
     names = ", ".join(row["name"] for row in broken)
     yield Finding("Indexes and constraints", not broken, names or "all valid", "REINDEX or VALIDATE what is named.")
+    found = lint.breaches(conn)
+    told = "\n".join(f"{one.where}: {one.problem}" for one in found)
+    yield Finding("Schema's own rules", not found, told or "kept", "gisops/lint.py says why each rule is there.")
 
 
 def _private_cluster(settings: Settings) -> Iterator[Finding]:
