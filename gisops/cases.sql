@@ -57,11 +57,11 @@ WHERE o.code = %(organisation)s;
 
 -- name: dispatch
 -- Send a filed case to an organisation by hand. The version guards against somebody having been first; history, decision,
--- recipients and event are written by the same statement.
+-- recipients and event are written by the same statement. The district is what its number begins with: one server's work.
 WITH moved AS (
   UPDATE cases SET state = 'dispatched', stage = 3, organisation_id = %(organisation_id)s, handler_id = %(staff_id)s, superior_id = %(superior_id)s,
                    dispatched_at = app_now(), version = version + 1
-  WHERE case_no = %(case_no)s AND version = %(expected_version)s AND state IN ('filed', 'returned')
+  WHERE district_code = regexp_replace(%(case_no)s::text, '-[0-9]+-[0-9]+$', '') AND case_no = %(case_no)s AND version = %(expected_version)s AND state IN ('filed', 'returned')
   RETURNING *
 ), written AS (
   SELECT m.*, h.hash AS prev_hash, h.to_state AS from_state,
