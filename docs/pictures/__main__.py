@@ -1,0 +1,120 @@
+"""Screenshots of every screen, from a real server with a sample city of its own: ``make pictures``."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+LOGIN, PASSWORD = "dispatcher", "for the pictures"
+# Sizes: a desk's screen, and a phone held upright.
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Yield the address of ``gisops up`` in a folder of its own; both are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="gisops-pictures-") as home:
+        os.chmod(home, 0o755)  # user postgres must be able to enter it
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GISOPS_")}
+        environment |= {"GISOPS_HOME": home, "GISOPS_PORT": "0", "GISOPS_SAMPLE_PASSWORD": PASSWORD}
+        environment |= {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "api.cli"]
+        up = subprocess.Popen([*command, "up"], env=environment, stdout=subprocess.PIPE, text=True)
+        try:
+            assert up.stdout is not None
+            told = (re.search(r"http://[\d.]+:\d+", line) for line in up.stdout)
+            found = next((match for match in told if match), None)
+            if found is None:
+                sys.exit("gisops up did not start; run it by itself to see why")
+            yield found.group()
+        finally:
+            up.terminate()
+            up.wait(30)
+            subprocess.run([*command, "reset", "--yes"], env=environment, check=False, stdout=subprocess.DEVNULL)
+
+
+def ask_the_middle(page: Page) -> None:
+    """Click where the middle of the city is drawn, and wait for the answer."""
+    script = "async () => window.gisops.map.project((await (await fetch('/api/city')).json()).center)"
+    middle: dict[str, Any] = page.evaluate(script)
+    page.mouse.click(middle["x"], middle["y"])
+    page.wait_for_selector("[data-answer]")
+
+
+def settled(page: Page) -> None:
+    """Wait until every tile in sight is there and drawn."""
+    page.wait_for_function("() => window.gisops?.map?.isStyleLoaded()")
+    page.wait_for_function("() => window.gisops.map.loaded() && window.gisops.map.areTilesLoaded()")
+    page.wait_for_timeout(1200)  # panels slide in, labels fade in
+
+
+def take(page: Page, name: str) -> None:
+    """Keep what the page shows."""
+    settled(page)
+    page.screenshot(path=HERE / f"{name}.png")
+    print(f"docs/pictures/{name}.png")
+
+
+def report(page: Page, category: str, text: str) -> None:
+    """Report a problem at the middle of the city, through the form."""
+    ask_the_middle(page)
+    page.click("[data-act=report-here]")
+    page.fill("#report-text", text)
+    box = page.get_by_role("combobox")
+    box.click()
+    box.fill(category)
+    box.press("Enter")
+    page.click("button[type=submit]")
+    page.wait_for_selector("[data-receipt]")
+
+
+def pictures(browser: Browser, address: str) -> None:
+    """Take them all."""
+    desk = browser.new_page(viewport=DESK, locale="zh-CN")
+    desk.goto(address)
+    settled(desk)
+    report(desk, "E01-10", "样例：桥头堆着垃圾")
+    take(desk, "map")
+    phone = browser.new_page(viewport=PHONE, locale="zh-CN", device_scale_factor=2, has_touch=True, is_mobile=True)
+    phone.goto(address)
+    settled(phone)
+    ask_the_middle(phone)
+    take(phone, "map_phone")
+    evening = browser.new_page(viewport=DESK, locale="en", color_scheme="dark")
+    evening.goto(address)
+    settled(evening)
+    evening.click("[data-act=sign-in]")
+    evening.fill("#login", LOGIN)
+    evening.fill("#password", PASSWORD)
+    evening.press("#password", "Enter")
+    evening.wait_for_selector(f"[data-signed-in={LOGIN}]")
+    ask_the_middle(evening)
+    take(evening, "map_dark")
+
+
+def main() -> None:
+    """Start everything, take the pictures, and leave nothing running."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        sys.exit("No Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk).")
+    arguments = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    with server() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        pictures(browser, address)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
