@@ -50,17 +50,28 @@ TITLES: Mapping[str, str] = {
     "unknown_staff": "没有这名人员 / Unknown member of staff",
     "outside_city": "位置在本市之外 / Outside the city",
     "text_too_long": "文字过长 / The text is too long",
+    "invalid_code": "编码格式错误 / A code is not written as its scheme writes it",
+    "unknown_code_scheme": "没有这个编码方案 / Unknown code scheme",
+    "invalid_grid_cell_code": "单元网格编码格式错误 / Invalid grid cell code",
+    "invalid_part_code": "部件编码格式错误 / Invalid part code",
+    "invalid_admin_code": "行政区划代码格式错误 / Invalid administrative code",
+    "invalid_category_code": "类别代码格式错误 / Invalid category code",
+    "sequence_overflow": "编码顺序号已用尽 / The numbers of this code are used up",
+    "invalid_time_limit": "时限无法计算 / The time limit cannot be computed",
+    "invalid_work_calendar": "工作日历有误 / Invalid work calendar",
     "not_found": "没有找到 / Not found",
     "method_not_allowed": "不支持的方法 / Method not allowed",
     "conflict": "与已有内容冲突 / Conflict",
     "client_uid_reused": "同一编号的上报内容不同 / This client_uid was used with another body",
     "stale_version": "案件已有变化 / The case has moved on",
+    "city_is_there": "数据库中已有城市 / The database holds a city already",
     "illegal_move": "当前状态不允许此操作 / The case's state does not allow this",
     "not_signed_in": "需要登录 / A sign-in is needed",
     "bad_credentials": "用户名或密码错误 / Wrong login or password",
     "not_allowed": "没有权限 / Not allowed",
     "too_many_requests": "请求过于频繁 / Too many requests",
     "not_ready": "服务暂不可用 / The service is not ready",
+    "broken_migration": "数据库结构与程序版本不符 / The database and this release do not belong together",
     "internal_error": "服务器内部错误 / Internal error",
 }
 
@@ -113,7 +124,7 @@ def status_of(error: errors.GisopsError | type[errors.GisopsError]) -> int:
     return next(STATUS[cls] for cls in kind.__mro__ if cls in STATUS)
 
 
-def problem(status: int, code: str, detail: str, instance: str | None = None, **facts: Any) -> dict[str, Any]:
+def problem(status: int, code: str, detail: str, instance: str | None = None, /, **facts: Any) -> dict[str, Any]:
     """Problem details as a dict. The standard's own members cannot be overwritten by ``facts``."""
     shown: dict[str, Any] = {
         "type": f"/problems/{code}",

@@ -11,17 +11,28 @@
     │   ├── UnknownOrganisation     no such organisation
     │   ├── UnknownStaff            no such member of staff, or not of that organisation
     │   ├── OutsideCity             beyond the city's edge by more than the snapping distance
-    │   └── TextTooLong             free text over its limit
+    │   ├── TextTooLong             free text over its limit
+    │   ├── InvalidCode             not written as its scheme writes it (codes.py)
+    │   │   ├── UnknownCodeScheme   no such scheme, so it cannot be split
+    │   │   ├── InvalidGridCellCode
+    │   │   ├── InvalidPartCode
+    │   │   ├── InvalidAdminCode
+    │   │   ├── InvalidCategoryCode
+    │   │   └── SequenceOverflow    the numbers of a code's last part are used up
+    │   ├── InvalidTimeLimit        cannot be computed from what was given (clocks.py)
+    │   └── InvalidWorkCalendar     never works, or its windows overlap (clocks.py)
     ├── NotFound                    no such thing, or not for this caller
     ├── Conflict                    somebody or something was there first
     │   ├── ReusedClientUid         the same client_uid with another body
     │   ├── StaleVersion            the case moved on since it was read
-    │   └── IllegalMove             the case's state does not allow this action
+    │   ├── IllegalMove             the case's state does not allow this action
+    │   └── CityIsThere             the database holds a city already (sample/loading.py)
     ├── NotSignedIn                 this needs a sign-in
     ├── BadCredentials              login or password is wrong
     ├── NotAllowed                  signed in, but not for this
     ├── TooManyRequests             over the limit; carries retry_after_s
     └── NotReady                    the database or a part of it is not there (yet)
+        └── BrokenMigration         database and migration steps do not belong together (db/migrate.py)
 
 Every class carries a stable ``code`` (for programs), its docstring is the default message, and ``facts``
 hold what was wrong and what would be right, as JSON-ready values.
