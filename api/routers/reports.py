@@ -11,9 +11,11 @@ from pydantic import ValidationError
 
 from api import answers, problems
 from api.auth import Identity
-from api.deps import Caller, Ctx, SignedIn, Tx, limit_anonymous_reports
+from api.deps import Caller, Ctx, SignedIn, Tx, Working, limit_anonymous_reports
 from api.schemas.reports import BatchIn, ReportIn
 from gisops import operations
+from gisops.city import City
+from gisops.db.pool import Connection
 from gisops.errors import GisopsError, InvalidInput, NotSignedIn
 from gisops.reports import NewReport
 
@@ -31,15 +33,19 @@ ANYBODYS_CHANNELS = frozenset({"citizen", "open311"})
     openapi_extra={"x-permission": "public"},
     responses={200: {"description": "The same report was answered before: the same answer again."}},
 )
-def report(body: ReportIn, caller: Caller, conn: Tx, city: Ctx) -> Response:
+async def report(body: ReportIn, caller: Caller, work: Working) -> Response:
     """Report a problem at a point; the answer says who is responsible and why."""
-    receipt = operations.receive_report(conn, city, _told(body, caller), caller.actor if caller else None)
+    receipt = await work(operations.receive_report, _told(body, caller), caller.actor if caller else None)
     return answers.raw(receipt.answer, 201 if receipt.fresh else 200)
 
 
 @router.post("/batch", openapi_extra={"x-permission": "signed_in"})
-def batch(body: BatchIn, caller: SignedIn, conn: Tx, city: Ctx) -> Response:
+async def batch(body: BatchIn, caller: SignedIn, work: Working) -> Response:
     """Report up to 1,000 problems; each is answered on its own, in order."""
+    return await work(_batch, body, caller)
+
+
+def _batch(conn: Connection, city: City, body: BatchIn, caller: Identity) -> Response:
     sent: list[NewReport | GisopsError] = []
     for item in body.reports:
         try:

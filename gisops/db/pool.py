@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from typing import Any
 
 import orjson
@@ -37,7 +38,7 @@ def connect(url: str, *, autocommit: bool = False, unhurried: bool = False, **kw
 
 
 def open_pool(url: str, size: int) -> ConnectionPool[Connection]:
-    """Open a pool of at most ``size`` connections; each is checked as it is handed out, so a restart of the database
+    """Open a pool of at most ``size`` connections; each is looked at as it is handed out, so a restart of the database
     costs the caller a reconnect and not an error.
     """
     return ConnectionPool(
@@ -47,6 +48,16 @@ def open_pool(url: str, size: int) -> ConnectionPool[Connection]:
         min_size=1,
         max_size=size,
         timeout=5,
-        check=ConnectionPool.check_connection,
+        check=_check,
         open=True,
     )
+
+
+def _check(conn: Connection) -> None:
+    """Ask the server only where there is a sign that it has gone: an idle connection has nothing to say, so one that can
+    be read from was closed, or has a notice. A question each time would cost every request a round trip.
+    """
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN)
+    if poll.poll(0):
+        ConnectionPool.check_connection(conn)

@@ -1,0 +1,186 @@
+"""The zone step and the full rules of dispatch, against geopandas.sjoin of the same points and zones.
+
+100,000 points over 1,100 overlapping zones: 400 that tile the city, 500 patrol areas, 150 sites, 50 road corridors, about 45
+vertices each. CPU seconds, of this process for geopandas and of the one server process for SQL; the least of several rounds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import psycopg
+import shapely
+
+from bench.result import Result
+from bench.town import Town, cpu_s
+from gisops import reference
+from gisops.cluster import OWNER
+from gisops.coordinates import local_metres
+from gisops.db.pool import connect
+
+POINTS, ROUNDS = 100_000, 3
+WEST, SOUTH, SIDE_M = 113.90, 34.70, 13_500.0
+KX, KY = local_metres(SOUTH + 0.06)
+SCHEME = "GB/T 30428.2-2013"
+
+COVERING = """
+SELECT count(*)
+FROM (SELECT p FROM bench_points ORDER BY p) i
+CROSS JOIN LATERAL (SELECT FROM zones z WHERE ST_DWithin(z.geom, i.p, 1e-10) OFFSET 0) z
+"""
+WINNERS = """
+SELECT count(*)
+FROM (SELECT p FROM bench_points ORDER BY p) i
+CROSS JOIN categories c
+CROSS JOIN LATERAL (
+  SELECT FROM zones_near(i.p, metres_per_degree_lon(ST_Y(i.p)), metres_per_degree_lat(ST_Y(i.p)), 10, now(), c.pattern_minor, c.pattern_major, c.pattern_kind) z
+  ORDER BY z.covers DESC, z.specificity DESC, z.priority DESC, z.edge DESC, z.area_m2, z.code COLLATE "C" LIMIT 1
+) w
+WHERE c.scheme = %(scheme)s AND c.code = 'E04-05'
+"""
+DISPATCH = """
+SELECT count(*)
+FROM (
+  SELECT array_agg(n) AS n, array_agg(ST_X(p)) AS lon, array_agg(ST_Y(p)) AS lat, array_agg(8.0::float8) AS accuracy_m, array_agg(c.category_id) AS category_id,
+         array_agg(NULL::text) AS part, array_agg(NULL::uuid) AS place, array_agg(now()) AS at, array_agg(NULL::jsonb) AS facts
+  FROM bench_points, categories c
+  WHERE c.scheme = %(scheme)s AND c.code = 'E04-05' AND n < %(points)s
+) x, dispatch(x.n, x.lon, x.lat, x.accuracy_m, x.category_id, x.part, x.place, x.at, x.facts) d
+"""
+
+
+def run(town: Town) -> Iterator[Result]:
+    """Measure and compare."""
+    place = town.fresh(city=False)
+    zones, points = _draw()
+    _load(place.url(OWNER), zones, points)
+    zone_frame = gpd.GeoDataFrame({"zone": range(len(zones))}, geometry=[z for z, _, _ in zones], crs=4326)
+    point_frame = gpd.GeoDataFrame({"n": range(POINTS)}, geometry=shapely.points(points), crs=4326)
+    with psycopg.connect(place.url(OWNER), autocommit=True, options="-c jit=off -c max_parallel_workers_per_gather=0") as conn:
+        joined = len(gpd.sjoin(point_frame, zone_frame, predicate="intersects"))
+        other = _least(time.process_time, lambda: gpd.sjoin(point_frame, zone_frame, predicate="intersects"))
+        covering = _sql(conn, COVERING)
+        winners = _sql(conn, WINNERS)
+        some = POINTS // 5
+        full = _sql(conn, DISPATCH, points=some) * (POINTS / some)
+    pairs = f"{joined:,} pairs of {POINTS:,} points and {len(zones):,} zones"
+    yield Result(
+        "zones.covering", covering, other, "CPU s", f"both: {pairs}, counted (sjoin builds its frame)", at_most=4
+    )
+    yield Result(
+        "zones.key", winners, other, "CPU s", f"ours: one zone a point by scope, validity, reach and key; sjoin: {pairs}"
+    )
+    yield Result(
+        "zones.dispatch",
+        full,
+        other,
+        "CPU s",
+        f"ours: the full rules (cell, rules, zones, ambiguity, staff, reasons), measured on {some:,}; sjoin: {pairs}",
+        at_most=30,
+    )
+
+
+def _sql(conn: psycopg.Connection[Any], statement: str, **params: Any) -> float:
+    pid = conn.info.backend_pid
+    return _least(lambda: cpu_s(pid), lambda: conn.execute(statement, {"scheme": SCHEME, **params}).fetchone())
+
+
+def _least(clock: Callable[[], float], act: Callable[[], object]) -> float:
+    act()
+    taken = []
+    for _ in range(ROUNDS):
+        began = clock()
+        act()
+        taken.append(clock() - began)
+    return min(taken)
+
+
+def _draw() -> tuple[list[tuple[Any, str, int]], np.ndarray[Any, np.dtype[np.float64]]]:
+    """Zones as (geometry, kind, priority), and points as an array of lon, lat."""
+    rng = np.random.default_rng(7)
+    steps = 20
+    jitter = rng.uniform(-150, 150, (steps + 1, steps + 1, 2))
+    jitter[[0, -1], :, 0] = jitter[:, [0, -1], 1] = 0
+    mesh = np.linspace(0, SIDE_M, steps + 1)
+    node = _degrees(np.stack(np.meshgrid(mesh, mesh, indexing="ij"), -1) + jitter)
+    zones: list[tuple[Any, str, int]] = []
+    for i in range(steps):
+        for j in range(steps):
+            ring = shapely.Polygon([node[i, j], node[i + 1, j], node[i + 1, j + 1], node[i, j + 1]])
+            zones.append((shapely.segmentize(ring, 0.0008), "territory", 10))
+    for count, kind, priority, low, high, corners in ((500, "duty", 20, 200, 600, 40), (150, "site", 40, 50, 200, 30)):
+        for _ in range(count):
+            turn = np.sort(rng.uniform(0, 2 * np.pi, corners))
+            radius = rng.uniform(low, high) * rng.uniform(0.8, 1.2, corners)
+            ring = rng.uniform(0, SIDE_M, 2) + np.c_[radius * np.cos(turn), radius * np.sin(turn)]
+            zones.append((shapely.make_valid(shapely.Polygon(_degrees(ring))), kind, priority))
+    for _ in range(50):
+        turn, along = rng.uniform(0, 2 * np.pi), np.linspace(-1500, 1500, 20)
+        line = rng.uniform(0, SIDE_M, 2) + np.c_[along * np.cos(turn), along * np.sin(turn)] + rng.uniform(-60, 60, (20, 2))
+        zones.append((shapely.LineString(_degrees(line)).buffer(0.0002), "corridor", 30))
+    return zones, _degrees(rng.uniform(0, SIDE_M, (POINTS, 2)))
+
+
+def _degrees(metres: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return metres / [KX, KY] + [WEST, SOUTH]
+
+
+def _load(url: str, zones: list[tuple[Any, str, int]], points: np.ndarray[Any, np.dtype[np.float64]]) -> None:
+    """A city round the zones: 60 organisations of 6 staff each, two in three on duty, 18,225 cells."""
+    scopes = {
+        "territory": [],
+        "duty": [f"{SCHEME}:E"],
+        "site": [f"{SCHEME}:E01"],
+        "corridor": [f"{SCHEME}:E04-05", f"{SCHEME}:E01-10"],
+    }
+    with connect(url, unhurried=True) as conn:
+        reference.load(conn)
+        conn.execute(_SETUP.encode(), prepare=False)
+        with conn.cursor().copy("COPY zones (zone_set_id, code, name_zh, name_en, kind, organisation_id, scope, priority, geom) FROM STDIN") as copy:
+            for n, (shape, kind, priority) in enumerate(zones):
+                copy.write_row((1, f"Z{n:04d}", "z", "z", kind, 2 + n % 60, scopes[kind], priority, _wkb(shapely.MultiPolygon(_polygons(shape)))))
+        with conn.cursor().copy("COPY grid_cells (code, code_scheme, district, street_code, community_code, geom) FROM STDIN") as copy:
+            side = SIDE_M / 135
+            for n in range(135 * 135):
+                low = np.array(divmod(n, 135)) * side
+                west, south, east, north = *_degrees(low), *_degrees(low + side)
+                copy.write_row((f"{410202000000000 + n}", "bench", "410202", "410202001", "410202001001", _wkb(shapely.box(west, south, east, north))))
+        conn.execute("CREATE TABLE bench_points (n int, p geometry(Point, 4326))")
+        with conn.cursor().copy("COPY bench_points FROM STDIN") as copy:
+            for n, point in enumerate(shapely.points(points)):
+                copy.write_row((n, _wkb(point)))
+        conn.execute(_STAFF.encode(), prepare=False)
+        conn.commit()
+        conn.autocommit = True
+        conn.execute("VACUUM ANALYZE")
+
+
+def _polygons(shape: Any) -> list[Any]:
+    return [part for part in getattr(shape, "geoms", [shape]) if part.geom_type == "Polygon"]
+
+
+def _wkb(shape: Any) -> str:
+    return str(shapely.to_wkb(shapely.set_srid(shape, 4326), hex=True, include_srid=True))
+
+
+_BOX = f"ST_Multi(ST_MakeEnvelope({WEST - 0.01}, {SOUTH - 0.01}, {WEST + 0.17}, {SOUTH + 0.14}, 4326))"
+_SETUP = f"""
+INSERT INTO organisations (organisation_id, code, name_zh, name_en, kind, is_duty_desk) SELECT i + 1, 'O' || i, 'x', 'x', 'bureau', i = 0 FROM generate_series(0, 60) i;
+INSERT INTO zone_sets (zone_set_id, code, name_zh, name_en, purpose, status, valid) VALUES (1, 'S', 's', 's', 'all', 'published', '[2020-01-01,)');
+INSERT INTO city (code, name_zh, name_en, geom, metric_srid, category_scheme, grid_code_scheme) VALUES ('410200', 'c', 'c', {_BOX}, 4547, '{SCHEME}', 'bench');
+INSERT INTO admin_areas (level, code, name_zh, name_en, geom) VALUES (2, '410202', 'd', 'd', {_BOX});
+"""  # noqa: S608 - numbers of this module
+_STAFF = """
+INSERT INTO staff (code, name, organisation_id, post_zh, post_en, role)
+SELECT 'S' || o || '-' || k, 'x', o + 1, 'p', 'p', 'officer' FROM generate_series(1, 60) o, generate_series(1, 6) k;
+INSERT INTO zone_staff (zone_id, staff_id, role)
+SELECT z.zone_id, s.staff_id, (ARRAY['primary', 'backup', 'leader'])[1 + s.staff_id % 3] FROM zones z JOIN staff s USING (organisation_id) WHERE (s.staff_id + z.zone_id) % 2 = 0;
+INSERT INTO shifts VALUES ('d', 'd', 'd', '00:00', '23:00');
+INSERT INTO rosters
+SELECT '410202', staff_id, tstzrange(d, d + CASE WHEN staff_id % 3 = 0 THEN interval '1 hour' ELSE interval '24 hours' END), 'd'
+FROM staff, generate_series(now() - interval '30 days 2 hours', now() + interval '30 days', interval '1 day') d;
+"""
