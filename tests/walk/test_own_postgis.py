@@ -1,0 +1,62 @@
+"""The page about a PostGIS of one's own, followed step by step."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gisops.cluster import APP, OWNER
+from gisops.db.pool import connect
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "howto" / "run-on-your-own-postgis.md").read_text("utf-8")
+
+
+def test_the_page_names_the_roles_and_extensions_the_program_expects(empty_template: str, fresh_database) -> None:
+    assert set(re.findall(r"CREATE ROLE (\w+)", PAGE)) == {APP, OWNER}
+    with connect(fresh_database("empty_template").admin_url) as conn:
+        rows = conn.execute("SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'").fetchall()
+    assert set(re.findall(r"CREATE EXTENSION (\w+)", PAGE)) == {row["extname"] for row in rows}
+
+
+def test_an_empty_database_is_filled_and_found_right(fresh_database, tmp_path: Path) -> None:
+    empty = fresh_database("empty_template")
+    named = dict(re.findall(r"export (GISOPS_\w+)=(\S+)", PAGE))
+    assert set(named) == {"GISOPS_DATABASE_URL", "GISOPS_MIGRATE_URL"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GISOPS_")}
+    environment |= {
+        "GISOPS_DATABASE_URL": empty.app_url,
+        "GISOPS_MIGRATE_URL": empty.owner_url,
+        "GISOPS_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": str(ROOT),
+    }
+    commands = re.search(r"\*\*Fill it and look\*\*: (.*)", PAGE)
+    assert commands is not None
+    words = re.findall(r"`gisops (\w+)`", commands[1])
+    assert words == ["migrate", "sample", "check"]
+    for word in words:
+        ran = subprocess.run(
+            [sys.executable, "-m", "api.cli", word], env=environment, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    with connect(empty.app_url) as conn:
+        owned = conn.execute("SELECT count(*) AS n FROM pg_class WHERE relowner = 'gisops_app'::regrole").fetchone()
+        cities = conn.execute("SELECT count(*) AS n FROM city").fetchone()
+    assert (owned, cities) == ({"n": 0}, {"n": 1})
+    # Nothing of a private cluster was made.
+    assert not (tmp_path / "home" / "data").exists()
+
+
+@pytest.mark.parametrize("word", ["down", "reset"])
+def test_what_is_for_the_private_cluster_leaves_it_alone(word: str, tmp_path: Path) -> None:
+    environment = dict(os.environ, GISOPS_DATABASE_URL="postgresql://app@db.example/x", PYTHONPATH=str(ROOT))
+    ran = subprocess.run(
+        [sys.executable, "-m", "api.cli", word], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ran.returncode == 1
+    assert "GISOPS_DATABASE_URL" in ran.stderr
