@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -52,8 +52,11 @@ class NewReport:
 
     def body_hash(self) -> bytes:
         """SHA-256 of the body as understood: the same report sent twice has the same, whatever its JSON looked like."""
-        body = {name: value for name, value in asdict(self).items() if name != "client_uid"}
-        return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+        body = [getattr(self, name) for name in _BODY]
+        return hashlib.sha256(orjson.dumps(body)).digest()
+
+
+_BODY = tuple(name for name in NewReport.__slots__ if name != "client_uid")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,26 +38,31 @@ WITH sent AS MATERIALIZED (
          accuracy_m, accuracy_is_default, part_code, place_id, ARRAY(SELECT jsonb_array_elements_text(photos)), captured_at, received_at
   FROM fresh
 ), a_history AS (
-  -- at most three moves at intake: report, file, dispatch; each is chained to the one before
+  -- at most three moves at intake: report, file, dispatch; each is chained to the one before. OFFSET 0 keeps each hash computed once: without
+  -- it the planner writes the first into the second and both into the third, and computes them seven times over.
   INSERT INTO case_history (district_code, case_id, seq, action, from_state, to_state, at, account_id, role, organisation_id, payload, prev_hash, hash)
   SELECT f.district_code, f.case_id, m.seq, m.action, m.from_state, m.to_state, f.received_at, f.account_id, f.role, m.organisation_id, m.payload, m.prev_hash, m.hash
   FROM fresh f
   CROSS JOIN LATERAL (
     SELECT f.moves -> 0 AS m1, f.moves -> 1 AS m2, f.moves -> 2 AS m3
+    OFFSET 0
   ) moves
   CROSS JOIN LATERAL (
     SELECT history_hash(NULL, f.district_code, f.case_id, 1, m1 ->> 'action', NULL, m1 ->> 'to_state', f.received_at, f.account_id, f.role,
                         (m1 ->> 'organisation_id')::int, m1 -> 'payload') AS h1
+    OFFSET 0
   ) h1
   CROSS JOIN LATERAL (
     SELECT CASE WHEN m2 IS NOT NULL THEN
       history_hash(h1, f.district_code, f.case_id, 2, m2 ->> 'action', m2 ->> 'from_state', m2 ->> 'to_state', f.received_at, f.account_id, f.role,
                    (m2 ->> 'organisation_id')::int, m2 -> 'payload') END AS h2
+    OFFSET 0
   ) h2
   CROSS JOIN LATERAL (
     SELECT CASE WHEN m3 IS NOT NULL THEN
       history_hash(h2, f.district_code, f.case_id, 3, m3 ->> 'action', m3 ->> 'from_state', m3 ->> 'to_state', f.received_at, f.account_id, f.role,
                    (m3 ->> 'organisation_id')::int, m3 -> 'payload') END AS h3
+    OFFSET 0
   ) h3
   CROSS JOIN LATERAL (
     VALUES (1, m1 ->> 'action', NULL, m1 ->> 'to_state', (m1 ->> 'organisation_id')::int, m1 -> 'payload', NULL::bytea, h1),
