@@ -327,6 +327,8 @@ COMMENT ON COLUMN zones.geom IS 'public: Outline.';
 COMMENT ON COLUMN zones.geom_3857 IS 'public: The same in Web Mercator, for tiles.';
 COMMENT ON COLUMN zones.area_m2 IS 'public: Geodesic area, whole square metres.';
 COMMENT ON COLUMN zones.valid IS 'public: When it is in force, within its set.';
+-- Uncompressed: coordinates hardly shrink, and dispatch would unpack every zone it looks at.
+ALTER TABLE zones ALTER COLUMN geom SET STORAGE EXTERNAL, ALTER COLUMN geom_3857 SET STORAGE EXTERNAL;
 -- Usage: dispatch and locate (zones that cover a point or lie near it); layer zones as features. Deliberately of the geometry alone:
 -- an index that puts a type or an organisation first is preferred by the planner and is 15 to 30 times slower.
 CREATE INDEX zones_geom ON zones USING gist (geom);
