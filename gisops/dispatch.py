@@ -20,6 +20,7 @@ from gisops.db import queries
 from gisops.db.pool import Connection
 
 _SQL = queries.load("gisops", "dispatch.sql")
+_NAMES = ("name_zh", "name_en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ class Decision:
             "ambiguous": row["ambiguous"],
             "confidence": row["confidence"],
             "reasons": row["reasons"],
-            "candidates": row["candidates"],
+            # By codes alone: a zone that is given another name later is the same zone in a replay.
+            "candidates": [{k: c[k] for k in c if k not in _NAMES} for c in row["candidates"]],
         }
 
     def shown(self, city: City, *, names: bool) -> dict[str, Any]:
@@ -155,5 +157,8 @@ def _candidates(row: dict[str, Any], city: City) -> list[dict[str, Any]]:
     shown = []
     for candidate in row["candidates"]:
         organisation = city.organisations.get(candidate["organisation"] or "")
-        shown.append({**candidate, "organisation": organisation.as_dict() if organisation else None})
+        one = {**candidate, "organisation": organisation.as_dict() if organisation else None}
+        if "zone" in one:
+            one["zone"] = {"code": one["zone"], **{name: one.pop(name) for name in _NAMES}}
+        shown.append(one)
     return shown

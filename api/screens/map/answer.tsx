@@ -45,15 +45,12 @@ function Confidence({ dispatch }: { dispatch: Dispatch }) {
   );
 }
 
-const zoneCode = (one: Candidate): string | undefined => (typeof one.zone === "string" ? one.zone : one.zone?.code);
-const zoneName = (one: Candidate): string | null => (typeof one.zone === "string" ? one.zone : one.zone ? named(one.zone) : null);
-
 /** Who else was in question: the winner's own zone is left out, and nobody is named twice for one zone. */
 function others(dispatch: Dispatch): Candidate[] {
   const seen = new Set<string>();
   return dispatch.candidates.filter((one) => {
-    const key = `${one.organisation?.code ?? ""}/${zoneCode(one) ?? ""}`;
-    const itself = dispatch.zone ? zoneCode(one) === dispatch.zone.code : one.organisation?.code === dispatch.organisation.code;
+    const key = `${one.organisation?.code ?? ""}/${one.zone?.code ?? ""}`;
+    const itself = dispatch.zone ? one.zone?.code === dispatch.zone.code : one.organisation?.code === dispatch.organisation.code;
     if (itself || seen.has(key)) return false;
     seen.add(key);
     return true;
@@ -73,7 +70,7 @@ function Ambiguity({ dispatch }: { dispatch: Dispatch }) {
           <ul class="candidates">
             {rest.map((one, index) => (
               <li key={index}>
-                <span>{[one.organisation && named(one.organisation), zoneName(one)].filter(Boolean).join(" · ")}</span>
+                <span>{[one.organisation && named(one.organisation), (one.zone ? named(one.zone) : null)].filter(Boolean).join(" · ")}</span>
                 {one.distance_m != null && one.distance_m > 0 && <span class="small">{fill(text.away, { n: metres(one.distance_m) })}</span>}
               </li>
             ))}

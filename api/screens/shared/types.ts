@@ -52,7 +52,7 @@ export interface Post {
 }
 export interface Candidate {
   /** Its name, or only its code. */
-  zone?: CodeNamed | string | null;
+  zone?: CodeNamed | null;
   organisation?: CodeNamed | null;
   distance_m?: number | null;
 }

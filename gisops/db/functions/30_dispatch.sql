@@ -21,18 +21,19 @@ BEGIN ATOMIC
   ) a ON true;
 END;
 
-CREATE OR REPLACE FUNCTION zones_near(
+DROP FUNCTION IF EXISTS zones_near;
+CREATE FUNCTION zones_near(
   p geometry, kx float8, ky float8, reach_m float8, at timestamptz,
   pattern_minor text, pattern_major text, pattern_kind text
-) RETURNS TABLE (zone_id int, organisation_id int, code text, set_code text, specificity int, priority smallint, area_m2 float8,
-                 covers boolean, edge boolean, distance_m float8)
+) RETURNS TABLE (zone_id int, organisation_id int, code text, set_code text, name_zh text, name_en text, specificity int, priority smallint,
+                 area_m2 float8, covers boolean, edge boolean, distance_m float8)
 LANGUAGE sql STABLE PARALLEL SAFE
 -- §5.4. The zones in force whose scope fits, and which cover p or lie within reach. The box comes first and alone decides the index.
 BEGIN ATOMIC
-  SELECT c.zone_id, c.organisation_id, c.code, c.set_code, c.specificity, c.priority, c.area_m2, c.covers,
+  SELECT c.zone_id, c.organisation_id, c.code, c.set_code, c.name_zh, c.name_en, c.specificity, c.priority, c.area_m2, c.covers,
          c.covers AND ST_DWithin(c.geom, ST_Translate(p, 1e-9, 1e-9), 1e-10), d.distance_m
   FROM (
-    SELECT z.zone_id, z.organisation_id, z.code, s.code AS set_code, z.priority, z.area_m2, z.geom,
+    SELECT z.zone_id, z.organisation_id, z.code, s.code AS set_code, z.name_zh, z.name_en, z.priority, z.area_m2, z.geom,
            specificity(z.scope, pattern_minor, pattern_major, pattern_kind) AS specificity,
            ST_DWithin(z.geom, p, 1e-10) AS covers
     FROM zones z
@@ -290,7 +291,7 @@ BEGIN
              bool_or(q.organisation_id <> w.organisation_id AND q.distance_m <= l.r AND q.rank < w.rank) AS higher_rival,
              array_agg(q.zone_id ORDER BY q.rank) FILTER (WHERE q.distance_m <= l.r) AS zone_ids,
              array_agg(q.organisation_id ORDER BY q.rank) FILTER (WHERE q.distance_m <= l.r) AS organisation_ids,
-             jsonb_agg(jsonb_build_object('zone', q.code, 'set', q.set_code, 'organisation', q.organisation, 'covers', q.covers, 'specificity', q.specificity,
+             jsonb_agg(jsonb_build_object('zone', q.code, 'set', q.set_code, 'name_zh', q.name_zh, 'name_en', q.name_en, 'organisation', q.organisation, 'covers', q.covers, 'specificity', q.specificity,
                                           'priority', q.priority, 'edge', q.edge, 'area_m2', q.area_m2, 'distance_m', round(q.distance_m::numeric, 2))
                        ORDER BY q.place_in_order) FILTER (WHERE q.place_in_order <= 8) AS candidates
       FROM near q
