@@ -17,6 +17,7 @@ import base64
 import re
 from datetime import date, datetime
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -54,7 +55,7 @@ def connect(url: str | None = None) -> CityData:
     NotReady
         The database does not answer, or holds no city; says what to do.
     """
-    address = url or database_urls(Settings()).app
+    address = url or database_urls(_settings()).app
     try:
         conn = open_connection(address, autocommit=True, unhurried=True)
     except OperationalError as error:
@@ -197,6 +198,15 @@ class CityData:
         for name in moments:
             frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("us").dt.tz_convert(self.timezone)
         return gpd.GeoDataFrame(frame, geometry=geometry, crs=4326)
+
+
+def _settings() -> Settings:
+    """The settings of the project around: a notebook runs in its own folder, ``.env`` and ``.gisops`` lie above it."""
+    here = Path.cwd()
+    above = (folder for folder in (here, *here.parents) if (folder / ".env").is_file() or (folder / ".gisops").is_dir())
+    base = next(above, here)
+    settings = Settings(_env_file=base / ".env")  # type: ignore[call-arg]
+    return settings.model_copy(update={"home": base / settings.home})
 
 
 def _style(colour: str) -> dict[str, Any]:

@@ -147,6 +147,21 @@ def test_a_database_without_a_city_says_what_to_do(database) -> None:
     assert refused.value.facts["do"] == "gisops sample"
 
 
+def test_from_a_notebooks_folder_the_settings_above_are_found(
+    sample_database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text(f"GISOPS_DATABASE_URL={sample_database.app_url}\n", "utf-8")
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    with connect() as city:
+        assert city.code == "469900"
+    (tmp_path / ".env").unlink()
+    (tmp_path / ".gisops").mkdir()
+    with pytest.raises(NotReady) as refused:  # the private cluster's socket, and nobody behind it
+        connect()
+    assert "make run" in refused.value.facts["do"]
+
+
 def test_importing_gisops_imports_no_data_frames() -> None:
     code = "import sys, gisops; gisops.connect; print({'geopandas', 'pandas', 'folium', 'psycopg'} & set(sys.modules))"
     said = subprocess.run(
