@@ -51,7 +51,6 @@ export interface Post {
   name?: string | null;
 }
 export interface Candidate {
-  /** Its name, or only its code. */
   zone?: CodeNamed | null;
   organisation?: CodeNamed | null;
   distance_m?: number | null;
