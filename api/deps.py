@@ -119,7 +119,9 @@ class Work:
     def __init__(self, request: Request, _caller: Caller) -> None:
         self._request = request
 
-    async def __call__(self, act: Callable[Concatenate[Connection, City, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def __call__(
+        self, act: Callable[Concatenate[Connection, City, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Run ``act(conn, city, ...)``; it is committed when this returns."""
 
         def with_city(conn: Connection) -> T:

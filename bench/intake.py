@@ -1,7 +1,8 @@
 """Intake over HTTP against pgbench running the identical statements; a batch against single reports.
 
-Eight clients and two server processes, on the sample city, everything durable. pgbench runs, word for word, the statements a report runs:
-decide (locate, dispatch) and record (key, case, report, history, decision, recipients, event), in one transaction.
+Eight clients and two server processes, on the sample city, everything durable. pgbench runs, word for word, the
+statements a report runs: decide (locate, dispatch) and record (key, case, report, history, decision, recipients,
+event), in one transaction.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from gisops.reports import NewReport
 CLIENTS, SECONDS, ROUNDS = 8, 8, 3
 CODES = ("E01-10", "E04-05", "E01-12", "P01-03")
 HERE = Path(__file__).parent
+Box = tuple[float, float, float, float]
 
 
 def run(town: Town) -> Iterator[Result]:
@@ -59,16 +61,18 @@ def run(town: Town) -> Iterator[Result]:
         ours,
         other,
         "reports/s",
-        f"{CLIENTS} clients, 2 web processes, fsync on, median of {ROUNDS} rounds of {SECONDS} s in turns; p99 of POST {sorted(p99)[ROUNDS // 2]}",
+        f"{CLIENTS} clients, 2 web processes, fsync on, median of {ROUNDS} rounds of {SECONDS} s in turns;"
+        f" p99 of POST {sorted(p99)[ROUNDS // 2]}",
         at_least=0.4,
     )
     one_by_one, by_thousands = sorted(alone)[ROUNDS // 2], sorted(batch)[ROUNDS // 2]
     sent = f"one sender: batches of 1,000, and one report after the other; medians of {ROUNDS} rounds in turns"
     yield Result("intake.batch", by_thousands, one_by_one, "reports/s", sent, at_least=8)
-    yield Result("intake.batch_against_eight", by_thousands, ours, "reports/s", "one sender's batches; eight clients' single reports")
+    sent = "one sender's batches; eight clients' single reports"
+    yield Result("intake.batch_against_eight", by_thousands, ours, "reports/s", sent)
 
 
-def _middle(town: Town) -> tuple[float, float, float, float]:
+def _middle(town: Town) -> Box:
     with connect(town.url()) as conn:
         west, south, east, north = city.load(conn).extent
     w, h = (east - west) / 4, (north - south) / 4
@@ -88,7 +92,9 @@ def _served(town: Town) -> Iterator[str]:
         "GISOPS_LOG_LEVEL": "WARNING",
     }
     gisops = [str(Path(sys.executable).with_name("gisops"))]
-    started = [subprocess.Popen([*gisops, what], env=environment, stdout=subprocess.DEVNULL) for what in ("serve", "worker")]
+    started = [
+        subprocess.Popen([*gisops, what], env=environment, stdout=subprocess.DEVNULL) for what in ("serve", "worker")
+    ]
     address = "http://127.0.0.1:8765"
     try:
         for _ in range(300):
@@ -108,10 +114,11 @@ def _served(town: Town) -> Iterator[str]:
             process.wait(20)
 
 
-def _wrk(address: str, token: str, box: tuple[float, float, float, float], clients: int = CLIENTS) -> tuple[float, str]:
+def _wrk(address: str, token: str, box: Box, clients: int = CLIENTS) -> tuple[float, str]:
     wrk = shutil.which("wrk") or sys.exit("wrk is missing: apt-get install wrk")
     environment = {**os.environ, "TOKEN": token, "BOX": " ".join(map(str, box)), "CODES": " ".join(CODES)}
-    command = [wrk, "-t1", f"-c{clients}", f"-d{SECONDS}s", "--latency", "-s", str(HERE / "report.lua"), f"{address}/api/reports"]
+    command = [wrk, "-t1", f"-c{clients}", f"-d{SECONDS}s", "--latency", "-s", str(HERE / "report.lua")]
+    command.append(f"{address}/api/reports")
     said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         sys.exit(f"the server refused some reports:\n{said}")
@@ -119,12 +126,13 @@ def _wrk(address: str, token: str, box: tuple[float, float, float, float], clien
 
 
 def _pgbench(town: Town, script: Path) -> float:
-    command = [binaries() / "pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "1", "-T", str(SECONDS), "-f", script, town.url()]
+    command = [binaries() / "pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "1", "-T", str(SECONDS)]
+    command += ["-f", script, town.url()]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(_found(r"tps = ([\d.]+)", said))
 
 
-def _batch(address: str, token: str, box: tuple[float, float, float, float]) -> float:
+def _batch(address: str, token: str, box: Box) -> float:
     west, south, east, north = box
     rates = []
     with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
@@ -133,10 +141,13 @@ def _batch(address: str, token: str, box: tuple[float, float, float, float]) -> 
             for n in range(1000):
                 part = (n * 0.6180339887) % 1, (n * 0.7548776662) % 1
                 at = {"lon": west + part[0] * (east - west), "lat": south + part[1] * (north - south), "crs": "WGS84"}
-                sent.append({"client_uid": str(uuid.uuid4()), "channel": "feed", "category": CODES[n % 4], "accuracy_m": 8, **at})
+                who = {"client_uid": str(uuid.uuid4()), "channel": "feed"}
+                sent.append({**who, "category": CODES[n % 4], "accuracy_m": 8, **at})
             body = orjson.dumps({"reports": sent})
             began = time.perf_counter()
-            answer = client.post(f"{address}/api/reports/batch", content=body, headers={"Content-Type": "application/json"})
+            answer = client.post(
+                f"{address}/api/reports/batch", content=body, headers={"Content-Type": "application/json"}
+            )
             rates.append(1000 / (time.perf_counter() - began))
             if answer.json()["accepted"] != 1000:
                 sys.exit(f"the server refused some of a batch: {answer.text[:500]}")
@@ -150,8 +161,10 @@ def _found(pattern: str, text: str) -> str:
     return match[1]
 
 
-def _pgbench_script(town: Town, box: tuple[float, float, float, float]) -> str:
-    """The statements of a report, their parameters replaced: random points; rows to record made beforehand, with fresh keys each time."""
+def _pgbench_script(town: Town, box: Box) -> str:
+    """The statements of a report, their parameters replaced: random points; rows to record made beforehand, with fresh
+    keys each time.
+    """
     with connect(town.url()) as conn:
         place = city.load(conn)
         west, south, east, north = box
@@ -183,16 +196,17 @@ def _pgbench_script(town: Town, box: tuple[float, float, float, float]) -> str:
         "at": "ARRAY[NULL]",
         "staff_facts": "ARRAY[NULL]",
     }
-    fresh = ", ".join(f"'{key}', gen_random_uuid()" for key in ("client_uid", "case_id", "report_id", "event_id", "case_no"))
-    filled["rows"] = f"(SELECT jsonb_build_array(r || jsonb_build_object({fresh}, 'received_at', now())) FROM bench_rows WHERE n = :row)"
-    first = ", ".join(str(c) for c in categories[:4])
+    keys = ("client_uid", "case_id", "report_id", "event_id", "case_no")
+    fresh = ", ".join(f"'{key}', gen_random_uuid()" for key in keys) + ", 'received_at', now()"
+    filled["rows"] = f"(SELECT jsonb_build_array(r || jsonb_build_object({fresh})) FROM bench_rows WHERE n = :row)"
+    cases = " ".join(f"WHEN :which = {k} THEN {c}" for k, c in enumerate(categories[:4], 1))
     return "\n".join(
         [
             f"\\set lon random({int(west * 1e7)}, {int(east * 1e7)}) / 10000000.0",
             f"\\set lat random({int(south * 1e7)}, {int(north * 1e7)}) / 10000000.0",
             "\\set row random(0, 399)",
             "\\set which random(1, 4)",
-            f"\\set category CASE {' '.join(f'WHEN :which = {k} THEN {c}' for k, c in enumerate(first.split(', '), 1))} END",
+            f"\\set category CASE {cases} END",
             "BEGIN;",
             _fill(decide, filled) + ";",
             _fill(record, filled) + ";",

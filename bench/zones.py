@@ -1,14 +1,15 @@
 """The zone step and the full rules of dispatch, against geopandas.sjoin of the same points and zones.
 
-100,000 points over 1,100 overlapping zones: 400 that tile the city, 500 patrol areas, 150 sites, 50 road corridors, about 45
-vertices each. CPU seconds, of this process for geopandas and of the one server process for SQL; the least of several rounds.
+100,000 points over 1,100 overlapping zones: 400 that tile the city, 500 patrol areas, 150 sites, 50 road corridors,
+about 45 vertices each. CPU seconds, of this process for geopandas and of the one server process for SQL; the least of
+several rounds.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, LiteralString
 
 import geopandas as gpd
 import numpy as np
@@ -20,37 +21,15 @@ from bench.town import Town, cpu_s
 from gisops import reference
 from gisops.cluster import OWNER
 from gisops.coordinates import local_metres
-from gisops.db.pool import connect
+from gisops.db import queries
+from gisops.db.pool import Connection, connect
 
 POINTS, ROUNDS = 100_000, 3
 WEST, SOUTH, SIDE_M = 113.90, 34.70, 13_500.0
 KX, KY = local_metres(SOUTH + 0.06)
 SCHEME = "GB/T 30428.2-2013"
 
-COVERING = """
-SELECT count(*)
-FROM (SELECT p FROM bench_points ORDER BY p) i
-CROSS JOIN LATERAL (SELECT FROM zones z WHERE ST_DWithin(z.geom, i.p, 1e-10) OFFSET 0) z
-"""
-WINNERS = """
-SELECT count(*)
-FROM (SELECT p FROM bench_points ORDER BY p) i
-CROSS JOIN categories c
-CROSS JOIN LATERAL (
-  SELECT FROM zones_near(i.p, metres_per_degree_lon(ST_Y(i.p)), metres_per_degree_lat(ST_Y(i.p)), 10, now(), c.pattern_minor, c.pattern_major, c.pattern_kind) z
-  ORDER BY z.covers DESC, z.specificity DESC, z.priority DESC, z.edge DESC, z.area_m2, z.code COLLATE "C" LIMIT 1
-) w
-WHERE c.scheme = %(scheme)s AND c.code = 'E04-05'
-"""
-DISPATCH = """
-SELECT count(*)
-FROM (
-  SELECT array_agg(n) AS n, array_agg(ST_X(p)) AS lon, array_agg(ST_Y(p)) AS lat, array_agg(8.0::float8) AS accuracy_m, array_agg(c.category_id) AS category_id,
-         array_agg(NULL::text) AS part, array_agg(NULL::uuid) AS place, array_agg(now()) AS at, array_agg(NULL::jsonb) AS facts
-  FROM bench_points, categories c
-  WHERE c.scheme = %(scheme)s AND c.code = 'E04-05' AND n < %(points)s
-) x, dispatch(x.n, x.lon, x.lat, x.accuracy_m, x.category_id, x.part, x.place, x.at, x.facts) d
-"""
+_SQL = queries.load("bench", "zones.sql")
 
 
 def run(town: Town) -> Iterator[Result]:
@@ -60,19 +39,24 @@ def run(town: Town) -> Iterator[Result]:
     _load(place.url(OWNER), zones, points)
     zone_frame = gpd.GeoDataFrame({"zone": range(len(zones))}, geometry=[z for z, _, _ in zones], crs=4326)
     point_frame = gpd.GeoDataFrame({"n": range(POINTS)}, geometry=shapely.points(points), crs=4326)
-    with psycopg.connect(place.url(OWNER), autocommit=True, options="-c jit=off -c max_parallel_workers_per_gather=0") as conn:
+    alone = "-c jit=off -c max_parallel_workers_per_gather=0"
+    with psycopg.connect(place.url(OWNER), autocommit=True, options=alone) as conn:
         joined = len(gpd.sjoin(point_frame, zone_frame, predicate="intersects"))
         other = _least(time.process_time, lambda: gpd.sjoin(point_frame, zone_frame, predicate="intersects"))
-        covering = _sql(conn, COVERING)
-        winners = _sql(conn, WINNERS)
+        covering = _sql(conn, "covering")
+        winners = _sql(conn, "winners")
         some = POINTS // 5
-        full = _sql(conn, DISPATCH, points=some) * (POINTS / some)
+        full = _sql(conn, "dispatch", points=some) * (POINTS / some)
     pairs = f"{joined:,} pairs of {POINTS:,} points and {len(zones):,} zones"
     yield Result(
         "zones.covering", covering, other, "CPU s", f"both: {pairs}, counted (sjoin builds its frame)", at_most=4
     )
     yield Result(
-        "zones.key", winners, other, "CPU s", f"ours: one zone a point by scope, validity, reach and key; sjoin: {pairs}"
+        "zones.key",
+        winners,
+        other,
+        "CPU s",
+        f"ours: one zone a point by scope, validity, reach and key; sjoin: {pairs}",
     )
     yield Result(
         "zones.dispatch",
@@ -84,9 +68,9 @@ def run(town: Town) -> Iterator[Result]:
     )
 
 
-def _sql(conn: psycopg.Connection[Any], statement: str, **params: Any) -> float:
+def _sql(conn: psycopg.Connection[Any], name: str, **params: Any) -> float:
     pid = conn.info.backend_pid
-    return _least(lambda: cpu_s(pid), lambda: conn.execute(statement, {"scheme": SCHEME, **params}).fetchone())
+    return _least(lambda: cpu_s(pid), lambda: conn.execute(_SQL[name], {"scheme": SCHEME, **params}).fetchone())
 
 
 def _least(clock: Callable[[], float], act: Callable[[], object]) -> float:
@@ -120,7 +104,11 @@ def _draw() -> tuple[list[tuple[Any, str, int]], np.ndarray[Any, np.dtype[np.flo
             zones.append((shapely.make_valid(shapely.Polygon(_degrees(ring))), kind, priority))
     for _ in range(50):
         turn, along = rng.uniform(0, 2 * np.pi), np.linspace(-1500, 1500, 20)
-        line = rng.uniform(0, SIDE_M, 2) + np.c_[along * np.cos(turn), along * np.sin(turn)] + rng.uniform(-60, 60, (20, 2))
+        line = (
+            rng.uniform(0, SIDE_M, 2)
+            + np.c_[along * np.cos(turn), along * np.sin(turn)]
+            + rng.uniform(-60, 60, (20, 2))
+        )
         zones.append((shapely.LineString(_degrees(line)).buffer(0.0002), "corridor", 30))
     return zones, _degrees(rng.uniform(0, SIDE_M, (POINTS, 2)))
 
@@ -137,26 +125,55 @@ def _load(url: str, zones: list[tuple[Any, str, int]], points: np.ndarray[Any, n
         "site": [f"{SCHEME}:E01"],
         "corridor": [f"{SCHEME}:E04-05", f"{SCHEME}:E01-10"],
     }
+    box = dict(zip(("west", "south", "east", "north"), (113.89, 34.69, 114.07, 34.84), strict=True))
     with connect(url, unhurried=True) as conn:
         reference.load(conn)
-        conn.execute(_SETUP.encode(), prepare=False)
-        with conn.cursor().copy("COPY zones (zone_set_id, code, name_zh, name_en, kind, organisation_id, scope, priority, geom) FROM STDIN") as copy:
-            for n, (shape, kind, priority) in enumerate(zones):
-                copy.write_row((1, f"Z{n:04d}", "z", "z", kind, 2 + n % 60, scopes[kind], priority, _wkb(shapely.MultiPolygon(_polygons(shape)))))
-        with conn.cursor().copy("COPY grid_cells (code, code_scheme, district, street_code, community_code, geom) FROM STDIN") as copy:
-            side = SIDE_M / 135
-            for n in range(135 * 135):
-                low = np.array(divmod(n, 135)) * side
-                west, south, east, north = *_degrees(low), *_degrees(low + side)
-                copy.write_row((f"{410202000000000 + n}", "bench", "410202", "410202001", "410202001001", _wkb(shapely.box(west, south, east, north))))
+        conn.execute(_SQL["city"], {"scheme": SCHEME, **box})
+        _copy(
+            conn,
+            "zones (zone_set_id, code, name_zh, name_en, kind, organisation_id, scope, priority, geom)",
+            (
+                (
+                    1,
+                    f"Z{n:04d}",
+                    "z",
+                    "z",
+                    kind,
+                    2 + n % 60,
+                    scopes[kind],
+                    priority,
+                    _wkb(shapely.MultiPolygon(_polygons(shape))),
+                )
+                for n, (shape, kind, priority) in enumerate(zones)
+            ),
+        )
+        _copy(
+            conn,
+            "grid_cells (code, code_scheme, district, street_code, community_code, geom)",
+            (
+                (f"{410202000000000 + n}", "bench", "410202", "410202001", "410202001001", _wkb(cell))
+                for n, cell in enumerate(_cells())
+            ),
+        )
         conn.execute("CREATE TABLE bench_points (n int, p geometry(Point, 4326))")
-        with conn.cursor().copy("COPY bench_points FROM STDIN") as copy:
-            for n, point in enumerate(shapely.points(points)):
-                copy.write_row((n, _wkb(point)))
-        conn.execute(_STAFF.encode(), prepare=False)
+        _copy(conn, "bench_points", ((n, _wkb(point)) for n, point in enumerate(shapely.points(points))))
+        conn.execute(_SQL["staff"], {})
         conn.commit()
         conn.autocommit = True
         conn.execute("VACUUM ANALYZE")
+
+
+def _copy(conn: Connection, into: LiteralString, rows: Iterable[tuple[Any, ...]]) -> None:
+    with conn.cursor().copy(f"COPY {into} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _cells() -> Iterator[Any]:
+    side = SIDE_M / 135
+    for n in range(135 * 135):
+        low = np.array(divmod(n, 135)) * side
+        yield shapely.box(*_degrees(low), *_degrees(low + side))
 
 
 def _polygons(shape: Any) -> list[Any]:
@@ -165,22 +182,3 @@ def _polygons(shape: Any) -> list[Any]:
 
 def _wkb(shape: Any) -> str:
     return str(shapely.to_wkb(shapely.set_srid(shape, 4326), hex=True, include_srid=True))
-
-
-_BOX = f"ST_Multi(ST_MakeEnvelope({WEST - 0.01}, {SOUTH - 0.01}, {WEST + 0.17}, {SOUTH + 0.14}, 4326))"
-_SETUP = f"""
-INSERT INTO organisations (organisation_id, code, name_zh, name_en, kind, is_duty_desk) SELECT i + 1, 'O' || i, 'x', 'x', 'bureau', i = 0 FROM generate_series(0, 60) i;
-INSERT INTO zone_sets (zone_set_id, code, name_zh, name_en, purpose, status, valid) VALUES (1, 'S', 's', 's', 'all', 'published', '[2020-01-01,)');
-INSERT INTO city (code, name_zh, name_en, geom, metric_srid, category_scheme, grid_code_scheme) VALUES ('410200', 'c', 'c', {_BOX}, 4547, '{SCHEME}', 'bench');
-INSERT INTO admin_areas (level, code, name_zh, name_en, geom) VALUES (2, '410202', 'd', 'd', {_BOX});
-"""  # noqa: S608 - numbers of this module
-_STAFF = """
-INSERT INTO staff (code, name, organisation_id, post_zh, post_en, role)
-SELECT 'S' || o || '-' || k, 'x', o + 1, 'p', 'p', 'officer' FROM generate_series(1, 60) o, generate_series(1, 6) k;
-INSERT INTO zone_staff (zone_id, staff_id, role)
-SELECT z.zone_id, s.staff_id, (ARRAY['primary', 'backup', 'leader'])[1 + s.staff_id % 3] FROM zones z JOIN staff s USING (organisation_id) WHERE (s.staff_id + z.zone_id) % 2 = 0;
-INSERT INTO shifts VALUES ('d', 'd', 'd', '00:00', '23:00');
-INSERT INTO rosters
-SELECT '410202', staff_id, tstzrange(d, d + CASE WHEN staff_id % 3 = 0 THEN interval '1 hour' ELSE interval '24 hours' END), 'd'
-FROM staff, generate_series(now() - interval '30 days 2 hours', now() + interval '30 days', interval '1 day') d;
-"""

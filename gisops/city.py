@@ -16,7 +16,7 @@ from gisops.errors import NotReady, UnknownCategory
 
 _SQL = queries.load("gisops", "city.sql")
 
-# Radius of a position's error where the sender gives none: a choice of ours per channel, metres. A city profile overrides it.
+# Radius of a position's error where the sender gives none: a choice of ours per channel, metres. A city overrides it.
 DEFAULT_ACCURACY_M = MappingProxyType(
     {"citizen": 20.0, "officer": 10.0, "hotline": 50.0, "video": 15.0, "sensor": 5.0, "open311": 20.0, "feed": 20.0}
 )

@@ -1,7 +1,8 @@
-"""Case numbers: district, local year and a serial, such as ``460199-2026-000123``.
+"""Case numbers: district, local year and a serial, such as ``469901-2026-000123``.
 
 A counter row updated by every report would make all reports of a district wait for each other, at two thirds of the
-rate. So a process takes a block of serials at a time and gives them out itself; a number may stay unused, never be used twice.
+rate. So a process takes a block of serials at a time and gives them out itself; a number may stay unused, and is never
+used twice.
 """
 
 from __future__ import annotations

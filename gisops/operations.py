@@ -21,7 +21,7 @@ from gisops.reports import NewReport, Receipt
 
 
 def receive_report(conn: Connection, city: City, report: NewReport, by: Actor | None) -> Receipt:
-    """A report comes in: find who is responsible, open a case, tell them. The same report again gets the same answer."""
+    """A report comes in: find who is responsible, open a case, tell them. The same again gets the same answer."""
     outcome = receive_batch(conn, city, [report], by)[0]
     if isinstance(outcome, GisopsError):
         raise outcome
@@ -33,7 +33,7 @@ def receive_batch(
 ) -> list[Receipt | GisopsError]:
     """Many reports come in, each answered on its own, in order. One that is wrong leaves the others alone.
 
-    All are dispatched on the same data: what the first of them adds to an officer's load does not yet count for the last.
+    All are dispatched on the same data: what the first of them adds to an officer's load does not count for the last.
     """
     prepared: dict[UUID, reports.Prepared] = {}
     errors: dict[int, GisopsError] = {}

@@ -54,8 +54,8 @@ def open_pool(url: str, size: int) -> ConnectionPool[Connection]:
 
 
 def _check(conn: Connection) -> None:
-    """Ask the server only where there is a sign that it has gone: an idle connection has nothing to say, so one that can
-    be read from was closed, or has a notice. A question each time would cost every request a round trip.
+    """Ask the server only where there is a sign that it has gone: an idle connection has nothing to say, so one that
+    can be read from was closed, or has a notice. A question each time would cost every request a round trip.
     """
     poll = select.poll()
     poll.register(conn.fileno(), select.POLLIN)
