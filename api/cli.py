@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.table import Table
 
 from api import sign_ins, supervisor
-from api.lifeline import die_with_parent
 from gisops import cluster
 from gisops.cluster import Urls
 from gisops.db import migrate as migrations
@@ -66,9 +65,12 @@ def up(
         gate = supervisor.Gate()
         undo.callback(gate.close)
         children = [supervisor.web_child(number, listening, gate) for number in range(1, settings.processes + 1)]
-        children.append(supervisor.worker_child())
+        children.append(supervisor.worker_child(gate))
         undo.callback(supervisor.end, children)
-        own = _own_cluster(undo, settings, children[0])
+        # What readiness asks for imports while PostgreSQL starts: the first web process and the worker.
+        for child in (children[0], children[-1]):
+            supervisor.begin(child)
+        own = _own_cluster(undo, settings)
         urls = cluster.database_urls(settings)
         _bring_up_to_date(urls)
         if sample and not sign_ins.has_city(urls.owner):
@@ -78,12 +80,10 @@ def up(
         supervisor.keep(children, own, lambda: _welcome(supervisor.address(listening), urls, settings, began))
 
 
-def _own_cluster(undo: ExitStack, settings: Settings, first: supervisor.Child) -> cluster.Cluster | None:
-    """The private cluster, where there is to be one; the first web process imports meanwhile."""
+def _own_cluster(undo: ExitStack, settings: Settings) -> cluster.Cluster | None:
+    """The private cluster, where there is to be one."""
     if settings.database_url is not None:
-        supervisor.begin(first)
         return None
-    supervisor.begin(first)
     with out.status("PostGIS …"):
         own = cluster.ensure(settings)
     undo.callback(_stop_cluster, own)
@@ -104,10 +104,8 @@ def serve() -> None:
 
 
 @app.command()
-def worker(parent: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
+def worker() -> None:
     """只运行后台进程 / Run the worker only: relay, timers, delivery."""
-    if parent is not None:
-        die_with_parent(parent)
     from gisops import worker as working
 
     working.run(_settings())

@@ -44,7 +44,7 @@ class Child:
 
 
 class Gate:
-    """What web processes wait for once they have imported everything: the database to be there and up to date.
+    """What children wait for once they have imported everything: the database to be there and up to date.
 
     Importing is most of a start, and it need not wait for PostgreSQL.
     """
@@ -72,9 +72,9 @@ def web_child(number: int, listening: socket.socket, gate: Gate) -> Child:
     return Child(f"web {number}", command, (fd, gate.fd), due=time.monotonic() + (2.0 if number > 1 else 0.0))
 
 
-def worker_child() -> Child:
+def worker_child(gate: Gate) -> Child:
     """The worker: relay, timers, delivery."""
-    return Child("worker", [sys.executable, "-m", "api.cli", "worker", "--parent", str(os.getpid())])
+    return Child("worker", [sys.executable, "-m", "api.worker", str(os.getpid()), str(gate.fd)], (gate.fd,))
 
 
 def listen(host: str, port: int, *, tries: int = 50) -> socket.socket:

@@ -6,12 +6,16 @@ import gc
 import os
 import socket
 import sys
+import threading
+from importlib import import_module
 
 from api.lifeline import die_with_parent
 from gisops.settings import Settings
 
 # How long open requests and live streams may go on once a stop was asked for.
 GRACE_S = 3
+# How long after the start what the first question for a layer needs is imported: readiness is not to wait for it.
+WARM_AFTER_S = 1.0
 
 
 def main(fd: int, parent: int, gate: int) -> None:
@@ -24,6 +28,8 @@ def main(fd: int, parent: int, gate: int) -> None:
 
     from api.app import create_app
 
+    settings = Settings()
+    app = create_app(settings)
     gc.freeze()
     gc.enable()
     os.read(gate, 1)
@@ -31,12 +37,14 @@ def main(fd: int, parent: int, gate: int) -> None:
     # The event loop and the threads of requests pass the interpreter's lock to and fro; at the usual 5 ms each pass may
     # cost as much as a whole report.
     sys.setswitchinterval(0.0005)
-    settings = Settings()
+    warming = threading.Timer(WARM_AFTER_S, _warm)
+    warming.daemon = True
+    warming.start()
     # As a socket, which knows that it is TCP. By its number alone uvicorn takes it for a Unix socket, nobody switches
     # Nagle's algorithm off, and every answer waits 40 ms for an acknowledgement.
     uvicorn.Server(
         uvicorn.Config(
-            create_app(settings),
+            app,
             loop="uvloop",
             http="httptools",
             ws="none",
@@ -51,6 +59,12 @@ def main(fd: int, parent: int, gate: int) -> None:
             timeout_graceful_shutdown=GRACE_S,
         )
     ).run([socket.socket(fileno=fd)])
+
+
+def _warm() -> None:
+    """Import what the first question for a layer would wait for (see layers.features)."""
+    import_module("layers.statements")
+    gc.freeze()
 
 
 if __name__ == "__main__":

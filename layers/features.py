@@ -1,8 +1,8 @@
-"""Reading a layer's features as GeoJSON.
+"""Reading a layer's features as GeoJSON: what may be asked, and the page that answers it.
 
-Statements are composed with SQLAlchemy Core and GeoAlchemy2 and compiled once per shape of question (layer, classes,
-which filters); psycopg's one connection executes them. The database builds the GeoJSON text: no Python object is
-made per feature.
+The statements are those of `layers.statements`, imported at the first question: the libraries that compose them are a
+third of all that a web process would import, and a start that waited for them would be late for the first report,
+which needs neither. The database builds the GeoJSON text: no Python object is made per feature.
 """
 
 from __future__ import annotations
@@ -10,47 +10,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
-
-from geoalchemy2 import Geometry
-from sqlalchemy import (
-    Boolean,
-    Column,
-    ColumnElement,
-    Double,
-    FromClause,
-    Integer,
-    MetaData,
-    Select,
-    String,
-    Table,
-    and_,
-    bindparam,
-    cast,
-    func,
-    literal_column,
-    or_,
-    select,
-)
-from sqlalchemy import DateTime as Timestamp
-from sqlalchemy.dialects.postgresql import JSON, aggregate_order_by
-from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, NotFound
-from layers.catalog import Catalog, Layer, load_catalog
+from layers.catalog import Layer
 from layers.viewer import Viewer
 
 BBox = tuple[float, float, float, float]
 Interval = tuple[datetime | None, datetime | None]
 MAX_LIMIT = 10_000
-# 7 decimals of a degree are a centimetre: finer than any survey here, and half the text of a double.
-_DECIMALS = 7
-_TYPES: dict[str, Any] = {
-    "text": String, "integer": Integer, "number": Double, "boolean": Boolean, "timestamp": Timestamp(timezone=True),
-}  # fmt: skip
-_DIALECT = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +114,8 @@ def read(
     little longer than ``limit`` (1 to 10,000) and no feature is lost between pages. ``count`` also counts all that
     match. Fields that are not for this viewer are absent. Raises ``NotSignedIn``, ``NotAllowed`` or ``InvalidInput``.
     """
+    from layers import statements  # late: see above
+
     fields = tuple(field.name for field in viewer.fields_of(layer))
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(f"limit must be 1 to {MAX_LIMIT}.", parameter="limit", limit=limit)
@@ -161,9 +132,10 @@ def read(
     filters = (bbox is not None, timed)
     matched = None
     if count:
-        row = conn.execute(_count_sql(layer.id, filters), values).fetchone()
+        row = conn.execute(statements.count_sql(layer.id, filters), values).fetchone()
         matched = int(row["matched"]) if row else 0
-    row = conn.execute(_page_sql(layer.id, fields, filters, after is not None), values | {"after": after}).fetchone()
+    page_sql = statements.page_sql(layer.id, fields, filters, after is not None)
+    row = conn.execute(page_sql, values | {"after": after}).fetchone()
     if row is None or row["features"] is None:
         return FeaturePage("", 0, None, matched)
     return FeaturePage(row["features"], row["returned"], row["last"] if row["more"] else None, matched)
@@ -171,123 +143,12 @@ def read(
 
 def one(conn: Connection, layer: Layer, viewer: Viewer, key: str) -> str:
     """Read one feature by its key, as GeoJSON text. Raises ``NotFound``, ``NotSignedIn`` or ``NotAllowed``."""
+    from layers import statements  # late: see above
+
     fields = tuple(field.name for field in viewer.fields_of(layer))
     row = None
     if "\x00" not in key:
-        row = conn.execute(_one_sql(layer.id, fields), {"key": key}).fetchone()
+        row = conn.execute(statements.one_sql(layer.id, fields), {"key": key}).fetchone()
     if row is None:
         raise NotFound(f"The layer {layer.id} has no feature {key!r}.", layer=layer.id, key=key)
     return str(row["feature"])
-
-
-def relation_of(layer: Layer) -> Table:
-    """Return the layer's view as a SQLAlchemy table, as its folder describes it."""
-    return Table(
-        layer.relation,
-        MetaData(),
-        *(Column(field.name, _TYPES[field.type]) for field in layer.fields),
-        Column("geom", Geometry(srid=4326, spatial_index=False)),
-        Column("geom_3857", Geometry(srid=3857, spatial_index=False)),
-    )
-
-
-def _layer(layer_id: str) -> Layer:
-    catalog: Catalog = load_catalog()
-    return catalog[layer_id]
-
-
-def _feature(table: Table, layer: Layer, fields: tuple[str, ...]) -> ColumnElement[str]:
-    """One feature as text. Its id is its key."""
-    pairs: list[Any] = []
-    for name in fields:
-        pairs += [literal_column(f"'{name}'"), table.c[name]]
-    return cast(
-        func.json_build_object(
-            literal_column("'type'"),
-            literal_column("'Feature'"),
-            literal_column("'id'"),
-            table.c[layer.key],
-            literal_column("'geometry'"),
-            cast(func.ST_AsGeoJSON(table.c.geom, literal_column(str(_DECIMALS))), JSON),
-            literal_column("'properties'"),
-            func.json_build_object(*pairs),
-        ),
-        String,
-    )
-
-
-def _where(table: FromClause, layer: Layer, filters: tuple[bool, bool]) -> list[ColumnElement[bool]]:
-    boxed, timed = filters
-    found: list[ColumnElement[bool]] = []
-    if boxed:
-        box = func.ST_MakeEnvelope(
-            *(bindparam(side, type_=Double) for side in ("west", "south", "east", "north")), literal_column("4326")
-        )
-        # The operator finds candidates by index; the second test is the truth for anything that is not a point.
-        found.append(table.c.geom.op("&&")(box))
-        if layer.geometry != "point":
-            found.append(func.ST_Intersects(table.c.geom, box))
-    if timed and layer.time is not None:
-        moment = table.c[layer.time]
-        start, end = (bindparam(end, type_=Timestamp(timezone=True)) for end in ("start", "end"))
-        found.append(
-            or_(moment.is_(None), and_(or_(start.is_(None), moment >= start), or_(end.is_(None), moment <= end)))
-        )
-    return found
-
-
-@lru_cache(maxsize=512)
-def _page_sql(layer_id: str, fields: tuple[str, ...], filters: tuple[bool, bool], continued: bool) -> str:
-    layer = _layer(layer_id)
-    table = relation_of(layer)
-    key = table.c[layer.key]
-    where = _where(table, layer, filters)
-    if continued:
-        where.append(key > bindparam("after", type_=String))
-    # Ties included, so that features which share a key are never parted by a page's end.
-    page = (
-        select(key.label("key"), _feature(table, layer, fields).label("feature"))
-        .where(*where)
-        .order_by(key)
-        .fetch(bindparam("limit", type_=Integer), with_ties=True)
-        .cte("page")
-    )
-    rest = table.alias("rest")
-    last = select(func.max(page.c.key)).scalar_subquery()
-    more: Select[Any] = (
-        select(literal_column("1")).select_from(rest).where(*_where(rest, layer, filters), rest.c[layer.key] > last)
-    )
-    return _compiled(
-        select(
-            func.string_agg(page.c.feature, aggregate_order_by(literal_column("','"), page.c.key)).label("features"),
-            func.count().label("returned"),
-            func.max(page.c.key).label("last"),
-            more.exists().label("more"),
-        )
-    )
-
-
-@lru_cache(maxsize=512)
-def _count_sql(layer_id: str, filters: tuple[bool, bool]) -> str:
-    layer = _layer(layer_id)
-    table = relation_of(layer)
-    return _compiled(select(func.count().label("matched")).select_from(table).where(*_where(table, layer, filters)))
-
-
-@lru_cache(maxsize=512)
-def _one_sql(layer_id: str, fields: tuple[str, ...]) -> str:
-    layer = _layer(layer_id)
-    table = relation_of(layer)
-    wanted = table.c[layer.key] == bindparam("key", type_=String)
-    return _compiled(select(_feature(table, layer, fields).label("feature")).where(wanted).limit(literal_column("1")))
-
-
-def _compiled(statement: Select[Any]) -> str:
-    """Compile to psycopg's placeholders. Every value is a named parameter; anything else would be a literal left
-    behind.
-    """
-    compiled = statement.compile(dialect=_DIALECT)
-    left_behind = {name for name, value in compiled.params.items() if value is not None}
-    if left_behind:
-        raise AssertionError(f"a literal became a parameter: {left_behind}")
-    return str(compiled)

@@ -18,7 +18,7 @@ JOBS = {
     "geopandas": [("layers/loading.py", "read_file"), ("gisops/notebook.py", "GeoDataFrame")],
     "shapely": [("layers/loading.py", "to_wkb"), ("gisops/sample/zones.py", "")],
     "pyproj": [("gisops/crs.py", "Transformer.from_crs")],
-    "geoalchemy2": [("layers/features.py", "Geometry")],
+    "geoalchemy2": [("layers/statements.py", "Geometry")],
     "psycopg": [("gisops/db/pool.py", "connect")],
     "fastapi": [("api/app.py", "FastAPI"), ("api/routers/reports.py", "APIRouter")],
     "rtree": [("api/live.py", "Index")],
@@ -125,3 +125,10 @@ def test_the_ground_can_be_imported_without_the_web_and_without_frames() -> None
 def test_a_web_process_does_not_import_frames() -> None:
     assert not _loaded_by("import api.app") & {"geopandas", "pandas", "folium"}
     assert "fastapi" in _loaded_by("import api.app")
+
+
+def test_what_a_start_waits_for_is_not_more_than_it_needs() -> None:
+    """The statements of layers are composed later, at the first question; the worker has no command line."""
+    assert not _loaded_by("import api.app") & {"sqlalchemy", "geoalchemy2"}
+    assert {"sqlalchemy", "geoalchemy2"} <= _loaded_by("import layers.statements")
+    assert not _loaded_by("import api.worker") & {"typer", "rich", "fastapi"}

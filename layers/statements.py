@@ -1,0 +1,162 @@
+"""The statements that read a layer's features, as text for psycopg.
+
+Composed with SQLAlchemy Core and GeoAlchemy2 and compiled once per shape of question (layer, fields, which filters);
+psycopg's one connection executes them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Double,
+    FromClause,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy import DateTime as Timestamp
+from sqlalchemy.dialects.postgresql import JSON, aggregate_order_by
+from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
+
+from layers.catalog import Catalog, Layer, load_catalog
+
+# 7 decimals of a degree are a centimetre: finer than any survey here, and half the text of a double.
+_DECIMALS = 7
+_TYPES: dict[str, Any] = {
+    "text": String, "integer": Integer, "number": Double, "boolean": Boolean, "timestamp": Timestamp(timezone=True),
+}  # fmt: skip
+_DIALECT = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
+
+
+def relation_of(layer: Layer) -> Table:
+    """Return the layer's view as a SQLAlchemy table, as its folder describes it."""
+    return Table(
+        layer.relation,
+        MetaData(),
+        *(Column(field.name, _TYPES[field.type]) for field in layer.fields),
+        Column("geom", Geometry(srid=4326, spatial_index=False)),
+        Column("geom_3857", Geometry(srid=3857, spatial_index=False)),
+    )
+
+
+def _layer(layer_id: str) -> Layer:
+    catalog: Catalog = load_catalog()
+    return catalog[layer_id]
+
+
+def _feature(table: Table, layer: Layer, fields: tuple[str, ...]) -> ColumnElement[str]:
+    """One feature as text. Its id is its key."""
+    pairs: list[Any] = []
+    for name in fields:
+        pairs += [literal_column(f"'{name}'"), table.c[name]]
+    return cast(
+        func.json_build_object(
+            literal_column("'type'"),
+            literal_column("'Feature'"),
+            literal_column("'id'"),
+            table.c[layer.key],
+            literal_column("'geometry'"),
+            cast(func.ST_AsGeoJSON(table.c.geom, literal_column(str(_DECIMALS))), JSON),
+            literal_column("'properties'"),
+            func.json_build_object(*pairs),
+        ),
+        String,
+    )
+
+
+def _where(table: FromClause, layer: Layer, filters: tuple[bool, bool]) -> list[ColumnElement[bool]]:
+    boxed, timed = filters
+    found: list[ColumnElement[bool]] = []
+    if boxed:
+        box = func.ST_MakeEnvelope(
+            *(bindparam(side, type_=Double) for side in ("west", "south", "east", "north")), literal_column("4326")
+        )
+        # The operator finds candidates by index; the second test is the truth for anything that is not a point.
+        found.append(table.c.geom.op("&&")(box))
+        if layer.geometry != "point":
+            found.append(func.ST_Intersects(table.c.geom, box))
+    if timed and layer.time is not None:
+        moment = table.c[layer.time]
+        start, end = (bindparam(end, type_=Timestamp(timezone=True)) for end in ("start", "end"))
+        found.append(
+            or_(moment.is_(None), and_(or_(start.is_(None), moment >= start), or_(end.is_(None), moment <= end)))
+        )
+    return found
+
+
+@lru_cache(maxsize=512)
+def page_sql(layer_id: str, fields: tuple[str, ...], filters: tuple[bool, bool], continued: bool) -> str:
+    """One page: ``features`` (joined by commas), ``returned``, ``last`` (key) and whether there is ``more``.
+
+    ``filters`` says whether there is a box and whether there is a time; ``continued``, whether there is an ``after``.
+    """
+    layer = _layer(layer_id)
+    table = relation_of(layer)
+    key = table.c[layer.key]
+    where = _where(table, layer, filters)
+    if continued:
+        where.append(key > bindparam("after", type_=String))
+    # Ties included, so that features which share a key are never parted by a page's end.
+    page = (
+        select(key.label("key"), _feature(table, layer, fields).label("feature"))
+        .where(*where)
+        .order_by(key)
+        .fetch(bindparam("limit", type_=Integer), with_ties=True)
+        .cte("page")
+    )
+    rest = table.alias("rest")
+    last = select(func.max(page.c.key)).scalar_subquery()
+    more: Select[Any] = (
+        select(literal_column("1")).select_from(rest).where(*_where(rest, layer, filters), rest.c[layer.key] > last)
+    )
+    return _compiled(
+        select(
+            func.string_agg(page.c.feature, aggregate_order_by(literal_column("','"), page.c.key)).label("features"),
+            func.count().label("returned"),
+            func.max(page.c.key).label("last"),
+            more.exists().label("more"),
+        )
+    )
+
+
+@lru_cache(maxsize=512)
+def count_sql(layer_id: str, filters: tuple[bool, bool]) -> str:
+    """How many features pass the filters, as ``matched``."""
+    layer = _layer(layer_id)
+    table = relation_of(layer)
+    return _compiled(select(func.count().label("matched")).select_from(table).where(*_where(table, layer, filters)))
+
+
+@lru_cache(maxsize=512)
+def one_sql(layer_id: str, fields: tuple[str, ...]) -> str:
+    """The one feature whose key is ``key``, as ``feature``."""
+    layer = _layer(layer_id)
+    table = relation_of(layer)
+    wanted = table.c[layer.key] == bindparam("key", type_=String)
+    return _compiled(select(_feature(table, layer, fields).label("feature")).where(wanted).limit(literal_column("1")))
+
+
+def _compiled(statement: Select[Any]) -> str:
+    """Compile to psycopg's placeholders. Every value is a named parameter; anything else would be a literal left
+    behind.
+    """
+    compiled = statement.compile(dialect=_DIALECT)
+    left_behind = {name for name, value in compiled.params.items() if value is not None}
+    if left_behind:
+        raise AssertionError(f"a literal became a parameter: {left_behind}")
+    return str(compiled)
