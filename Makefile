@@ -30,6 +30,7 @@ check: ## lint, types, floors, the screens' types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy scripts/setup
 	$(BIN)/lint-imports
 	@$(BIN)/python hatch_build.py run check
 

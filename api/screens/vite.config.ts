@@ -33,7 +33,8 @@ export default defineConfig({
     // The polyfill is an inline script, which the policy forbids; every browser with WebGL 2 preloads modules.
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1400,
-    rolldownOptions: { input: { map: "index.html" } },
+    // On a slow machine it would print, unasked, which plugin took how long.
+    rolldownOptions: { input: { map: "index.html" }, checks: { bundlerTimings: false } },
   },
   server: {
     proxy: Object.fromEntries(["/api", "/tiles", "/styles", "/ogc"].map((path) => [path, { target: server }])),
