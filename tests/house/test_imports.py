@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,21 @@ def test_what_a_start_waits_for_is_not_more_than_it_needs() -> None:
     assert not _loaded_by("import api.app") & {"sqlalchemy", "geoalchemy2"}
     assert {"sqlalchemy", "geoalchemy2"} <= _loaded_by("import layers.statements")
     assert not _loaded_by("import api.worker") & {"typer", "rich", "fastapi"}
+
+
+def test_what_the_code_takes_from_outside_is_among_the_locked_packages() -> None:
+    """Or it runs where somebody once installed it by hand, and in no fresh clone."""
+    given = packages_distributions()
+    taken: dict[str, str] = {}
+    for path in files(".py"):
+        if name(path).startswith(("gisops/", "layers/", "tiles/", "api/")):
+            text = path.read_text("utf-8")
+            # Files of a package are asked for by its name: files("package").
+            modules = {*_imported(path).values(), *re.findall(r'\bfiles\("(\w+)', text)}
+            taken |= {module.partition(".")[0]: name(path) for module in modules}
+    locked = set(re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==", (ROOT / "requirements.txt").read_text("utf-8"), re.M))
+    outside = set(taken) - sys.stdlib_module_names - {"gisops", "layers", "tiles", "api"}
+    assert len(outside) > 20
+    for module in outside:
+        packages = {package.lower().replace("_", "-") for package in given.get(module, [])}
+        assert packages & locked, f"{taken[module]} takes {module} from {packages or 'a package that is not installed'}"
