@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -112,6 +113,7 @@ def test_a_step_up_would_be_found(tmp_path: Path, file: str, says: str, broken: 
     assert any(line.startswith(broken) and " BROKEN" in line for line in done.stdout.splitlines()), done.stdout
 
 
+@functools.cache
 def _loaded_by(statement: str) -> set[str]:
     asked = f"import sys; {statement}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
