@@ -268,6 +268,8 @@ def _furnish(cluster: Cluster) -> None:
             conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(OWNER)))
         if APP not in roles:
             conn.execute(sql.SQL("CREATE ROLE {} LOGIN NOINHERIT").format(sql.Identifier(APP)))
+        # A row that a constraint refuses stands in the error's DETAIL, with what somebody wrote: not in our log.
+        conn.execute(sql.SQL("ALTER ROLE {} SET log_error_verbosity = terse").format(sql.Identifier(APP)))
         if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
             # template0, so that nothing somebody put into template1 comes along, and template1 stays untouched.
             conn.execute(

@@ -1,6 +1,6 @@
 -- name: account_by_login
 -- The account that wants to sign in, with its password's hash.
-SELECT a.account_id, a.login, a.password_hash, a.role, a.staff_id, coalesce(a.organisation_id, s.organisation_id) AS organisation_id
+SELECT a.account_id, a.login, password_hash_of(a.login) AS password_hash, a.role, a.staff_id, coalesce(a.organisation_id, s.organisation_id) AS organisation_id
 FROM accounts AS a
 LEFT JOIN staff AS s USING (staff_id)
 WHERE a.login = %(login)s AND a.active;

@@ -1,5 +1,6 @@
 -- What the doors' role may do. It owns nothing. History, decisions and reports can be added, never changed; what the operation does not
--- need it cannot read: thematic tables with personal fields are reached through their layer's view only.
+-- need it cannot read: thematic tables with personal fields are reached through their layer's view only, and a password's hash by its login
+-- only. tests/house/test_least_privilege.py holds the table of it.
 DO $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gisops_app') THEN
@@ -19,10 +20,11 @@ BEGIN
   GRANT SELECT (district_code, place_id, code, kind, name_zh, organisation_id, geom) ON places TO gisops_app;
 
   -- cases: added and moved; what was said and done stays
-  GRANT SELECT, INSERT ON cases, reports, case_history, dispatch_decisions, case_recipients, intake_keys TO gisops_app;
-  GRANT UPDATE (state, stage, flow, severity, category_id, filing_condition_id, zone_id, organisation_id, handler_id, superior_id, ambiguous, report_count,
-    filed_at, dispatched_at, deadline, version) ON cases TO gisops_app;
-  GRANT UPDATE (acknowledged_at) ON case_recipients TO gisops_app;
+  GRANT SELECT, INSERT ON cases, case_history, dispatch_decisions, case_recipients, intake_keys TO gisops_app;
+  GRANT UPDATE (state, stage, organisation_id, handler_id, superior_id, dispatched_at, version) ON cases TO gisops_app;
+  -- who sent a report, its key and the salt of its text are written once and read by nobody at the doors
+  GRANT INSERT ON reports TO gisops_app;
+  GRANT SELECT (district_code, report_id, case_id, channel, text, geom, raw_crs, accuracy_m, part_code, photos, captured_at, received_at) ON reports TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (next_serial) ON number_blocks TO gisops_app;
 
   -- positions: the last one only; whose it is and its home district stay
@@ -31,10 +33,12 @@ BEGIN
   -- events
   GRANT SELECT, INSERT, DELETE ON outbox TO gisops_app;
   GRANT UPDATE (pos) ON outbox TO gisops_app;
-  GRANT SELECT, UPDATE ON relay_state TO gisops_app;
+  GRANT SELECT, UPDATE (last_pos, ran_at) ON relay_state TO gisops_app;
 
-  -- sign-ins and limits
-  GRANT SELECT ON accounts TO gisops_app;
-  GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, rate_buckets TO gisops_app;
+  -- sign-ins and limits; a sign-in can be ended, never lengthened or given to somebody else
+  GRANT SELECT (account_id, login, role, staff_id, organisation_id, active) ON accounts TO gisops_app;
+  GRANT EXECUTE ON FUNCTION password_hash_of TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE (revoked_at), DELETE ON sessions TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE (tokens, filled_at), DELETE ON rate_buckets TO gisops_app;
 END
 $$;

@@ -1,0 +1,181 @@
+"""What the doors' role may and may not do, as a table: whoever steals a web process's connection gets this and no more.
+
+Each grant is there because a statement needs it. A new one is entered here, with its reason in 90_grants.sql.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from gisops import people
+from gisops.db.pool import connect
+
+ALL = "all"
+READ_WHOLE = [
+    "admin_areas",
+    "calendar_days",
+    "categories",
+    "category_map",
+    "city",
+    "co_ownership_areas",
+    "dispatch_rules",
+    "filing_conditions",
+    "grid_cells",
+    "layer_versions",
+    "migrations",
+    "neighbours",
+    "organisations",
+    "part_scopes",
+    "parts",
+    "reapplied",
+    "rosters",
+    "shifts",
+    "time_limits",
+    "work_windows",
+    "zone_sets",
+    "zone_staff",
+    "zones",
+]
+
+# table: act: the columns, or all of them. What is not here is refused.
+MAY: dict[str, dict[str, str]] = {
+    **{table: {"SELECT": ALL} for table in READ_WHOLE},
+    "staff": {"SELECT": "active code max_open name organisation_id post_en post_zh role staff_id"},
+    "places": {"SELECT": "code district_code geom kind name_zh organisation_id place_id"},
+    "cases": {
+        "SELECT": ALL,
+        "INSERT": ALL,
+        "UPDATE": "dispatched_at handler_id organisation_id stage state superior_id version",
+    },
+    "reports": {
+        "SELECT": "accuracy_m captured_at case_id channel district_code geom part_code photos raw_crs"
+        " received_at report_id text",
+        "INSERT": ALL,
+    },
+    **{
+        table: {"SELECT": ALL, "INSERT": ALL}
+        for table in ("case_history", "dispatch_decisions", "case_recipients", "intake_keys")
+    },
+    "number_blocks": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "next_serial"},
+    "last_positions": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "accuracy_m captured_at geom"},
+    "outbox": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "pos", "DELETE": ALL},
+    "relay_state": {"SELECT": ALL, "UPDATE": "last_pos ran_at"},
+    "accounts": {"SELECT": "account_id active login organisation_id role staff_id"},
+    "sessions": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "revoked_at", "DELETE": ALL},
+    "rate_buckets": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "filled_at tokens", "DELETE": ALL},
+}
+
+# Personal or secret, and out of reach: not by any grant, however the statement is put.
+OUT_OF_REACH = {
+    "every password's hash": "SELECT password_hash FROM accounts",
+    "an account by way of its row": "SELECT a FROM accounts a",
+    "telephone numbers of staff": "SELECT phone FROM staff",
+    "who answers for a shop": "SELECT responsible_person FROM places",
+    "the relief register's table": "SELECT householder FROM relief_households",
+    "the table of party sites": "SELECT phone FROM party_sites",
+    "who reported": "SELECT account_id FROM reports",
+    "a reporter's key": "SELECT client_uid FROM reports",
+    "the salt of a text": "SELECT text_salt FROM reports",
+    "a longer sign-in": "UPDATE sessions SET expires_at = 'infinity'",
+    "somebody else's sign-in": "UPDATE sessions SET account_id = 1",
+    "another life of the events": "UPDATE relay_state SET epoch = epoch + 1",
+    "a new account": "INSERT INTO accounts (login, password_hash, role) VALUES ('intruder', 'x', 'admin')",
+    "another role": "UPDATE accounts SET role = 'admin'",
+    "another zone": "UPDATE zones SET organisation_id = 1",
+    "another day": "ALTER ROLE gisops_app SET gisops.clock_offset = '1 day'",
+    "the owner's rights": "SET ROLE gisops_owner",
+    "a table of its own": "CREATE TABLE mine (x int)",
+    "a function of its own": "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "the server's files": "SELECT pg_read_file('PG_VERSION')",
+    "a program": "COPY (SELECT 1) TO PROGRAM 'true'",
+    "the password file": "COPY (SELECT 1) TO '/tmp/gisops-intruder'",
+    "other roles' hashes": "SELECT rolpassword FROM pg_authid",
+}
+
+
+def test_the_grants_are_those_of_the_table_and_no_more(sample_database: Any) -> None:
+    asked = """
+      SELECT c.relname AS table, p.act,
+             bool_and(p.held) AS whole,
+             array_agg(a.attname::text ORDER BY a.attname::text COLLATE "C") FILTER (WHERE p.held) AS columns
+      FROM pg_class c
+      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+      CROSS JOIN LATERAL (
+        SELECT act, has_column_privilege('gisops_app', c.oid, a.attnum, act) AS held
+        FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) act
+        UNION ALL
+        SELECT act, has_table_privilege('gisops_app', c.oid, act)
+        FROM unnest(ARRAY['DELETE', 'TRUNCATE', 'TRIGGER']) act
+      ) p
+      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+        AND NOT EXISTS (
+          SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+      GROUP BY 1, 2 HAVING bool_or(p.held)"""
+    found: dict[str, dict[str, str]] = {}
+    with connect(sample_database.owner_url) as conn:
+        for row in conn.execute(asked.encode()):
+            found.setdefault(row["table"], {})[row["act"]] = ALL if row["whole"] else " ".join(row["columns"])
+    assert found == MAY
+
+
+def test_views_are_the_layers_and_are_only_read(sample_database: Any) -> None:
+    asked = """SELECT relname AS name, has_table_privilege('gisops_app', oid, 'SELECT') AS read,
+        has_table_privilege('gisops_app', oid, 'INSERT, UPDATE, DELETE, TRUNCATE') AS written
+        FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')
+        AND relname NOT IN ('geometry_columns', 'geography_columns')"""
+    with connect(sample_database.owner_url) as conn:
+        views = conn.execute(asked.encode()).fetchall()
+    assert len(views) > 10
+    for view in views:
+        assert view["name"].startswith("layer_")
+        assert (view["read"], view["written"]) == (True, False), view
+
+
+@pytest.mark.parametrize("what", OUT_OF_REACH)
+def test_out_of_reach(sample_database: Any, what: str) -> None:
+    with connect(sample_database.app_url) as conn, pytest.raises(errors.InsufficientPrivilege):
+        conn.execute(OUT_OF_REACH[what].encode())
+
+
+def test_a_password_is_checked_by_its_login_and_nobody_else_may_ask(sample_database: Any) -> None:
+    with connect(sample_database.app_url) as conn:
+        found = people.account(conn, "officer")
+        assert found is not None
+        assert found.password_hash.startswith("$argon2id$")
+        assert people.account(conn, "nobody") is None
+    asked = """SELECT proname FROM pg_proc p, LATERAL aclexplode(coalesce(proacl, acldefault('f', proowner))) g
+        WHERE prosecdef AND proowner = 'gisops_owner'::regrole AND g.grantee = 0"""
+    with connect(sample_database.owner_url) as conn:
+        assert conn.execute(asked.encode()).fetchall() == [], "SECURITY DEFINER, and open to PUBLIC"
+
+
+def test_what_a_constraint_refuses_does_not_stand_in_the_log(cluster: Any, sample_database: Any) -> None:
+    written = "SLOW AND PERSONAL 样例"
+    with connect(sample_database.app_url) as conn:
+        shown = {
+            name: conn.execute(f"SHOW {name}".encode()).fetchone()  # type: ignore[index]
+            for name in ("log_parameter_max_length", "log_error_verbosity")
+        }
+        assert shown == {
+            "log_parameter_max_length": {"log_parameter_max_length": "0"},
+            "log_error_verbosity": {"log_error_verbosity": "terse"},
+        }
+        with pytest.raises(psycopg.IntegrityError) as refused:
+            conn.execute(
+                "INSERT INTO case_history (district_code, case_id, seq, action, to_state, at, hash, payload)"
+                " VALUES ('1', gen_random_uuid(), 1, %s, NULL, now(), '', '{}')",
+                [written],
+            )
+    assert written in str(refused.value)
+    log = cluster.place.log.read_text("utf-8")
+    assert "violates not-null constraint" in log
+    assert written not in log
+
+
+def test_files_of_the_cluster_are_closed_to_others(cluster: Any) -> None:
+    for path, mode in ((cluster.place.sockets, 0o700), (cluster.place.data, 0o700), (cluster.place.log, 0o600)):
+        assert path.stat().st_mode & 0o777 == mode, path
