@@ -110,6 +110,9 @@ def gauss_kruger_srid(lon: float, *, zone_prefix: bool = False) -> int:
 
 
 _local = threading.local()
+# One is a fifth of a megabyte, PROJ knows thousands of systems, and whoever sends a position names one: without a limit
+# a caller who goes through them all would fill the memory of every thread.
+_MOST_TRANSFORMERS = 32
 
 
 def transformer(source: int, target: int) -> Transformer:
@@ -119,5 +122,7 @@ def transformer(source: int, target: int) -> Transformer:
         known = _local.transformers = {}
     found = known.get((source, target))
     if found is None:
+        if len(known) >= _MOST_TRANSFORMERS:
+            del known[next(iter(known))]
         found = known[source, target] = Transformer.from_crs(source, target, always_xy=True)
     return found

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
 
+from gisops import crs as systems
 from gisops import datum_shift
 from gisops.coordinates import (
     check_lonlat,
@@ -193,6 +194,14 @@ def test_arrays_keep_their_shape_and_leave_what_was_given_alone() -> None:
     assert (lat == 34.8).all()
     empty_x, empty_y = to_wgs84_array([], [], "GCJ02")
     assert empty_x.size == empty_y.size == 0
+
+
+def test_a_caller_who_goes_through_all_systems_does_not_fill_the_memory() -> None:
+    for number in range(4513, 4554):
+        transformer(number, 4326)
+    kept: dict[tuple[int, int], object] = systems._local.transformers
+    assert len(kept) <= 32
+    assert (4553, 4326) in kept
 
 
 def test_every_thread_has_its_own_transformer_and_keeps_it() -> None:
