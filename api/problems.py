@@ -7,6 +7,7 @@ knows beside that: what was wrong and what would be right. Nothing of our inside
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -163,8 +164,17 @@ def answer(shown: Mapping[str, Any], headers: Mapping[str, str] | None = None) -
         extra.setdefault("WWW-Authenticate", "Bearer")
     if shown["status"] in (429, 503):
         extra.setdefault("Retry-After", str(shown.get("retry_after_s", 1)))
-    content = orjson.dumps(shown, default=str, option=orjson.OPT_NON_STR_KEYS)
-    return Response(content, shown["status"], extra, MEDIA_TYPE)
+    return Response(told(shown), shown["status"], extra, MEDIA_TYPE)
+
+
+def told(shown: Mapping[str, Any]) -> bytes:
+    """Problem details as JSON. What is wrong may be just what orjson refuses to write: an integer of more than 64 bits,
+    half a surrogate pair. The standard library writes them.
+    """
+    try:
+        return orjson.dumps(shown, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        return json.dumps(shown, default=str).encode()
 
 
 def install(app: FastAPI, headers_of_last_resort: Mapping[str, str]) -> None:

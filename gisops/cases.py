@@ -12,10 +12,10 @@ from gisops import wording
 from gisops.city import Category, City, Name
 from gisops.db import queries
 from gisops.db.pool import Connection
-from gisops.dispatch import Decision
+from gisops.dispatch import Decision, person
 from gisops.errors import IllegalMove, InvalidInput, NotFound, StaleVersion, UnknownOrganisation, UnknownStaff
 from gisops.keys import new_key
-from gisops.people import Actor
+from gisops.people import Actor, knows_people
 
 _SQL = queries.load("gisops", "cases.sql")
 
@@ -88,11 +88,13 @@ def find(
     limit: int = 100,
     after: UUID | None = None,
     case_no: str | None = None,
+    to: Actor | None = None,
 ) -> dict[str, Any]:
     """List cases, newest first: ``{cases: [...], after: last case_id or None}``.
 
-    ``bbox`` is west, south, east, north in degrees; ``handler_id`` asks for that person's open cases. Raises
-    ``InvalidInput`` for an unknown state or category, or a limit out of range.
+    ``bbox`` is west, south, east, north in degrees; ``handler_id`` asks for that person's open cases. ``to`` is who
+    gets to see it: handlers are posts alone unless ``people.knows_people``. Raises ``InvalidInput`` for an unknown
+    state or category, or a limit out of range.
     """
     if state is not None and state not in wording.STATES:
         raise InvalidInput(f"There is no state {state!r}.", state=state, states=list(wording.STATES))
@@ -117,18 +119,23 @@ def find(
         },
     ).fetchall()
     page = rows[:limit]
-    return {"cases": [_summary(row) for row in page], "after": page[-1]["case_id"] if len(rows) > limit else None}
+    return {
+        "cases": [_summary(row, knows_people(to, row["organisation_id"])) for row in page],
+        "after": page[-1]["case_id"] if len(rows) > limit else None,
+    }
 
 
-def read(conn: Connection, city: City, case_no: str, names: bool = True) -> dict[str, Any]:
-    """One case with its reports, history and recipients. Raises ``NotFound``."""
-    found = find(conn, city, case_no=case_no, limit=1)["cases"]
+def read(conn: Connection, city: City, case_no: str, to: Actor) -> dict[str, Any]:
+    """One case with its reports, history and recipients, as ``to`` may see it. Raises ``NotFound``."""
+    found = find(conn, city, case_no=case_no, limit=1, to=to)["cases"]
     story = conn.execute(_SQL["story"], {"case_no": case_no}).fetchone()
     if not found or story is None:
         raise NotFound(f"There is no case {case_no}.", case_no=case_no)
-    if not names:
+    if not knows_people(to, story.pop("organisation_id")):
         for recipient in story["recipients"]:
             del recipient["code"], recipient["name"]
+        for report in story["reports"]:
+            del report["text"]
     for entry in story["history"]:
         entry["zh"], entry["en"] = wording.ACTIONS[entry["action"]]
     return {**found[0], **story}
@@ -204,10 +211,7 @@ def _why_not(conn: Connection, case_no: str, expected_version: int) -> Exception
     )
 
 
-def _summary(row: dict[str, Any]) -> dict[str, Any]:
-    handler = None
-    if row["handler_code"] is not None:
-        handler = {key: row[f"handler_{key}"] for key in ("code", "name", "post_zh", "post_en")}
+def _summary(row: dict[str, Any], names: bool) -> dict[str, Any]:
     zone = None
     if row["zone_code"] is not None:
         zone = {"code": row["zone_code"], "name_zh": row["zone_zh"], "name_en": row["zone_en"]}
@@ -228,7 +232,7 @@ def _summary(row: dict[str, Any]) -> dict[str, Any]:
             "name_en": row["organisation_en"],
         },
         "zone": zone,
-        "handler": handler,
+        "handler": person(row, "handler", names=names),
         "grid_cell": row["grid_cell_code"],
         "lon": row["lon"],
         "lat": row["lat"],

@@ -1,6 +1,6 @@
 -- name: find
 -- Cases, newest first, by any of the filters; a page is asked for by the last case_id of the one before.
-SELECT c.case_no, c.case_id, c.state, c.stage, c.flow, c.severity, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, c.reported_at, c.filed_at, c.dispatched_at,
+SELECT c.case_no, c.case_id, c.organisation_id, c.state, c.stage, c.flow, c.severity, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, c.reported_at, c.filed_at, c.dispatched_at,
        c.deadline, c.ambiguous, c.report_count, c.version, c.grid_cell_code,
        cat.scheme AS category_scheme, cat.code AS category_code, cat.name_zh AS category_zh, cat.name_en AS category_en,
        o.code AS organisation_code, o.name_zh AS organisation_zh, o.name_en AS organisation_en,
@@ -34,7 +34,8 @@ SELECT ARRAY(SELECT jsonb_build_object('report_id', r.report_id, 'channel', r.ch
        ARRAY(SELECT jsonb_build_object('role', q.role, 'code', s.code, 'name', s.name, 'post_zh', s.post_zh, 'post_en', s.post_en,
                                        'notified_at', q.notified_at, 'acknowledged_at', q.acknowledged_at)
              FROM case_recipients q JOIN staff s ON s.staff_id = q.staff_id
-             WHERE q.district_code = c.district_code AND q.case_id = c.case_id ORDER BY q.seq, q.role) AS recipients
+             WHERE q.district_code = c.district_code AND q.case_id = c.case_id ORDER BY q.seq, q.role) AS recipients,
+       c.organisation_id
 FROM cases c
 WHERE c.case_no = %(case_no)s;
 

@@ -77,10 +77,15 @@ def locate(
     category: str,
     names: bool,
 ) -> dict[str, Any]:
-    """Who is responsible here, the polygon in which the answer holds, and until when. Nothing is kept."""
+    """Who is responsible here, the polygon in which the answer holds, and until when. Nothing is kept.
+
+    Without ``names`` nobody's position and load is asked either: by asking at many points a stranger would learn from
+    the answers where officers are.
+    """
     asked = NewReport(UUID(int=0), "citizen", category, x, y, crs, accuracy_m)
     prepared = reports.prepare(asked, city)
-    decision = dispatch.decide(conn, [prepared.input])[0]
+    question = prepared.input if names else replace(prepared.input, staff_facts=[])
+    decision = dispatch.decide(conn, [question])[0]
     reports.check_decision(prepared, decision, city)
     return {
         "lon": prepared.input.lon,
@@ -129,7 +134,7 @@ def dispatch_by_hand(
 ) -> dict[str, Any]:
     """Somebody at the desk sends a case where the rules did not, and says why."""
     cases.dispatch(conn, case_no, organisation, staff, reason, expected_version, by)
-    return cases.read(conn, city, case_no)
+    return cases.read(conn, city, case_no, by)
 
 
 def replay(

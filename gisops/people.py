@@ -30,6 +30,28 @@ class Actor:
     organisation_id: int | None
 
 
+# Whose work it is to act on cases, or to look after those who do. A planner counts cases and needs nobody's name; a
+# department gets to know the people on the cases that it holds.
+_WORK_ON_CASES = frozenset(
+    {
+        "admin", "acceptor", "shift_leader", "dispatcher", "supervisor", "handler", "officer", "inspector", "leader",
+        "coordinator",
+    }
+)  # fmt: skip
+
+
+def knows_people(actor: Actor | None, organisation_id: int | None = None) -> bool:
+    """Say whether somebody may learn which person handles a case and what its reporter wrote; others see posts.
+
+    ``organisation_id`` is whose case it is, where it is about a case.
+    """
+    if actor is None:
+        return False
+    if actor.role == "department":
+        return organisation_id is not None and actor.organisation_id == organisation_id
+    return actor.role in _WORK_ON_CASES
+
+
 @dataclass(frozen=True)
 class Account:
     """An account that wants to sign in. ``password_hash`` never leaves this process."""

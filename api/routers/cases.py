@@ -53,6 +53,7 @@ def find(
         handler_id=handler_id,
         limit=limit,
         after=after,
+        to=caller.actor,
     )
     following = None
     if found["after"] is not None:
@@ -62,9 +63,9 @@ def find(
 
 
 @router.get("/{case_no}", openapi_extra={"x-permission": "signed_in"})
-def read(case_no: str, _caller: SignedIn, conn: Tx, city: Ctx) -> Response:
-    """One case with its reports, history and recipients."""
-    return answers.json(cases.read(conn, city, case_no))
+def read(case_no: str, caller: SignedIn, conn: Tx, city: Ctx) -> Response:
+    """One case with its reports, history and recipients; persons are posts for those whose work is not with cases."""
+    return answers.json(cases.read(conn, city, case_no, caller.actor))
 
 
 @router.get("/{case_no}/dispatch", openapi_extra={"x-permission": "signed_in"})

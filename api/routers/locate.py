@@ -10,6 +10,7 @@ from api import answers
 from api.deps import Caller, Ctx, Tx
 from api.schemas.shapes import QueryText
 from gisops import operations
+from gisops.people import knows_people
 
 router = APIRouter(tags=["locate"])
 
@@ -26,5 +27,6 @@ def locate(
     accuracy_m: Annotated[float | None, Query()] = None,
 ) -> Response:
     """Say who is responsible at a point for a category, why, and within which polygon that holds. Nothing is kept."""
-    found = operations.locate(conn, city, lon, lat, crs, accuracy_m, category, names=caller is not None)
+    names = knows_people(caller.actor if caller else None)
+    found = operations.locate(conn, city, lon, lat, crs, accuracy_m, category, names=names)
     return answers.json(found)

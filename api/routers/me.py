@@ -37,7 +37,7 @@ def tasks(caller: SignedIn, conn: Tx, city: Ctx, limit: Annotated[int, Query(ge=
     """The open cases the caller handles."""
     if caller.actor.staff_id is None:
         return answers.json({"tasks": []})
-    found: dict[str, Any] = cases.find(conn, city, handler_id=caller.actor.staff_id, limit=limit)
+    found: dict[str, Any] = cases.find(conn, city, handler_id=caller.actor.staff_id, limit=limit, to=caller.actor)
     return answers.json({"tasks": found["cases"]})
 
 
