@@ -51,11 +51,10 @@ class Watched:
         found = self.page.evaluate("name => window.gisops.map.getStyle().sources[name]?.data?.features ?? []", source)
         return list(found)
 
-    def seen(self, layer: str) -> int:
-        """Return how many features of a style layer are rendered in sight."""
-        return int(
-            self.page.evaluate("layer => window.gisops.map.queryRenderedFeatures({layers: [layer]}).length", layer)
-        )
+    def wait_to_see(self, layers: list[str], *, some: bool) -> None:
+        """Wait until features of these style layers are in sight, or none is: a change is in sight a frame later."""
+        count = "window.gisops.map.queryRenderedFeatures({layers}).length"
+        self.page.wait_for_function(f"([layers, some]) => {count} > 0 === some", arg=[layers, some])
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ def test_the_page_loads_without_an_error_and_asks_no_other_host(page: Any, live_
     assert page.errors == []
     assert page.hosts - {"", urlsplit(live_server.base_url).netloc} == set()
     assert shown.evaluate("() => document.documentElement.lang") == "zh-CN"
-    assert sum(page.seen(layer) for layer in style_layers(shown, "roads")) > 0
+    page.wait_to_see(style_layers(shown, "roads"), some=True)
 
 
 def test_a_layer_is_switched_off_and_on_again(page: Any, live_server: Any) -> None:
@@ -82,12 +82,11 @@ def test_a_layer_is_switched_off_and_on_again(page: Any, live_server: Any) -> No
     switch = shown.get_by_role("switch", name="道路")
     assert switch.is_checked()
 
+    page.wait_to_see(layers, some=True)
     switch.uncheck()
-    page.wait_for_map()
-    assert sum(page.seen(layer) for layer in layers) == 0
+    page.wait_to_see(layers, some=False)
     switch.check()
-    page.wait_for_map()
-    assert sum(page.seen(layer) for layer in layers) > 0
+    page.wait_to_see(layers, some=True)
 
 
 def test_a_switched_layer_is_remembered_on_this_device(page: Any, live_server: Any) -> None:
@@ -108,10 +107,9 @@ def test_a_click_says_who_is_responsible_and_draws_where_the_answer_holds(page: 
     assert shown.inner_text(".who-organisation") == said["organisation"]["name_zh"]
     assert said["superior"]["post_zh"] in shown.inner_text(".chain")
     assert shown.locator("[data-reason]").count() == len(said["reasons"]) > 0
-    page.wait_for_map()
+    page.wait_to_see(["overlay_answer-edge"], some=True)
+    page.wait_to_see(["overlay_accuracy-edge"], some=True)
     assert page.drawn("overlay_answer")[0]["geometry"] == said["boundary"]
-    assert page.seen("overlay_answer-edge") > 0
-    assert page.seen("overlay_accuracy-edge") > 0
     assert page.errors == []
 
 
@@ -124,7 +122,8 @@ def test_the_answer_is_given_in_english_to_an_english_reader(page: Any, live_ser
     assert shown.inner_text(".who-organisation") == asked.value.json()["organisation"]["name_en"]
     assert shown.evaluate("() => document.documentElement.lang") == "en"
     page.wait_for_map()
-    assert page.drawn("overlay_answer"), "a new style must carry the overlays over"
+    # a new style must carry the overlays over
+    page.wait_to_see(["overlay_answer-edge"], some=True)
     assert page.errors == []
 
 
@@ -168,8 +167,9 @@ def test_layers_not_allowed_are_locked_until_sign_in(page: Any, live_server: Any
     shown.fill("#password", live_server.password)
     shown.press("#password", "Enter")
     shown.wait_for_selector("[data-layer=cases] input[role=switch]")
-    page.wait_for_map()
-    assert style_layers(shown, "cases") != []
+    shown.wait_for_function(
+        "() => window.gisops.map.getStyle()?.layers.some(l => l.metadata?.['gisops:layer'] === 'cases')"
+    )
     assert shown.wait_for_selector("[data-live=live]")
 
 
