@@ -150,13 +150,7 @@ BEGIN
              least(greatest(i.accuracy_m, 5), 200) AS r, least(30, 2 * greatest(i.accuracy_m, 5)) AS snap
       OFFSET 0
     ) m
-    LEFT JOIN LATERAL (
-      SELECT g.code, g.district, g.street_code, g.community_code
-      FROM grid_cells g
-      WHERE ST_DWithin(g.geom, m.p, 1e-10) AND in_force(g.valid, coalesce(i.at, app_now()))
-      ORDER BY ST_DWithin(g.geom, ST_Translate(m.p, 1e-9, 1e-9), 1e-10) DESC, g.code COLLATE "C"
-      LIMIT 1
-    ) cell ON true
+    LEFT JOIN LATERAL cell_at(m.p, coalesce(i.at, app_now())) cell ON true
     LEFT JOIN LATERAL (
       SELECT CASE WHEN ST_DWithin(city.geom, m.p, 1e-10) THEN 0 ELSE local_distance_m(city.geom, i.lon, i.lat, m.kx, m.ky) END AS outside_m,
              covering.street, covering.community,
