@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -14,9 +15,10 @@ from gisops import reference
 from gisops.db import queries
 from gisops.db.pool import Connection, connect
 from gisops.errors import Conflict
-from gisops.sample.people import ACCOUNTS, ORGANISATION_ID, account_person, draw_staff
-from gisops.sample.sheets import Sheet, draw
-from gisops.sample.zones import SCHEME
+from gisops.sample.district.people import ACCOUNTS, ORGANISATION_ID, account_person, draw_staff
+from gisops.sample.district.sheets import draw
+from gisops.sample.district.zones import SCHEME
+from gisops.sample.sheet import Row, Sheet
 from gisops.settings import Settings
 
 _SQL = queries.load("gisops.sample", "loading.sql")
@@ -59,8 +61,9 @@ class Report:
 def load(owner_url: str, settings: Settings, *, seed: int = 1, until: datetime | None = None) -> Report:
     """Load the sample city as the database's owner, all of it or nothing.
 
-    ``until`` (default: this minute) is the sample's "now", see `gisops.sample.sheets.draw`. The accounts' password is
-    the settings' ``sample_password``, else one made here. Raises ``CityIsThere`` where the database holds a city.
+    ``until`` (default: this minute) is the sample's "now", see `gisops.sample.district.sheets.draw`. The accounts'
+    password is the settings' ``sample_password``, else one made here. Raises ``CityIsThere`` where the database
+    holds a city.
     """
     until = (until or datetime.now(UTC)).replace(second=0, microsecond=0)
     password = settings.sample_password.get_secret_value() if settings.sample_password else secrets.token_urlsafe(9)
@@ -93,11 +96,14 @@ def _with_categories(conn: Connection, sheets: tuple[Sheet, ...]) -> tuple[Sheet
     for sheet in sheets:
         if "category_id" in sheet.columns:
             at = sheet.columns.index("category_id")
-            sheet = Sheet(
-                sheet.table, sheet.columns, [(*row[:at], keys[row[at]], *row[at + 1 :]) for row in sheet.rows]
-            )
+            sheet = Sheet(sheet.table, sheet.columns, _with_keys(sheet.rows, at, keys), sheet.count)
         found.append(sheet)
     return tuple(found)
+
+
+def _with_keys(rows: Iterable[Row], at: int, keys: dict[str, int]) -> Iterator[Row]:
+    for row in rows:
+        yield (*row[:at], keys[row[at]], *row[at + 1 :])
 
 
 def _write(conn: Connection, sheet: Sheet) -> int:
@@ -105,9 +111,11 @@ def _write(conn: Connection, sheet: Sheet) -> int:
         sql.Identifier(sheet.table), sql.SQL(", ").join(map(sql.Identifier, sheet.columns))
     )
     with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        written = 0
         for row in sheet.rows:
             copy.write_row(row)
-    return len(sheet.rows)
+            written += 1
+    return written
 
 
 def _keep_in_city(conn: Connection) -> None:

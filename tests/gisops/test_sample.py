@@ -15,11 +15,11 @@ from argon2 import PasswordHasher
 
 from gisops import codes, reference, sample
 from gisops.db.pool import Connection, connect
-from gisops.sample import people, plan
-from gisops.sample.ground import Ground, draw_ground
-from gisops.sample.parts import PARTS
-from gisops.sample.shapes import to_degrees
-from gisops.sample.sheets import Sheet, draw
+from gisops.sample.district import people, plan
+from gisops.sample.district.ground import Ground, draw_ground
+from gisops.sample.district.parts import PARTS
+from gisops.sample.district.shapes import to_degrees
+from gisops.sample.district.sheets import Sheet, draw
 
 UNTIL = datetime(2026, 11, 20, 3, 30, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from tests.house.sql_text import ROOT, files, name
 # package: the shipped module in which its job is done, and the names of it that the job takes.
 JOBS = {
     "geopandas": [("layers/loading.py", "read_file"), ("gisops/notebook.py", "GeoDataFrame")],
-    "shapely": [("layers/loading.py", "to_wkb"), ("gisops/sample/zones.py", "")],
+    "shapely": [("layers/loading.py", "to_wkb"), ("gisops/sample/district/zones.py", "")],
     "pyproj": [("gisops/crs.py", "Transformer.from_crs")],
     "geoalchemy2": [("layers/statements.py", "Geometry")],
     "psycopg": [("gisops/db/pool.py", "connect")],

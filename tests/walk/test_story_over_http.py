@@ -11,7 +11,7 @@ import httpx2
 import pytest
 import shapely
 
-from gisops.sample.shapes import to_degrees
+from gisops.sample.district.shapes import to_degrees
 from tests.api.test_live import listening
 
 Call = Callable[..., httpx2.Client]

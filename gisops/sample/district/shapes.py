@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon
 from shapely.ops import split
 
-from gisops.sample.plan import ORIGIN
+from gisops.sample.district.plan import ORIGIN
 
 Line = Sequence[tuple[float, float]]
 

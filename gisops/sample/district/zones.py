@@ -10,10 +10,10 @@ import shapely
 import shapely.ops
 from shapely.geometry import LineString, Polygon
 
-from gisops.sample import plan
-from gisops.sample.ground import Ground
-from gisops.sample.people import CHINA, Staff
-from gisops.sample.shapes import multi, snapped
+from gisops.sample.district import plan
+from gisops.sample.district.ground import Ground
+from gisops.sample.district.people import CHINA, Staff
+from gisops.sample.district.shapes import multi, snapped
 
 SCHEME = "GB/T 30428.2-2013"
 IN_FORCE = datetime(2025, 1, 1, tzinfo=CHINA)

@@ -10,9 +10,9 @@ import shapely
 import shapely.ops
 from shapely.geometry import Point
 
-from gisops.sample import plan
-from gisops.sample.buildings import Building
-from gisops.sample.ground import Ground
+from gisops.sample.district import plan
+from gisops.sample.district.buildings import Building
+from gisops.sample.district.ground import Ground
 
 PLACES, PARTY_SITES, FLOOD_POINTS, HOUSEHOLDS = 120, 12, 20, 30
 

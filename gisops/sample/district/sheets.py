@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,26 +15,17 @@ from psycopg.types.range import Range
 from shapely.geometry import MultiLineString, MultiPolygon
 
 from gisops.codes import GRID_SCHEME
-from gisops.sample import people, plan
-from gisops.sample.buildings import Building, draw_buildings
-from gisops.sample.ground import Ground, draw_ground
-from gisops.sample.parts import CODE_SCHEME, Part, draw_parts
-from gisops.sample.people import ORGANISATION_ID, Staff, draw_rosters, draw_staff, works_at
-from gisops.sample.places import draw_flood_points, draw_households, draw_party_sites, draw_places
-from gisops.sample.shapes import to_degrees
-from gisops.sample.zones import CO_OWNERSHIP, IN_FORCE, RULES, SCHEME, SET_ID, SETS, Zone, draw_zones, patterns
+from gisops.sample.district import people, plan
+from gisops.sample.district.buildings import Building, draw_buildings
+from gisops.sample.district.ground import Ground, draw_ground
+from gisops.sample.district.parts import CODE_SCHEME, Part, draw_parts
+from gisops.sample.district.people import ORGANISATION_ID, Staff, draw_rosters, draw_staff, works_at
+from gisops.sample.district.places import draw_flood_points, draw_households, draw_party_sites, draw_places
+from gisops.sample.district.shapes import to_degrees
+from gisops.sample.district.zones import CO_OWNERSHIP, IN_FORCE, RULES, SCHEME, SET_ID, SETS, Zone, draw_zones, patterns
+from gisops.sample.sheet import Row, Sheet
 
-Row = tuple[Any, ...]
 DISTRICT = plan.DISTRICT_CODE
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """Rows of one table. Geometries are EWKB in hexadecimal; a category is its short code until it is written."""
-
-    table: str
-    columns: tuple[str, ...]
-    rows: list[Row]
 
 
 def draw(seed: int, until: datetime) -> tuple[Sheet, ...]:

@@ -13,9 +13,9 @@ import shapely
 from shapely.geometry import LineString, Point, box
 from shapely.ops import substring
 
-from gisops.sample import plan
-from gisops.sample.ground import Ground, Road
-from gisops.sample.zones import CHANGE, IN_FORCE
+from gisops.sample.district import plan
+from gisops.sample.district.ground import Ground, Road
+from gisops.sample.district.zones import CHANGE, IN_FORCE
 
 PARTS = 2000
 CODE_SCHEME = "GB/T 30428.2-2013"

@@ -11,8 +11,8 @@ import numpy as np
 import shapely
 from shapely.geometry import LineString, Point, Polygon, box
 
-from gisops.sample import plan
-from gisops.sample.shapes import faces, halve, joined, multi, smooth, snapped, tapered
+from gisops.sample.district import plan
+from gisops.sample.district.shapes import faces, halve, joined, multi, smooth, snapped, tapered
 
 CELLS = 200
 

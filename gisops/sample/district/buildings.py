@@ -10,9 +10,9 @@ import shapely
 from shapely import affinity
 from shapely.geometry import Polygon, box
 
-from gisops.sample import plan
-from gisops.sample.ground import Ground
-from gisops.sample.shapes import snapped
+from gisops.sample.district import plan
+from gisops.sample.district.ground import Ground
+from gisops.sample.district.shapes import snapped
 
 
 class Fabric(NamedTuple):
