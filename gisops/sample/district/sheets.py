@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import shapely
@@ -15,6 +13,7 @@ from psycopg.types.range import Range
 from shapely.geometry import MultiLineString, MultiPolygon
 
 from gisops.codes import GRID_SCHEME
+from gisops.sample.chance import chance, key
 from gisops.sample.district import people, plan
 from gisops.sample.district.buildings import Building, draw_buildings
 from gisops.sample.district.ground import Ground, draw_ground
@@ -36,11 +35,11 @@ def draw(seed: int, until: datetime) -> tuple[Sheet, ...]:
     """
     if until.tzinfo is None:
         raise ValueError("the sample's moment needs a time zone")
-    ground = draw_ground(_chance(seed, "ground"))
-    buildings = draw_buildings(ground, _chance(seed, "buildings"))
+    ground = draw_ground(chance(seed, "ground"))
+    buildings = draw_buildings(ground, chance(seed, "buildings"))
     staff = draw_staff()
     zones = draw_zones(ground, staff)
-    parts = draw_parts(ground, _chance(seed, "parts"))
+    parts = draw_parts(ground, chance(seed, "parts"))
     return (
         _organisations(staff),
         _staff(staff),
@@ -55,20 +54,8 @@ def draw(seed: int, until: datetime) -> tuple[Sheet, ...]:
         _parts(ground, parts, seed),
         *_spots(ground, buildings, seed),
         *_themes(ground, buildings),
-        _positions(zones, staff, until, _chance(seed, "positions")),
+        _positions(zones, staff, until, chance(seed, "positions")),
     )
-
-
-def _chance(seed: int, subject: str) -> np.random.Generator:
-    """One stream of chance per subject, so that drawing one differently leaves the others as they were."""
-    return np.random.default_rng([seed, *hashlib.sha256(subject.encode()).digest()[:8]])
-
-
-def _key(seed: int, subject: str, n: int) -> UUID:
-    """A UUIDv7 that is always the same: made at a fixed moment, its random bits from seed and subject."""
-    random = int.from_bytes(hashlib.sha256(f"{seed}/{subject}/{n}".encode()).digest()[:8]) >> 2
-    millis = int(IN_FORCE.timestamp() * 1000) + n // 4096
-    return UUID(int=millis << 80 | 7 << 76 | (n % 4096) << 64 | 2 << 62 | random)
 
 
 def _hex(geometries: Iterable[Any]) -> list[str]:
@@ -210,7 +197,7 @@ def _parts(ground: Ground, parts: Sequence[Part], seed: int) -> Sheet:
     rows = [
         (
             DISTRICT,
-            _key(seed, "part", n),
+            key(seed, "part", n, IN_FORCE),
             p.code,
             CODE_SCHEME,
             p.kind.category,
@@ -235,14 +222,14 @@ def _parts(ground: Ground, parts: Sequence[Part], seed: int) -> Sheet:
 
 
 def _spots(ground: Ground, buildings: tuple[Building, ...], seed: int) -> tuple[Sheet, ...]:
-    places = draw_places(ground, buildings, _chance(seed, "places"))
-    sites = draw_party_sites(ground, _chance(seed, "party sites"))
-    floods = draw_flood_points(ground, _chance(seed, "flood points"))
-    homes = draw_households(buildings, _chance(seed, "households"))
+    places = draw_places(ground, buildings, chance(seed, "places"))
+    sites = draw_party_sites(ground, chance(seed, "party sites"))
+    floods = draw_flood_points(ground, chance(seed, "flood points"))
+    homes = draw_households(buildings, chance(seed, "households"))
     place_rows = [
         (
             DISTRICT,
-            _key(seed, "place", n),
+            key(seed, "place", n, IN_FORCE),
             s.code,
             s.kind,
             s.name_zh,
@@ -262,7 +249,7 @@ def _spots(ground: Ground, buildings: tuple[Building, ...], seed: int) -> tuple[
         for s, geom in zip(floods, _hex(s.point for s in floods), strict=True)
     ]
     home_rows = [
-        (DISTRICT, _key(seed, "household", n), s.code, s.name_zh, *s.extra, geom)
+        (DISTRICT, key(seed, "household", n, IN_FORCE), s.code, s.name_zh, *s.extra, geom)
         for n, (s, geom) in enumerate(zip(homes, _hex(s.point for s in homes), strict=True))
     ]
     columns = {
