@@ -18,6 +18,7 @@ _SQL = load_queries("gisops", "reference.sql")
 
 # File (without .csv) -> the statement that takes it in; in the order of their references.
 _STEPS = {
+    "category_majors": "upsert_category_majors",
     "categories": "upsert_categories",
     "filing_conditions": "upsert_filing_conditions",
     "time_limits": "upsert_time_limits",

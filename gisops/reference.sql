@@ -1,22 +1,34 @@
+-- name: upsert_category_majors
+-- Names of the major classes. Here and below, what stands there already is not written again.
+INSERT INTO category_majors AS m (scheme, kind, major, name_zh, name_en, certainty)
+SELECT scheme, kind, major, name_zh, name_en, certainty FROM shipped_category_majors
+ON CONFLICT (scheme, city_code, kind, major)
+DO UPDATE SET name_zh = excluded.name_zh, name_en = excluded.name_en, certainty = excluded.certainty
+WHERE (m.name_zh, m.name_en, m.certainty) IS DISTINCT FROM (excluded.name_zh, excluded.name_en, excluded.certainty);
+
 -- name: upsert_categories
 -- The schemes' own rows. What a scheme says (names, certainty) is brought up to date; the switches are the city's, and stay.
-INSERT INTO categories (scheme, city_code, kind, major, minor, name_zh, name_en, certainty, enabled, public, simple_allowed, auto_file, severity, dispatch_mode)
+INSERT INTO categories AS c (scheme, city_code, kind, major, minor, name_zh, name_en, certainty, enabled, public, simple_allowed, auto_file, severity, dispatch_mode)
 SELECT scheme, city_code, kind, major, minor, name_zh, name_en, certainty, enabled::boolean, public::boolean, simple_allowed::boolean,
   auto_file::boolean, severity, dispatch_mode
 FROM shipped_categories
 ON CONFLICT (scheme, city_code, kind, major, minor)
-DO UPDATE SET name_zh = excluded.name_zh, name_en = excluded.name_en, certainty = excluded.certainty;
+DO UPDATE SET name_zh = excluded.name_zh, name_en = excluded.name_en, certainty = excluded.certainty
+WHERE (c.name_zh, c.name_en, c.certainty) IS DISTINCT FROM (excluded.name_zh, excluded.name_en, excluded.certainty);
 
 -- name: upsert_filing_conditions
 -- Conditions of the schemes' categories; which of them is the default is the city's to change.
-INSERT INTO filing_conditions (category_id, seq, text_zh, text_en, evidence_zh, min_photos, closing_zh, closing_en, is_default, certainty)
+INSERT INTO filing_conditions AS held (category_id, seq, text_zh, text_en, evidence_zh, min_photos, closing_zh, closing_en, is_default, certainty)
 SELECT c.category_id, f.seq::smallint, f.text_zh, f.text_en, f.evidence_zh, f.min_photos::smallint, f.closing_zh, f.closing_en,
   f.is_default::boolean, f.certainty
 FROM shipped_filing_conditions AS f
 JOIN categories AS c ON (c.scheme, c.city_code, c.kind, c.major, c.minor) = (f.scheme, '', f.kind, f.major, f.minor)
 ON CONFLICT (category_id, seq)
 DO UPDATE SET text_zh = excluded.text_zh, text_en = excluded.text_en, evidence_zh = excluded.evidence_zh,
-  min_photos = excluded.min_photos, closing_zh = excluded.closing_zh, closing_en = excluded.closing_en, certainty = excluded.certainty;
+  min_photos = excluded.min_photos, closing_zh = excluded.closing_zh, closing_en = excluded.closing_en, certainty = excluded.certainty
+WHERE (held.text_zh, held.text_en, held.evidence_zh, held.min_photos, held.closing_zh, held.closing_en, held.certainty)
+  IS DISTINCT FROM (excluded.text_zh, excluded.text_en, excluded.evidence_zh, excluded.min_photos, excluded.closing_zh, excluded.closing_en,
+                    excluded.certainty);
 
 -- name: upsert_time_limits
 -- Limits where there are none yet: a limit the city has set is never taken back.
@@ -38,9 +50,10 @@ ON CONFLICT (category_id, part_category_id) DO NOTHING;
 
 -- name: upsert_category_map
 -- The same thing in two schemes.
-INSERT INTO category_map (from_scheme, from_code, to_scheme, to_code, certainty)
+INSERT INTO category_map AS m (from_scheme, from_code, to_scheme, to_code, certainty)
 SELECT from_scheme, from_code, to_scheme, to_code, certainty FROM shipped_category_map
-ON CONFLICT (from_scheme, from_code, to_scheme, to_code) DO UPDATE SET certainty = excluded.certainty;
+ON CONFLICT (from_scheme, from_code, to_scheme, to_code) DO UPDATE SET certainty = excluded.certainty
+WHERE m.certainty IS DISTINCT FROM excluded.certainty;
 
 -- name: upsert_calendar_days
 -- Holidays and days worked in lieu; a day the city has decided for itself stays.

@@ -19,6 +19,7 @@ READ_WHOLE = [
     "admin_areas",
     "calendar_days",
     "categories",
+    "category_majors",
     "category_map",
     "city",
     "co_ownership_areas",
@@ -46,6 +47,7 @@ MAY: dict[str, dict[str, str]] = {
     **{table: {"SELECT": ALL} for table in READ_WHOLE},
     "staff": {"SELECT": "active code max_open name organisation_id post_en post_zh role staff_id"},
     "places": {"SELECT": "code district_code geom kind name_zh organisation_id place_id"},
+    "loads": {"SELECT": "audit crs load_id published_at state target"},
     "cases": {
         "SELECT": ALL,
         "INSERT": ALL,

@@ -14,10 +14,13 @@ BEGIN
   GRANT SELECT ON migrations, layer_versions TO gisops_app;
 
   -- what dispatch, locate and the answers are made of
-  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_map, filing_conditions, time_limits, part_scopes,
+  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_majors, category_map, filing_conditions, time_limits, part_scopes,
     zone_sets, zones, zone_staff, dispatch_rules, co_ownership_areas, shifts, work_windows, calendar_days, rosters, parts TO gisops_app;
   GRANT SELECT (staff_id, code, name, organisation_id, post_zh, post_en, role, max_open, active) ON staff TO gisops_app;
   GRANT SELECT (district_code, place_id, code, kind, name_zh, organisation_id, geom) ON places TO gisops_app;
+
+  -- of what was loaded, that it was and what its checks said: `gisops check` asks
+  GRANT SELECT (load_id, target, state, crs, audit, published_at) ON loads TO gisops_app;
 
   -- cases: added and moved; what was said and done stays
   GRANT SELECT, INSERT ON cases, case_history, dispatch_decisions, case_recipients, intake_keys TO gisops_app;
