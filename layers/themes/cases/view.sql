@@ -10,5 +10,5 @@ LEFT JOIN categories AS k USING (category_id)
 LEFT JOIN organisations AS o ON o.organisation_id = c.organisation_id
 LEFT JOIN zones AS z USING (zone_id)
 LEFT JOIN staff AS s ON s.staff_id = c.handler_id
-WHERE c.state NOT IN ('closed', 'force_closed', 'not_accepted', 'not_filed', 'duplicate', 'voided');
+WHERE c.stage < 7;
 GRANT SELECT ON layer_cases TO gisops_app;
