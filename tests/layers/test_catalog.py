@@ -28,10 +28,11 @@ def spoil(folder: Path, old: str, new: str) -> None:
     (folder / "layer.toml").write_text(text.replace(old, new, 1), "utf-8")
 
 
-def test_the_thirteen_layers_are_there_in_drawing_order() -> None:
+def test_the_layers_are_there_in_drawing_order() -> None:
     assert [layer.id for layer in load_catalog()] == [
-        "admin_areas", "rivers", "roads", "buildings", "grid_cells", "zones", "fixtures", "places", "flood_control",
-        "party_building", "poverty_relief", "officers", "cases",
+        "admin_areas", "green_areas", "rivers", "roads", "buildings", "grid_cells", "zones", "pipes", "fixtures",
+        "places", "flood_control", "party_building", "poverty_relief", "sensors", "camera_views", "cameras", "vehicles",
+        "officers", "cases",
     ]  # fmt: skip
 
 

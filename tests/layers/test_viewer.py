@@ -13,12 +13,14 @@ from layers.viewer import viewer_of
 def test_nobody_signed_in_sees_public_layers_only() -> None:
     seen = {layer.id for layer in load_catalog() if viewer_of(None).may_see(layer)}
     assert seen == {
-        "admin_areas", "rivers", "roads", "buildings", "grid_cells", "zones", "fixtures", "places", "flood_control",
-        "party_building",
+        "admin_areas", "green_areas", "rivers", "roads", "buildings", "grid_cells", "zones", "fixtures", "places",
+        "flood_control", "party_building", "sensors",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("layer_id", ["cases", "poverty_relief", "officers"])
+@pytest.mark.parametrize(
+    "layer_id", ["cases", "poverty_relief", "officers", "pipes", "cameras", "camera_views", "vehicles"]
+)
 def test_what_is_not_public_asks_for_a_sign_in(layer_id: str) -> None:
     with pytest.raises(NotSignedIn):
         viewer_of(None).fields_of(load_catalog()[layer_id])

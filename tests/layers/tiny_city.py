@@ -22,16 +22,22 @@ CANARY_NUMBERS = range(98_760_001, 98_760_100)
 # One key of each layer that is there.
 KEYS = {
     "admin_areas": "460199001",
+    "green_areas": "G-01",
     "rivers": "W-01",
     "roads": "R-01",
     "buildings": "B-01",
     "grid_cells": "460199001001001",
     "zones": "Z-01",
+    "pipes": "P-01",
     "fixtures": "4601990101000001",
     "places": "PL-01",
     "flood_control": "F-01",
     "party_building": "PB-01",
     "poverty_relief": "H-01",
+    "sensors": "SE-01",
+    "camera_views": "C-01",
+    "cameras": "C-01",
+    "vehicles": "V-01",
     "officers": "S-01",
     "cases": "460199-2026-000001",
 }

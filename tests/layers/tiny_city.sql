@@ -46,6 +46,18 @@ INSERT INTO flood_points (code, name_zh, kind, risk, organisation_id, duty_post_
   ('F-01', '样例易涝点', 'waterlogging', 'high', 2, '值守岗', ST_Point(110.348, 20.025, 4326));
 INSERT INTO relief_households (district_code, household_id, code, householder, phone, persons, cause_zh, measure_zh, helper_post_zh, geom) VALUES
   ('460199', gen_random_uuid(), 'H-01', '丙', '000', 3, '因病', '医疗', '驻村干部', ST_Point(110.349, 20.025, 4326));
+INSERT INTO green_areas (code, name_zh, class, organisation_id, geom) VALUES
+  ('G-01', '样例公园', 'park', 1, ST_Multi(ST_MakeEnvelope(110.334, 20.0265, 110.337, 20.029, 4326)));
+INSERT INTO pipes (code, medium, diameter_mm, depth_m, material, owner_organisation_id, laid_year, geom) VALUES
+  ('P-01', 'sewage', 600, 2.4, '混凝土', 2, 2008, ST_Multi(ST_MakeLine(ST_Point(110.33, 20.0241, 4326), ST_Point(110.37, 20.0241, 4326))));
+INSERT INTO cameras (code, name_zh, organisation_id, heading_deg, view_deg, range_m, sector, geom) VALUES
+  ('C-01', '样例路口01', 1, 90, 60, 80, ST_MakePolygon(ST_MakeLine(ARRAY[ST_Point(110.3472, 20.0252, 4326), ST_Point(110.3479, 20.0249, 4326),
+    ST_Point(110.3479, 20.0255, 4326), ST_Point(110.3472, 20.0252, 4326)])), ST_Point(110.3472, 20.0252, 4326));
+INSERT INTO sensors (district_code, sensor_id, code, kind, name_zh, unit, organisation_id, last_value, last_at, geom) VALUES
+  ('460199', gen_random_uuid(), 'SE-01', 'water_level', '样例水位计01', 'm', 2, 1.4, '2026-03-01 00:00+00', ST_Point(110.3481, 20.0251, 4326));
+INSERT INTO vehicles (district_code, vehicle_id, code, plate, kind, name_zh, organisation_id, captured_at, heading_deg, speed_kmh, geom) VALUES
+  ('460199', gen_random_uuid(), 'V-01', '样A0001', 'sweeper', '样例清扫车01', 2, '2026-03-01 00:00+00', 90, 12, ST_Point(110.3483, 20.0251, 4326)),
+  ('460199', gen_random_uuid(), 'V-02', '样A0002', 'patrol', '样例巡查车02', 1, NULL, NULL, NULL, NULL);
 INSERT INTO last_positions (district_code, staff_id, captured_at, accuracy_m, geom) VALUES
   ('460199', 1, '2026-03-01 00:00+00', 12, ST_Point(110.3475, 20.0255, 4326)),
   ('460199', 2, '2026-03-01 00:00+00', 12, ST_Point(110.3476, 20.0255, 4326));
@@ -53,5 +65,5 @@ INSERT INTO cases (district_code, case_id, case_no, category_id, state, stage, s
   ('460199', gen_random_uuid(), '460199-2026-000001', 2, 'dispatched', 4, 'urgent', ST_Point(110.3477, 20.0256, 4326), 1, 1, 1, '2026-03-01 00:00+00'),
   ('460199', gen_random_uuid(), '460199-2026-000002', 2, 'closed', 7, 'normal', ST_Point(110.3478, 20.0256, 4326), 1, 1, 1, '2026-03-01 00:00+00');
 INSERT INTO layer_versions (layer)
-SELECT unnest(ARRAY['admin_areas', 'rivers', 'roads', 'buildings', 'grid_cells', 'zones', 'fixtures', 'places', 'flood_control',
-  'party_building', 'poverty_relief']);
+SELECT unnest(ARRAY['admin_areas', 'green_areas', 'rivers', 'roads', 'buildings', 'grid_cells', 'zones', 'fixtures', 'places', 'flood_control',
+  'party_building', 'poverty_relief', 'pipes', 'cameras', 'camera_views']);

@@ -62,7 +62,7 @@ def test_every_layer_is_cut_with_its_key_on_every_feature(app: Connection, layer
         (tiny_city.KEYS[layer_id],),
     ).fetchone()
     assert row is not None
-    for z in (14, 16, layer.maxzoom):
+    for z in (max(14, layer.tiling.counted_below), 16, layer.maxzoom):
         found = decoded(app, layer_id, tile_of(row["lon"], row["lat"], z))
         assert tiny_city.KEYS[layer_id] in {each["properties"][layer.key] for each in found[layer_id]}
         for feature in found[layer_id]:
