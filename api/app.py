@@ -14,9 +14,10 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 
-from api import edge, problems
+from api import edge, metrics, problems
 from api.auth import Identities
 from api.database import Database
+from api.disk import RoomToWrite, Watch
 from api.live import Live
 from api.routers import cases, city, dispatch, docs, health, live, locate, me, reports, screens, session
 from gisops import __version__
@@ -66,7 +67,10 @@ def create_app(settings: Settings) -> FastAPI:
     # Level 1 on what is at least a kilobyte: tens of microseconds for a third of the bytes. The live stream passes.
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=1)
     app.add_middleware(edge.BodyLimit, ordinary=BODY_BYTES, by_path={"/api/reports/batch": reports.BATCH_BYTES})
+    watch = app.state.watch = Watch(settings)
+    app.add_middleware(RoomToWrite, watch=watch)
     app.add_middleware(edge.SecurityHeaders)
+    app.add_middleware(metrics.Measured)
     problems.install(app, edge.HEADERS)
     for part in (session, me, reports, locate, cases, dispatch, live, city, health):
         app.include_router(part.router)

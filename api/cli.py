@@ -17,7 +17,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from api import sign_ins, supervisor
+from api import logs, metrics, notify, sign_ins, supervisor
+from api.commands import service
 from gisops import cluster
 from gisops.cluster import Urls
 from gisops.db import migrate as migrations
@@ -64,6 +65,8 @@ def up(
         listening = undo.enter_context(_listening(settings))
         gate = supervisor.Gate()
         undo.callback(gate.close)
+        logs.configure(settings, "supervisor")
+        metrics.share(settings)
         children = [supervisor.web_child(number, listening, gate) for number in range(1, settings.processes + 1)]
         children.append(supervisor.worker_child(gate))
         undo.callback(supervisor.end, children)
@@ -98,6 +101,8 @@ def serve() -> None:
     settings = _settings()
     with _listening(settings) as listening, closing(supervisor.Gate()) as gate:
         gate.open()
+        logs.configure(settings, "supervisor")
+        metrics.share(settings)
         children = [supervisor.web_child(number, listening, gate) for number in range(1, settings.processes + 1)]
         began = time.monotonic()
         supervisor.keep(children, None, lambda: _announce(supervisor.address(listening), began))
@@ -175,6 +180,9 @@ def check() -> None:
 
     with _database(_settings()) as urls, connect(urls.app) as conn:
         _show(list(examine_database(conn)))
+
+
+app.command()(service.unit)
 
 
 def _show(rows: list[Finding]) -> None:
@@ -255,6 +263,7 @@ def _announce(address: str, began: float) -> bool:
     if not _ready(address):
         err.print(f"[red]{address}/readyz 没有就绪 / is not ready[/]")
         return False
+    notify.systemd("READY=1")
     out.print(f"\n[bold green]✓[/] gisops 就绪 / ready ({time.monotonic() - began:.1f} s)")
     for path, words in (("/", "地图 / map"), ("/docs", "接口 / API"), ("/readyz", "状态 / state")):
         out.print(f"  {address}{path:<9} {words}")

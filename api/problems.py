@@ -19,6 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from gisops import errors
+from gisops.room import StorageFull
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ STATUS: Mapping[type[errors.GisopsError], int] = {
     errors.NotAllowed: 403,
     errors.TooManyRequests: 429,
     errors.NotReady: 503,
+    StorageFull: 507,
     errors.GisopsError: 500,
 }
 
@@ -72,6 +74,7 @@ TITLES: Mapping[str, str] = {
     "not_allowed": "没有权限 / Not allowed",
     "too_many_requests": "请求过于频繁 / Too many requests",
     "not_ready": "服务暂不可用 / The service is not ready",
+    "storage_full": "磁盘空间不足，暂停写入 / No room on the disk, writing is paused",
     "broken_migration": "数据库结构与程序版本不符 / The database and this release do not belong together",
     "internal_error": "服务器内部错误 / Internal error",
 }
@@ -162,7 +165,7 @@ def answer(shown: Mapping[str, Any], headers: Mapping[str, str] | None = None) -
     extra = dict(headers or {})
     if shown["status"] == 401:
         extra.setdefault("WWW-Authenticate", "Bearer")
-    if shown["status"] in (429, 503):
+    if shown["status"] in (429, 503, 507):
         extra.setdefault("Retry-After", str(shown.get("retry_after_s", 1)))
     return Response(told(shown), shown["status"], extra, MEDIA_TYPE)
 
@@ -206,6 +209,8 @@ def install(app: FastAPI, headers_of_last_resort: Mapping[str, str]) -> None:
 
     async def database(request: Request, error: Exception) -> Response:
         log.warning("%s %s: database: %s", request.method, request.url.path, str(error).strip() or type(error).__name__)
+        if isinstance(error, psycopg.errors.DiskFull):
+            return answer(of_error(StorageFull(retry_after_s=30), request.url.path))
         detail = "The database does not answer at the moment."
         return answer(problem(503, "not_ready", detail, request.url.path, retry_after_s=2))
 

@@ -67,7 +67,7 @@ class Gate:
 def web_child(number: int, listening: socket.socket, gate: Gate) -> Child:
     """A web process on the socket all of them share."""
     fd = listening.fileno()
-    command = [sys.executable, "-m", "api.web", str(fd), str(os.getpid()), str(gate.fd)]
+    command = [sys.executable, "-m", "api.web", str(fd), str(os.getpid()), str(gate.fd), str(number)]
     # The first one has the machine to itself while it imports: it answers sooner, and that is what is waited for.
     return Child(f"web {number}", command, (fd, gate.fd), due=time.monotonic() + (2.0 if number > 1 else 0.0))
 

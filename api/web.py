@@ -1,4 +1,4 @@
-"""One web process: the app on a socket that the supervisor opened. ``python -m api.web SOCKET_FD PARENT GATE_FD``."""
+"""One web process: the app on a socket the supervisor opened. ``python -m api.web SOCKET_FD PARENT GATE_FD NUMBER``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import threading
 from importlib import import_module
 
+from api import logs
 from api.lifeline import die_with_parent
 from gisops.settings import Settings
 
@@ -18,7 +19,7 @@ GRACE_S = 3
 WARM_AFTER_S = 1.0
 
 
-def main(fd: int, parent: int, gate: int) -> None:
+def main(fd: int, parent: int, gate: int, number: int) -> None:
     """Import what is needed, wait for the gate (the supervisor closes its end of it), serve until told to stop."""
     die_with_parent(parent)
     # Thousands of modules' objects live for ever: looking through them for garbage costs a tenth of the start, and
@@ -29,6 +30,7 @@ def main(fd: int, parent: int, gate: int) -> None:
     from api.app import create_app
 
     settings = Settings()
+    logs.configure(settings, f"web-{number}")
     app = create_app(settings)
     gc.freeze()
     gc.enable()
@@ -68,4 +70,4 @@ def _warm() -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]))
+    main(*map(int, sys.argv[1:5]))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
+from api import logs
 from api.lifeline import die_with_parent
 from gisops import worker
 from gisops.settings import Settings
@@ -15,7 +15,7 @@ def main(parent: int, gate: int) -> None:
     """Wait for the gate (the supervisor closes its end of it), then work until told to stop."""
     die_with_parent(parent)
     settings = Settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(settings, "worker")
     os.read(gate, 1)
     os.close(gate)
     worker.run(settings)

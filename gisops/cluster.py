@@ -10,6 +10,7 @@ Where ``GISOPS_DATABASE_URL`` is set, none of this happens: see :func:`database_
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import signal
@@ -22,7 +23,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from gisops import cluster_files
+from gisops import cluster_files, room
 from gisops.cluster_files import Place
 from gisops.errors import NotReady
 from gisops.settings import Settings
@@ -35,6 +36,11 @@ ADMIN = "postgres"
 # What a start may meet for a moment after a crash: the dead postmaster's pid file, its socket's lock file, and
 # the shared memory that its last backends still hold.
 _PASSING = ("already exists", "is still in use", "could not lock", "already in use")
+
+
+_NO_ROOM = "No space left on device"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -135,15 +141,19 @@ def start(cluster: Cluster, *, patience_s: float = 10) -> bool:
             return False
         cluster_files.drop_stale_locks(place)
         cluster_files.write_conf(place, cluster.conf)
+        before = cluster_files.log_sizes(place)
         done = cluster_files.pg_ctl(place, "start", "-w", "-t", "600", "-s", "-l", str(place.log))
         if done.returncode == 0:
             cluster.started = True
             return True
-        said = cluster_files.last_words(place) + done.stderr
+        said = cluster_files.last_words(place, before) + done.stderr
+        if _NO_ROOM in said and room.drop_ballast(place.base):
+            log.warning("no room on the disk: the ballast is dropped, so that PostgreSQL can recover; make room now")
+            continue
         left = give_up - time.monotonic()
         if left <= 0 or not (any(words in said for words in _PASSING) or cluster_files.postmaster(place)):
             raise NotReady(
-                f"PostgreSQL did not start; its log {place.log} ends with: {said.strip()[-600:]}", log=str(place.log)
+                f"PostgreSQL did not start; its log says: {said.strip()[-600:]}", log=str(cluster_files.logs(place)[-1])
             )
         if left < patience_s / 2 and not pushed:
             cluster_files.put_down_orphans(place)
@@ -195,6 +205,7 @@ def destroy(settings: Settings) -> None:
         if folder.exists():
             shutil.rmtree(folder)
     place.log.unlink(missing_ok=True)
+    room.drop_ballast(place.base)
     if place.base != place.home:
         shutil.rmtree(place.base, ignore_errors=True)
 

@@ -41,7 +41,7 @@ class Place:
 
     @property
     def log(self) -> Path:
-        """What the server wrote at and since its start."""
+        """What the server wrote at its start, before its own collector took over."""
         return self.base / "postgres.log"
 
     @property
@@ -201,6 +201,14 @@ def tuned(memory: int, cores: int) -> dict[str, str]:
         "track_io_timing": "on",
         "timezone": "UTC",
         "log_timezone": "UTC",
+        # Its own collector turns the files over: one for each day of the week, begun anew when the day comes again.
+        "logging_collector": "on",
+        "log_directory": "log",
+        "log_filename": "postgresql-%a.log",
+        "log_rotation_age": "1d",
+        "log_rotation_size": "0",
+        "log_truncate_on_rotation": "on",
+        "log_file_mode": "0600",
         "log_line_prefix": "%m [%p] %u@%d ",
         "log_min_duration_statement": "2s",
         "log_lock_waits": "on",
@@ -252,14 +260,28 @@ def put_down_orphans(place: Place) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def last_words(place: Place) -> str:
-    """The end of the server's log."""
-    try:
-        with place.log.open("rb") as file:
-            file.seek(max(0, place.log.stat().st_size - 1500))
-            return file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
+def logs(place: Place) -> list[Path]:
+    """The server's log files, the one written last at the end."""
+    found = [file for file in (place.log, *(place.data / "log").glob("*.log")) if file.exists()]
+    return sorted(found, key=lambda file: file.stat().st_mtime_ns)
+
+
+def log_sizes(place: Place) -> dict[Path, int]:
+    """How far each log file goes, so that what comes later can be told from what was there."""
+    return {file: file.stat().st_size for file in logs(place)}
+
+
+def last_words(place: Place, since: Mapping[Path, int]) -> str:
+    """The end of what the server logged after ``since`` was taken."""
+    words = []
+    for file in logs(place):
+        with suppress(OSError), file.open("rb") as opened:
+            size = file.stat().st_size
+            before = since.get(file, 0)
+            # A file that is shorter now was begun anew.
+            opened.seek(max(before if before <= size else 0, size - 1500))
+            words.append(opened.read().decode("utf-8", "replace"))
+    return "".join(words)
 
 
 def holder(place: Place) -> int | None:

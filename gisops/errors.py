@@ -31,6 +31,7 @@
     ├── BadCredentials              login or password is wrong
     ├── NotAllowed                  signed in, but not for this
     ├── TooManyRequests             over the limit; carries retry_after_s
+    ├── StorageFull                 no room on the disk; reading goes on (room.py)
     └── NotReady                    the database or a part of it is not there (yet)
         └── BrokenMigration         database and migration steps do not belong together (db/migrate.py)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,6 +30,12 @@ class Settings(BaseSettings):
     pool_size: int = Field(default=8, ge=1, description="Database connections, and request threads, per web process.")
     sample_password: SecretStr | None = Field(
         default=None, description="Password of the sample city's accounts; made at random and printed when absent."
+    )
+    sample_size: Literal["district", "city", "full"] = Field(
+        default="city", description="How large the sample city is that `gisops up` loads into an empty database."
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None, description="Bearer token that may read /metrics beside an administrator: the monitor's."
     )
     session_hours: int = Field(default=12, ge=1, description="How long a sign-in lasts.")
     anonymous_reports_per_minute: int = Field(

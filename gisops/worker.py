@@ -7,10 +7,11 @@ import signal
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 
-from gisops import events, limits, people
+from gisops import cluster_files, events, limits, people, room
 from gisops.cluster import database_urls
 from gisops.db.pool import Connection, connect
 from gisops.settings import Settings
@@ -36,7 +37,7 @@ def run(settings: Settings, stop: threading.Event | None = None) -> None:
             with connect(url, autocommit=True, application_name="gisops worker", connect_timeout=5) as conn:
                 log.info("worker: connected")
                 wait_s = 0.1
-                _work(conn, stop)
+                _work(conn, stop, None if settings.database_url else cluster_files.place(settings.home).base)
         except psycopg.OperationalError as error:
             # A restart of the database, nearly always. What was not committed is still in the outbox.
             log.warning("worker: the database is away (%s); trying again in %.1f s", _first_line(error), wait_s)
@@ -45,7 +46,7 @@ def run(settings: Settings, stop: threading.Event | None = None) -> None:
     log.info("worker: stopped")
 
 
-def _work(conn: Connection, stop: threading.Event) -> None:
+def _work(conn: Connection, stop: threading.Event, folder: Path | None) -> None:
     beat_at = tidy_at = 0.0
     while not stop.is_set():
         busy = events.stamp(conn) > 0
@@ -55,6 +56,8 @@ def _work(conn: Connection, stop: threading.Event) -> None:
             beat_at = now + BEAT_S
         if now >= tidy_at:
             tidy(conn)
+            if folder is not None:
+                room.keep_ballast(folder)
             tidy_at = now + TIDY_S
         stop.wait(BUSY_S if busy else IDLE_S)
 

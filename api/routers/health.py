@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from secrets import compare_digest
+from typing import Annotated, Any
 
 import anyio
 import psycopg
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
 
-from api import answers, problems
-from gisops import events
+from api import answers, metrics, problems
+from api.auth import identify
+from api.deps import identities_of, requires, settings_of, signed_in
+from gisops import events, vitals
 from gisops.db import migrate
 from gisops.db.pool import connect
 from gisops.errors import GisopsError
@@ -29,15 +33,48 @@ async def healthz() -> Response:
 
 @router.get("/readyz", openapi_extra={"x-permission": "public"})
 async def readyz(request: Request) -> Response:
-    """The database answers, its schema is this release's, and the relay runs; else 503."""
+    """The database answers, its schema is this release's, the relay runs, and the disk has room; else 503."""
     # Through a connection of its own, so that a full pool does not look like a dead database.
     state = await anyio.to_thread.run_sync(_look, request.app.state.url, limiter=request.app.state.looking)
-    ready = state["database"] == "ok" and state["migrations"] == "current" and state["worker"] == "ok"
+    seen = request.app.state.watch.look()
+    state["disk"] = "ok" if seen is None else seen.state
+    fine = {"database": "ok", "migrations": "current", "worker": "ok", "disk": "ok"}
+    ready = all(state[name] == value for name, value in fine.items())
     if ready:
         return answers.json({"status": "ready", **state}, headers={"Cache-Control": "no-store"})
-    detail = "Not ready: " + ", ".join(f"{name} {state[name]}" for name in ("database", "migrations", "worker")) + "."
+    detail = "Not ready: " + ", ".join(f"{name} {state[name]}" for name in fine if state[name] != fine[name]) + "."
     shown = problems.problem(503, "not_ready", detail, request.url.path, **state, retry_after_s=2)
     return problems.answer(shown)
+
+
+async def _monitor(request: Request) -> None:
+    """Let in the monitor by its token, and administrators."""
+    token = settings_of(request).metrics_token
+    given = request.headers.get("Authorization", "")
+    if token is not None and compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
+        return
+    await requires("admin")(await signed_in(await identify(request, identities_of(request))))
+
+
+@router.get(
+    "/metrics",
+    openapi_extra={"x-permission": "roles:admin"},
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+async def read_metrics(request: Request, _monitor: Annotated[None, Depends(_monitor)]) -> Response:
+    """Figures in Prometheus' text format, for administrators and for the token in ``GISOPS_METRICS_TOKEN``."""
+    taken = await anyio.to_thread.run_sync(_vitals, request.app.state.url, limiter=request.app.state.looking)
+    text = await run_in_threadpool(metrics.exposition, taken, request.app.state.watch.look())
+    return Response(text, media_type=metrics.CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+
+
+def _vitals(url: str) -> vitals.Vitals | None:
+    try:
+        with connect(url, autocommit=True, connect_timeout=2) as conn:
+            return vitals.take(conn)
+    except psycopg.Error:
+        return None
 
 
 def _look(url: str) -> dict[str, Any]:

@@ -106,6 +106,7 @@ def test_each_trunk_of_the_tree_has_one_status() -> None:
         "BadCredentials": 401,
         "NotAllowed": 403,
         "TooManyRequests": 429,
+        "StorageFull": 507,
         "NotReady": 503,
     }
     for cls in ERRORS:

@@ -1,0 +1,1 @@
+"""The command line's subjects, one file each; `api.cli` lists them."""

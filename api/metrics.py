@@ -1,0 +1,128 @@
+"""Figures for a monitor (Prometheus): requests by route, the database's vitals, room on the disk.
+
+Requests are counted in every web process; where the supervisor gives them a common folder
+(``PROMETHEUS_MULTIPROC_DIR``), whichever process is asked answers for all of them. The usual instrumenting package
+matches every request against all routes a second time; the route that was taken stands in the request's scope.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gisops import __version__
+from gisops.room import Room
+from gisops.settings import Settings
+from gisops.vitals import Vitals
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+_OWN = CollectorRegistry()
+_requests = Counter("gisops_http_requests", "Requests answered.", ("method", "route", "status"), registry=_OWN)
+_seconds = Histogram(
+    "gisops_http_request_seconds",
+    "Time until the answer began, in seconds.",
+    ("method", "route"),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=_OWN,
+)
+
+
+class Measured:
+    """Middleware that counts every request by the route that took it, never by its address: addresses hold keys."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and count it once its answer has begun."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "none")
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                _requests.labels(method, route, str(message["status"])).inc()
+                _seconds.labels(method, route).observe(time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, counted)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def exposition(vitals: Vitals | None, room: Room | None) -> bytes:
+    """All figures in the monitor's text format; what is not known (the database is away) is left out."""
+    registry = CollectorRegistry()
+    if os.environ.get(FOLDER):
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(_Registry(_OWN))
+    registry.register(_Now(vitals, room))
+    return generate_latest(registry)
+
+
+def share(settings: Settings) -> None:
+    """Give the processes this one will start an empty folder to count in together."""
+    folder = settings.home.resolve() / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    os.environ[FOLDER] = str(folder)
+
+
+class _Registry(Collector):
+    """One registry's figures as a part of another."""
+
+    def __init__(self, inner: CollectorRegistry) -> None:
+        self._inner = inner
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield from self._inner.collect()  # type: ignore[misc]
+
+
+class _Now(Collector):
+    """Figures that are looked up when they are asked for."""
+
+    def __init__(self, vitals: Vitals | None, room: Room | None) -> None:
+        self._vitals, self._room = vitals, room
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        build = GaugeMetricFamily("gisops_info", "Which release this is.", labels=["version"])
+        build.add_metric([__version__], 1)
+        yield build
+        yield _gauge("gisops_database_up", "Whether the database answers.", 0 if self._vitals is None else 1)
+        if self._vitals is not None:
+            yield from _of_database(self._vitals)
+        if self._room is not None:
+            yield _gauge("gisops_disk_free_bytes", "Free bytes where the data lies.", self._room.free)
+            yield _gauge("gisops_disk_size_bytes", "Size of that file system.", self._room.total)
+
+
+def _of_database(vitals: Vitals) -> Iterator[GaugeMetricFamily]:
+    cases = GaugeMetricFamily("gisops_cases_open", "Cases that are not finished.", labels=["state"])
+    for state, n in sorted(vitals.open_cases.items()):
+        cases.add_metric([state], n)
+    yield cases
+    yield _gauge("gisops_cases_overdue", "Open cases past their deadline.", vitals.overdue_cases)
+    yield _gauge("gisops_outbox_waiting", "Events the relay has not numbered yet.", vitals.waiting_events)
+    yield _gauge("gisops_relay_position", "Last position the relay gave.", vitals.relay.last_pos)
+    if vitals.relay.lag_s is not None:
+        yield _gauge("gisops_relay_lag_seconds", "Seconds since the relay looked.", vitals.relay.lag_s)
+    yield _gauge("gisops_database_size_bytes", "Size of the database.", vitals.database_bytes)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
