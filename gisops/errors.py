@@ -19,6 +19,15 @@
     │   │   ├── InvalidAdminCode
     │   │   ├── InvalidCategoryCode
     │   │   └── SequenceOverflow    the numbers of a code's last part are used up
+    │   ├── LoadError               a file as a whole cannot be read (loads/failures.py)
+    │   │   ├── UnreadableFile      absent, incomplete, not what its name says
+    │   │   ├── UnsafeArchive       a bomb, a way out of its folder, locked, nested
+    │   │   ├── LayerNotChosen      several layers, and none was named
+    │   │   ├── UndeclaredCrs       no system, or one that cannot be relied on
+    │   │   ├── CrsConflict         the file states another system than was declared
+    │   │   ├── UnknownEncoding     text in none of the encodings tried
+    │   │   ├── MissingGeometry     no geometry, or no such column to make it from
+    │   │   └── InvalidDate         no date, or one that reads in two ways
     │   ├── InvalidTimeLimit        cannot be computed from what was given (clocks.py)
     │   └── InvalidWorkCalendar     never works, or its windows overlap (clocks.py)
     ├── NotFound                    no such thing, or not for this caller
