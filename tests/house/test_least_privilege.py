@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from gisops import people
+from gisops import cluster_files, people
 from gisops.db.pool import connect
 
 ALL = "all"
@@ -51,8 +51,7 @@ MAY: dict[str, dict[str, str]] = {
     "cases": {
         "SELECT": ALL,
         "INSERT": ALL,
-        "UPDATE": "closed_at deadline dispatched_at filed_at filing_condition_id handled_at handler_id organisation_id stage"
-        " state superior_id version",
+        "UPDATE": "closed_at dispatched_at filed_at handled_at handler_id organisation_id stage state superior_id version",
     },
     "reports": {
         "SELECT": "accuracy_m captured_at case_id channel district_code geom part_code photos raw_crs"
@@ -65,6 +64,7 @@ MAY: dict[str, dict[str, str]] = {
     },
     "number_blocks": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "next_serial"},
     "last_positions": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "accuracy_m captured_at geom"},
+    "positions": {"INSERT": ALL},
     "outbox": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "pos", "DELETE": ALL},
     "relay_state": {"SELECT": ALL, "UPDATE": "last_pos ran_at"},
     "accounts": {"SELECT": "account_id active login organisation_id role staff_id"},
@@ -83,6 +83,10 @@ OUT_OF_REACH = {
     "who reported": "SELECT account_id FROM reports",
     "a reporter's key": "SELECT client_uid FROM reports",
     "the salt of a text": "SELECT text_salt FROM reports",
+    "where officers walked": "SELECT staff_id FROM positions",
+    "a month of history by its own name": "SELECT * FROM case_history_rest",
+    "a row slipped into a month": "INSERT INTO positions_rest SELECT * FROM positions_rest",
+    "months of the past": "SELECT ensure_partitions('2001-01-01', '2001-02-01')",
     "a longer sign-in": "UPDATE sessions SET expires_at = 'infinity'",
     "somebody else's sign-in": "UPDATE sessions SET account_id = 1",
     "another life of the events": "UPDATE relay_state SET epoch = epoch + 1",
@@ -174,7 +178,7 @@ def test_what_a_constraint_refuses_does_not_stand_in_the_log(cluster: Any, sampl
                 [written],
             )
     assert written in str(refused.value)
-    log = cluster.place.log.read_text("utf-8")
+    log = "".join(file.read_text("utf-8") for file in cluster_files.logs(cluster.place))
     assert "violates not-null constraint" in log
     assert written not in log
 

@@ -174,7 +174,7 @@ def test_changes_of_district_tables_name_the_district_and_call_nothing_volatile(
         district = {
             row["name"]
             for row in conn.execute(
-                "SELECT relname AS name FROM pg_class WHERE relkind = 'r'"
+                "SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p')"
                 " AND obj_description(oid, 'pg_class') LIKE 'district: %'"
             )
         }

@@ -24,14 +24,18 @@ BEGIN
 
   -- cases: added and moved; what was said and done stays
   GRANT SELECT, INSERT ON cases, case_history, dispatch_decisions, case_recipients, intake_keys TO gisops_app;
-  GRANT UPDATE (state, stage, organisation_id, handler_id, superior_id, filed_at, dispatched_at, handled_at, closed_at, deadline, filing_condition_id, version) ON cases TO gisops_app;
+  GRANT UPDATE (state, stage, organisation_id, handler_id, superior_id, filed_at, dispatched_at, handled_at, closed_at, version) ON cases TO gisops_app;
   -- who sent a report, its key and the salt of its text are written once and read by nobody at the doors
   GRANT INSERT ON reports TO gisops_app;
   GRANT SELECT (district_code, report_id, case_id, channel, text, geom, raw_crs, accuracy_m, part_code, photos, captured_at, received_at) ON reports TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (next_serial) ON number_blocks TO gisops_app;
 
-  -- positions: the last one only; whose it is and its home district stay
+  -- positions: the last one is read; whose it is and its home district stay. Tracks are written, and read by nobody at the doors.
   GRANT SELECT, INSERT, UPDATE (captured_at, accuracy_m, geom) ON last_positions TO gisops_app;
+  GRANT INSERT ON positions TO gisops_app;
+
+  -- months: the worker has them made and, of tracks, dropped; it chooses neither the tables nor the time
+  GRANT EXECUTE ON FUNCTION ensure_partitions_ahead, forget_positions TO gisops_app;
 
   -- events
   GRANT SELECT, INSERT, DELETE ON outbox TO gisops_app;
