@@ -1,0 +1,237 @@
+"""Administrative areas: faces grouped into communities and those into streets, along main roads and rivers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+import shapely
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
+
+from gisops.sample.city.cells import MOST
+from gisops.sample.city.laid import Area
+from gisops.sample.city.mesh import Bools, Floats, Ints, joined, touching
+from gisops.sample.town import Shapes, Town
+
+# How much farther the other side of a road is, when neighbours look for each other.
+_BARRIER = {"motorway": 6.0, "trunk": 6.0, "primary": 4.0, "secondary": 2.6, "tertiary": 1.7}
+_BANK = 2.5
+
+_STREETS = (
+    "东湖 Donghu, 望海 Wanghai, 长堤 Changdi, 南门 Nanmen, 金桥 Jinqiao, 北岸 Bei'an, 学府 Xuefu, 新城 Xincheng, "
+    "榕荫 Rongyin, 钟楼 Zhonglou, 西苑 Xiyuan, 铁路 Tielu, 花园 Huayuan, 渡口 Dukou, 文昌阁 Wenchangge, 东站 Dongzhan"
+)
+_TOWNS = "青溪 Qingxi, 云岭 Yunling, 沙湾 Shawan, 稻香 Daoxiang, 石桥 Shiqiao, 竹园 Zhuyuan"
+_FIRST = (
+    "新 Xin, 东 Dong, 西 Xi, 南 Nan, 北 Bei, 上 Shang, 下 Xia, 长 Chang, 金 Jin, 银 Yin, 红 Hong, 青 Qing, "
+    "龙 Long, 凤 Feng, 文 Wen, 德 De, 兴 Xing, 福 Fu, 和 He, 永 Yong"
+)
+_SECOND = (
+    "埠 bu, 桥 qiao, 湖 hu, 港 gang, 坡 po, 塘 tang, 园 yuan, 门 men, 洲 zhou, 墩 dun, 林 lin, 田 tian, 井 jing, "
+    "亭 ting, 坊 fang, 岭 ling, 湾 wan, 街 jie, 泉 quan, 堤 di"
+)
+
+
+def _words(text: str) -> list[tuple[str, str]]:
+    return [(zh, en) for zh, en in (pair.split(" ") for pair in text.split(", "))]
+
+
+@dataclass(frozen=True)
+class Division:
+    """Which community each face lies in, and which street each community; ``rural`` says which streets are towns."""
+
+    community: Ints
+    street: Ints
+    rural: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """Faces as a graph: how far it is from one to the next, where they lie and what they weigh."""
+
+    ways: scipy.sparse.csr_array
+    points: Floats
+    weight: Floats
+
+    def part(self, members: Ints) -> _Ground:
+        return _Ground(self.ways[members][:, members], self.points[members], self.weight[members])
+
+
+def divide(town: Town, faces: Shapes, worth: Floats, rng: np.random.Generator) -> Division:
+    """Group faces into communities and streets; ``worth`` is the number of grid cells each will have.
+
+    A large city has 13 streets and towns and some 90 communities, a small town two streets at least.
+    """
+    area = shapely.area(faces)
+    dense = worth / area / np.percentile(worth / area, 95)
+    built_km2 = float((area * np.clip(dense, 0, 1)).sum()) / 1e6
+    ground = _ground(town, faces, worth)
+    streets = int(np.clip(round(2 + built_km2 / 5), 2, 13))
+    communities = max(2 * streets, min(round(1.4 * built_km2), 7 * streets), int(worth.sum() / (0.7 * MOST)) + 1)
+
+    core = _core(ground, np.clip(dense, 0, 1), area)
+    outside = 1 - float(area[core].sum()) / float(area.sum())
+    towns = round(streets * 4 / 13) if outside > 0.25 and streets >= 4 else 0
+    seeds = [_seeds(ground, core if towns else np.ones(len(faces), dtype=bool), streets - towns, rng)]
+    if towns:
+        # The city's edge is a border too.
+        seeds.append(_seeds(ground, ~core, towns, rng))
+        a, b = ground.ways.nonzero()
+        far = scipy.sparse.csr_array((np.where(core[a] != core[b], 3.0, 1.0), (a, b)), shape=ground.ways.shape)
+        ground = _Ground(scipy.sparse.csr_array(ground.ways * far), ground.points, ground.weight)
+    of_street = _grown(ground, np.concatenate(seeds), rounds=4 if towns else 8)
+
+    share = np.bincount(of_street, weights=worth, minlength=streets) / worth.sum()
+    wanted = np.maximum(2, np.rint(share * communities)).astype(np.int64)
+    order = _north_first(ground, of_street, streets - towns)
+    community = np.empty(len(faces), dtype=np.int64)
+    street_of: list[int] = []
+    for n, street in enumerate(order):
+        members = np.flatnonzero(of_street == street)
+        part = ground.part(members)
+        count = min(int(wanted[street]), len(members))
+        label = _grown(part, _seeds(part, np.ones(len(members), dtype=bool), count, rng), rounds=8)
+        label = _ranked(part, label, count)
+        community[members] = label + len(street_of)
+        street_of += [n] * count
+    return Division(community, np.array(street_of), tuple(i >= streets - towns for i in range(streets)))
+
+
+def _ground(town: Town, faces: Shapes, worth: Floats) -> _Ground:
+    t = touching(faces)
+    points = shapely.get_coordinates(shapely.centroid(faces))
+    barrier = np.ones(len(t.a))
+    classes = np.array([_BARRIER.get(c, 1.0) for c in town.roads.road_class])
+    major = np.flatnonzero(classes > 1)
+    if len(major):
+        tree = shapely.STRtree(town.roads.geom[major])
+        which, road = tree.query(shapely.points(t.middle), predicate="dwithin", distance=1.0)
+        np.maximum.at(barrier, which, classes[major[road]])
+    inside = shapely.point_on_surface(faces)
+    wet = np.zeros(len(faces), dtype=bool)
+    wet[shapely.STRtree(town.waters.geom).query(inside, predicate="intersects")[0]] = True
+    barrier[wet[t.a] != wet[t.b]] *= _BANK
+    length = np.hypot(*(points[t.a] - points[t.b]).T) * barrier + 1.0
+    ways = scipy.sparse.coo_array((np.r_[length, length], (np.r_[t.a, t.b], np.r_[t.b, t.a])), shape=(len(faces),) * 2)
+    return _Ground(scipy.sparse.csr_array(ways), points, worth)
+
+
+def _core(ground: _Ground, dense: Floats, area: Floats) -> Bools:
+    """The faces in whose neighbourhood (600 m) it is about as built up as in the middle of the city."""
+    near = cKDTree(ground.points).sparse_distance_matrix(cKDTree(ground.points), 600.0, output_type="coo_matrix")
+    around = scipy.sparse.coo_array((np.ones(near.nnz), (near.row, near.col)), shape=near.shape).tocsr()
+    mean = (around @ (dense * area)) / (around @ area)
+    order = np.argsort(mean)
+    level = mean[order][np.searchsorted(np.cumsum(ground.weight[order]), 0.85 * ground.weight.sum())]
+    return np.asarray(mean >= 0.5 * level)
+
+
+def _seeds(ground: _Ground, among: Bools, count: int, rng: np.random.Generator) -> Ints:
+    """Faces far from each other and near much weight: k-means of points, then the face nearest to each mean."""
+    at = np.flatnonzero(among)
+    points, weight = ground.points[at], ground.weight[at] + 1e-9
+    means = points[[rng.choice(len(at), p=weight / weight.sum())]]
+    for _ in range(1, count):
+        away = weight * cKDTree(means).query(points)[0] ** 2
+        means = np.vstack([means, points[rng.choice(len(at), p=away / away.sum())]])
+    for _ in range(12):
+        label = cKDTree(means).query(points)[1]
+        total = np.bincount(label, weights=weight, minlength=count)
+        sums = [np.bincount(label, weights=weight * points[:, i], minlength=count) for i in (0, 1)]
+        means = np.where(total[:, None] > 0, np.column_stack(sums) / np.maximum(total, 1e-12)[:, None], means)
+    return _distinct(points, means, at)
+
+
+def _distinct(points: Floats, means: Floats, names: Ints) -> Ints:
+    """For each mean the nearest point that no earlier mean has taken."""
+    taken: list[int] = []
+    for mean in means:
+        order = np.argsort(np.hypot(*(points - mean).T))
+        taken.append(next(int(i) for i in order[: len(means) + 1] if int(i) not in taken))
+    return names[taken]
+
+
+def _grown(ground: _Ground, seeds: Ints, rounds: int) -> Ints:
+    """Each face to the seed it is nearest to over the ground. Heavy groups get a head start against them.
+
+    Every group is connected: a shortest way never leaves it. Raises ``ValueError`` where the ground is not.
+    """
+    n, k = len(ground.points), len(seeds)
+    rows, cols = ground.ways.nonzero()
+    length = ground.ways.data
+    handicap = np.zeros(k)
+    best: tuple[float, Ints] | None = None
+    scale = float(np.median(length)) * np.sqrt(n / k)
+    for _ in range(rounds):
+        # One more point per seed, as far before it as its handicap, from which its ways begin.
+        starts = np.arange(n, n + k)
+        ways = scipy.sparse.csr_array(
+            (np.r_[length, handicap - handicap.min() + 1.0], (np.r_[rows, starts], np.r_[cols, seeds])),
+            shape=(n + k, n + k),
+        )
+        away, _, source = dijkstra(ways, indices=starts, min_only=True, return_predecessors=True)
+        if not np.isfinite(away[:n]).all():
+            raise ValueError("the town's blocks do not hang together")
+        label = source[:n].astype(np.int64) - n
+        weight = np.bincount(label, weights=ground.weight, minlength=k)
+        if np.bincount(label, minlength=k).min() > 0 and (best is None or weight.max() < best[0]):
+            best = float(weight.max()), label
+        handicap = np.clip(handicap + scale * 0.25 * (weight / weight.mean() - 1), -scale, scale)
+    if best is None:
+        # A head start swallowed a seed at every turn; without any nobody is swallowed.
+        return _grown(ground, seeds, 1)
+    return best[1]
+
+
+def _north_first(ground: _Ground, label: Ints, streets: int) -> list[int]:
+    """Groups from north to south, the towns after the streets."""
+    weight = np.bincount(label, weights=ground.weight)
+    north = np.bincount(label, weights=ground.weight * ground.points[:, 1]) / weight
+    order = np.argsort(-north).tolist()
+    return [i for i in order if i < streets] + [i for i in order if i >= streets]
+
+
+def _ranked(ground: _Ground, label: Ints, count: int) -> Ints:
+    """Labels numbered from north to south."""
+    north = np.bincount(label, weights=ground.points[:, 1], minlength=count) / np.bincount(label, minlength=count)
+    rank = np.empty(count, dtype=np.int64)
+    rank[np.argsort(-north)] = np.arange(count)
+    return rank[label]
+
+
+def capped(worth: Floats, community: Ints) -> Floats:
+    """The same worth, less where a community would have more cells than its three digits can count."""
+    total = np.bincount(community, weights=worth)
+    return worth * np.minimum(1.0, 0.9 * MOST / total)[community]
+
+
+def named(
+    division: Division, cells: Shapes, cell_community: Ints, district_code: str, rng: np.random.Generator
+) -> tuple[tuple[Area, ...], tuple[Area, ...]]:
+    """Communities and streets with codes, names and shapes, the exact unions of their cells."""
+    street_words = iter(_words(_STREETS))
+    town_words = iter(_words(_TOWNS))
+    pairs = [(a + b, c + d) for a, c in _words(_FIRST) for b, d in _words(_SECOND)]
+    rng.shuffle(pairs)
+    shapes = joined(cells, cell_community)
+    streets, communities = [], []
+    for n, rural in enumerate(division.rural):
+        zh, en = next(town_words if rural else street_words)
+        number = 100 + sum(division.rural[:n]) if rural else n + 1
+        code = f"{district_code}{number:03d}"
+        members = np.flatnonzero(division.street == n)
+        shape = shapely.coverage_union_all(shapes[members])
+        kind = ("镇", "Town") if rural else ("街道", "Street")
+        office = f"STREET-{n + 1:02d}"
+        streets.append(Area(code, f"样例{zh}{kind[0]}", f"Sample {en} {kind[1]}", office, shape, rural))
+        for m, community in enumerate(members.tolist(), 1):
+            # The first community of a town is the town itself, the others are villages.
+            village = rural and m > 1
+            zh, en = pairs[community]
+            kind = ("村", "Village") if village else ("社区", "Community")
+            own = f"{code}{m + 199 if village else m:03d}"
+            names = f"样例{zh}{kind[0]}", f"Sample {en} {kind[1]}"
+            communities.append(Area(own, *names, f"COMMUNITY-{community + 1:03d}", shapes[community], village))
+    return tuple(communities), tuple(streets)
