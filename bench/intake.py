@@ -174,7 +174,9 @@ def _pgbench_script(town: Town, box: Box) -> str:
             report = NewReport(new_key(), "officer", CODES[n % 4], *at, "WGS84", 8.0)
             prepared = reports.prepare(report, place)
             decision = dispatch.decide(conn, [prepared.input])[0]
-            rows.append(reports._row(prepared, decision, "bench", place, None))
+            opened = reports.opened(prepared, decision, place, None)
+            row = reports._row(opened, "bench", None, new_key(), new_key())
+            rows.append(row | reports._told(opened, "bench", row["report_id"], place))
             categories.append(prepared.category.category_id)
     with connect(town.url(OWNER)) as conn:
         conn.execute("CREATE TABLE bench_rows (n int PRIMARY KEY, r jsonb NOT NULL)")

@@ -3,72 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gisops import wording
-from gisops.city import Category, City, Name
+from gisops import moves, wording
+from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.dispatch import Decision, person
-from gisops.errors import IllegalMove, InvalidInput, NotFound, StaleVersion, UnknownOrganisation, UnknownStaff
-from gisops.keys import new_key
+from gisops.errors import InvalidInput, NotFound, StaleVersion, UnknownOrganisation, UnknownStaff
+from gisops.moves import Addressee, Life, Move
 from gisops.people import Actor, knows_people
 
 _SQL = queries.load("gisops", "cases.sql")
 
-STAGE = {"reported": 1, "filed": 3, "dispatched": 3}
 MOST_ROWS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """How far a new case gets by itself, and the moves that take it there."""
-
-    state: str
-    stage: int
-    organisation: Name
-    organisation_id: int
-    filed_at: datetime | None
-    dispatched_at: datetime | None
-    deadline: datetime | None
-    moves: list[dict[str, Any]]
-
-
-def intake(city: City, category: Category, decision: Decision, at: datetime, text_commitment: str) -> Intake:
-    """Decide how far a new case gets by itself.
+def intake(
+    city: City,
+    category: Category,
+    decision: Decision,
+    at: datetime,
+    text_commitment: str,
+    by: Actor | None = None,
+    *,
+    by_rules: bool = True,
+) -> Life:
+    """Begin the life of a case and take it as far as it gets by itself.
 
     reported always; filed where category and city say so; dispatched where the decision is certain and names somebody
-    other than the desk. What is not dispatched lies with the duty desk.
+    other than the desk. What is not dispatched lies with the duty desk. Without ``by_rules`` persons do the rest.
     """
-    moves = [_move("report", None, "reported", city.desk_id, {"text_commitment": text_commitment})]
-    if not (city.auto_file and category.auto_file):
-        return Intake("reported", STAGE["reported"], city.desk, city.desk_id, None, None, None, moves)
-    moves.append(
-        _move("file", "reported", "filed", city.desk_id, {"filing_condition_id": category.filing_condition_id})
-    )
-    deadline = city.deadline(category, at)
-    if not decision.auto:
-        return Intake("filed", STAGE["filed"], city.desk, city.desk_id, at, None, deadline, moves)
-    row = decision.row
-    organisation = Name(row["organisation_code"], row["organisation_zh"], row["organisation_en"])
-    people = {"handler": row["handler_code"], "superior": row["superior_code"]}
-    moves.append(_move("dispatch", "filed", "dispatched", row["organisation_id"], people))
-    return Intake("dispatched", STAGE["dispatched"], organisation, row["organisation_id"], at, at, deadline, moves)
+    life = Life(city.desk_id)
+    who = (by.role if by else "public", by.account_id if by else None)
+    life.go("report", at, *who, {"text_commitment": text_commitment})
+    if by_rules and city.auto_file and category.auto_file:
+        file(life, city, category, at, *who)
+        if decision.auto:
+            row = decision.row
+            people = {"handler": row["handler_code"], "superior": row["superior_code"]}
+            life.send(at, row["organisation_id"], row["handler_id"], row["superior_id"], *who, people)
+    return life
 
 
-def _move(
-    action: str, from_state: str | None, to_state: str, organisation_id: int, payload: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "action": action,
-        "from_state": from_state,
-        "to_state": to_state,
-        "organisation_id": organisation_id,
-        "payload": payload,
-    }
+def file(
+    life: Life, city: City, category: Category, at: datetime, role: str | None = None, account_id: int | None = None
+) -> None:
+    """File a case under its category's default condition: from here its time runs."""
+    life.filing_condition_id = category.filing_condition_id
+    life.deadline = city.deadline(category, at)
+    life.go("file", at, role, account_id, {"filing_condition_id": category.filing_condition_id})
 
 
 def standing(state: str, stage: int) -> dict[str, Any]:
@@ -165,6 +151,16 @@ def dispatch(
     """
     if not reason.strip():
         raise InvalidInput("A dispatch by hand needs a reason.", field="reason")
+    to = addressee(conn, organisation, staff)
+    moved = moves.move(conn, [Move(case_no, "dispatch", expected_version, reason, to)], by.role, by.account_id)
+    if not moved:
+        raise _why_not(conn, "dispatch", case_no, expected_version)
+
+
+def addressee(conn: Connection, organisation: str, staff: str | None) -> Addressee:
+    """Whom a case may be sent to by hand. Raises ``UnknownOrganisation``, ``UnknownStaff``, or ``InvalidInput`` for the
+    desk itself.
+    """
     to = conn.execute(_SQL["addressee"], {"organisation": organisation, "staff": staff}).fetchone()
     if to is None:
         raise UnknownOrganisation(f"There is no organisation {organisation!r}.", organisation=organisation)
@@ -174,27 +170,10 @@ def dispatch(
         raise UnknownStaff(
             f"{staff!r} is not on the active staff of {organisation}.", staff=staff, organisation=organisation
         )
-    moved = conn.execute(
-        _SQL["dispatch"],
-        {
-            "case_no": case_no,
-            "expected_version": expected_version,
-            "organisation_id": to["organisation_id"],
-            "organisation": organisation,
-            "staff_id": to["staff_id"],
-            "staff": staff,
-            "superior_id": to["superior_id"],
-            "reason": reason,
-            "account_id": by.account_id,
-            "role": by.role,
-            "event_id": new_key(),
-        },
-    ).fetchone()
-    if moved is None:
-        raise _why_not(conn, case_no, expected_version)
+    return Addressee(to["organisation_id"], organisation, to["staff_id"], staff, to["superior_id"])
 
 
-def _why_not(conn: Connection, case_no: str, expected_version: int) -> Exception:
+def _why_not(conn: Connection, action: str, case_no: str, expected_version: int) -> Exception:
     row = conn.execute("SELECT state, version FROM cases WHERE case_no = %s", (case_no,)).fetchone()
     if row is None:
         return NotFound(f"There is no case {case_no}.", case_no=case_no)
@@ -204,11 +183,7 @@ def _why_not(conn: Connection, case_no: str, expected_version: int) -> Exception
             version=row["version"],
             state=row["state"],
         )
-    return IllegalMove(
-        f"A case that is {row['state']} cannot be dispatched; one that is filed or returned can.",
-        state=row["state"],
-        allowed_from=["filed", "returned"],
-    )
+    return moves.illegal(action, row["state"])
 
 
 def _summary(row: dict[str, Any], names: bool) -> dict[str, Any]:
@@ -239,6 +214,8 @@ def _summary(row: dict[str, Any], names: bool) -> dict[str, Any]:
         "reported_at": row["reported_at"],
         "filed_at": row["filed_at"],
         "dispatched_at": row["dispatched_at"],
+        "handled_at": row["handled_at"],
+        "closed_at": row["closed_at"],
         "deadline": row["deadline"],
         "ambiguous": row["ambiguous"],
         "report_count": row["report_count"],

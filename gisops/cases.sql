@@ -1,7 +1,7 @@
 -- name: find
 -- Cases, newest first, by any of the filters; a page is asked for by the last case_id of the one before.
 SELECT c.case_no, c.case_id, c.organisation_id, c.state, c.stage, c.flow, c.severity, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, c.reported_at, c.filed_at, c.dispatched_at,
-       c.deadline, c.ambiguous, c.report_count, c.version, c.grid_cell_code,
+       c.handled_at, c.closed_at, c.deadline, c.ambiguous, c.report_count, c.version, c.grid_cell_code,
        cat.scheme AS category_scheme, cat.code AS category_code, cat.name_zh AS category_zh, cat.name_en AS category_en,
        o.code AS organisation_code, o.name_zh AS organisation_zh, o.name_en AS organisation_en,
        z.code AS zone_code, z.name_zh AS zone_zh, z.name_en AS zone_en,
@@ -55,47 +55,3 @@ FROM organisations o
 LEFT JOIN organisations p ON p.organisation_id = o.parent_id
 LEFT JOIN staff s ON s.organisation_id = o.organisation_id AND s.code = %(staff)s AND s.active
 WHERE o.code = %(organisation)s;
-
--- name: dispatch
--- Send a filed case to an organisation by hand. The version guards against somebody having been first; history, decision,
--- recipients and event are written by the same statement. The district is what its number begins with: one server's work.
-WITH moved AS (
-  UPDATE cases SET state = 'dispatched', stage = 3, organisation_id = %(organisation_id)s, handler_id = %(staff_id)s, superior_id = %(superior_id)s,
-                   dispatched_at = app_now(), version = version + 1
-  WHERE district_code = regexp_replace(%(case_no)s::text, '-[0-9]+-[0-9]+$', '') AND case_no = %(case_no)s AND version = %(expected_version)s AND state IN ('filed', 'returned')
-  RETURNING *
-), written AS (
-  SELECT m.*, h.hash AS prev_hash, h.to_state AS from_state,
-         jsonb_build_object('reason', %(reason)s::text, 'staff', %(staff)s::text) AS payload
-  FROM moved m
-  JOIN case_history h ON h.district_code = m.district_code AND h.case_id = m.case_id AND h.seq = m.version - 1
-), a_history AS (
-  INSERT INTO case_history (district_code, case_id, seq, action, from_state, to_state, at, account_id, role, organisation_id, payload, prev_hash, hash)
-  SELECT district_code, case_id, version, 'dispatch', from_state, state, dispatched_at, %(account_id)s, %(role)s, organisation_id, payload, prev_hash,
-         history_hash(prev_hash, district_code, case_id, version, 'dispatch', from_state, state, dispatched_at, %(account_id)s, %(role)s, organisation_id, payload)
-  FROM written
-), a_decision AS (
-  INSERT INTO dispatch_decisions (district_code, case_id, seq, at, by_hand, input, answer)
-  SELECT district_code, case_id, version, dispatched_at, true,
-         jsonb_build_object('organisation', %(organisation)s::text, 'staff', %(staff)s::text),
-         jsonb_build_object('mode', 'by_hand', 'organisation', %(organisation)s::text, 'handler', %(staff)s::text, 'reasons', jsonb_build_array('BY_HAND'),
-                            'reason', %(reason)s::text)
-  FROM written
-), a_recipient AS (
-  INSERT INTO case_recipients (district_code, case_id, seq, staff_id, role, notified_at)
-  SELECT w.district_code, w.case_id, w.version, r.staff_id, r.role, w.dispatched_at
-  FROM written w
-  CROSS JOIN LATERAL (VALUES (w.handler_id, 'handler'), (w.superior_id, 'superior')) r (staff_id, role)
-  WHERE r.staff_id IS NOT NULL
-), an_event AS (
-  INSERT INTO outbox (district_code, event_id, kind, case_no, geom, payload, at)
-  SELECT w.district_code, %(event_id)s, 'case', w.case_no, w.geom,
-         jsonb_build_object('action', 'dispatch', 'state', w.state,
-                            'category', jsonb_build_object('code', c.code, 'name_zh', c.name_zh, 'name_en', c.name_en),
-                            'organisation', jsonb_build_object('code', o.code, 'name_zh', o.name_zh, 'name_en', o.name_en), 'ambiguous', w.ambiguous),
-         w.dispatched_at
-  FROM written w
-  JOIN categories c ON c.category_id = w.category_id
-  JOIN organisations o ON o.organisation_id = w.organisation_id
-)
-SELECT case_no FROM written;

@@ -172,5 +172,5 @@ def _decide_and_record(
             except GisopsError as error:
                 outcomes[one.report.client_uid] = error
     if decided:
-        outcomes |= reports.record(conn, city, decided, by)
+        outcomes |= reports.record(conn, city, [reports.opened(*pair, city, by) for pair in decided], by)
     return outcomes

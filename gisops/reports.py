@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,12 +15,13 @@ import orjson
 from psycopg.types.json import Jsonb
 
 from gisops import cases, coordinates, numbers
-from gisops.city import Category, City
+from gisops.city import Category, City, Name
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.dispatch import Decision, Input
 from gisops.errors import InvalidInput, NotFound, OutsideCity, ReusedClientUid, TextTooLong, UnknownPart, UnknownPlace
-from gisops.keys import new_key
+from gisops.keys import derived_key, new_key
+from gisops.moves import Life
 from gisops.people import Actor
 
 _SQL = queries.load("gisops", "reports.sql")
@@ -167,29 +169,87 @@ def again(report: NewReport, body_hash: bytes, answer: str) -> Receipt | ReusedC
     """The same words for the same report; a refusal where the key was for another body."""
     if body_hash == report.body_hash():
         return Receipt(answer.encode(), fresh=False)
+    return reused(report)
+
+
+def reused(report: NewReport) -> ReusedClientUid:
+    """The error for a key that was for another body."""
     return ReusedClientUid(
         f"The client_uid {report.client_uid} was used before with another body; a new report needs a new one.",
         client_uid=str(report.client_uid),
     )
 
 
-def record(
-    conn: Connection, city: City, decided: Sequence[tuple[Prepared, Decision]], by: Actor | None
-) -> dict[UUID, Receipt]:
+@dataclass(slots=True)
+class Opened:
+    """A report with its decision and the life of the case it opens, before they are written."""
+
+    prepared: Prepared
+    decision: Decision
+    life: Life
+    text_salt: bytes
+
+
+def opened(prepared: Prepared, decision: Decision, city: City, by: Actor | None, *, by_rules: bool = True) -> Opened:
+    """Open a case for a report: its life so far is what it reaches by itself (`cases.intake`)."""
+    at = decision.at
+    salt = secrets.token_bytes(16)
+    commitment = hashlib.sha256(salt + prepared.report.text.encode()).hexdigest()
+    life = cases.intake(city, prepared.category, decision, at, commitment, by, by_rules=by_rules)
+    asked = _input(prepared.input, prepared.category, at)
+    life.keep(
+        {"by_hand": False, "input": asked, "answer": decision.codes(), "staff_facts": decision.row["staff_facts"]}, at
+    )
+    return Opened(prepared, decision, life, salt)
+
+
+def record(conn: Connection, city: City, new: Sequence[Opened], by: Actor | None) -> dict[UUID, Receipt]:
     """Keep reports with their cases, decisions and events, in one statement; return the receipts of those kept.
 
     A report whose key was taken meanwhile is not among them: ask `answered`.
     """
-    by_district: dict[str, int] = {}
-    for _, decision in decided:
-        code = decision.row["district_code"]
-        by_district[code] = by_district.get(code, 0) + 1
-    year = decided[0][1].at.astimezone(city.timezone).year
-    serials = {code: iter(numbers.take(conn, code, year, count)) for code, count in by_district.items()}
-    rows = [_row(p, d, next(serials[d.row["district_code"]]), city, by) for p, d in decided]
-    kept = conn.execute(_SQL["record"], {"rows": Jsonb(rows)}).fetchall()
+    rows = []
+    for one, case_no in zip(new, _numbers(conn, city, new), strict=True):
+        row = _row(one, case_no, by, new_key(), new_key())
+        rows.append(row | _told(one, case_no, row["report_id"], city))
     answers = {row["client_uid"]: row["answer"] for row in rows}
-    return {row["client_uid"]: Receipt(answers[row["client_uid"]].encode(), fresh=True) for row in kept}
+    return {uid: Receipt(answers[uid].encode(), fresh=True) for uid in _write(conn, rows)}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A case that was written without being news: its number and its key."""
+
+    case_no: str
+    case_id: UUID
+
+
+def record_past(conn: Connection, city: City, past: Sequence[Opened]) -> dict[UUID, Kept]:
+    """Keep reports of the past with their cases and whole lives: `record` without news to anybody.
+
+    Keys carry the moment of the report and follow from its ``client_uid``. What is kept as the answer says only what
+    became of it, for nobody was ever told why.
+    """
+    rows = []
+    for one, case_no in zip(past, _numbers(conn, city, past), strict=True):
+        uid = one.prepared.report.client_uid
+        case_id, report_id = (derived_key(one.decision.at, f"{what}/{uid}") for what in ("case", "report"))
+        row = _row(one, case_no, None, case_id, report_id)
+        answer = _receipt(one, case_no, report_id)
+        rows.append(row | {"answer": orjson.dumps(answer).decode(), "event_id": None, "event": None})
+    kept = {row["client_uid"]: Kept(row["case_no"], row["case_id"]) for row in rows}
+    return {uid: kept[uid] for uid in _write(conn, rows)}
+
+
+def _numbers(conn: Connection, city: City, new: Sequence[Opened]) -> list[str]:
+    """A case number for each, by its district and the local year in which it was received."""
+    keys = [(one.decision.row["district_code"], one.decision.at.astimezone(city.timezone).year) for one in new]
+    taken = {key: iter(numbers.take(conn, *key, count)) for key, count in Counter(keys).items()}
+    return [next(taken[key]) for key in keys]
+
+
+def _write(conn: Connection, rows: list[dict[str, Any]]) -> list[UUID]:
+    return [row["client_uid"] for row in conn.execute(_SQL["record"], {"rows": Jsonb(rows)})]
 
 
 def follow(conn: Connection, client_uid: UUID) -> dict[str, Any]:
@@ -200,19 +260,13 @@ def follow(conn: Connection, client_uid: UUID) -> dict[str, Any]:
     return row
 
 
-def _row(prepared: Prepared, decision: Decision, case_no: str, city: City, by: Actor | None) -> dict[str, Any]:
-    """Everything the statement `record` needs of one report, and the answer that will be given for ever."""
-    report, category, asked, chosen = prepared.report, prepared.category, prepared.input, decision.row
-    received_at = decision.at
-    salt = secrets.token_bytes(16)
-    commitment = hashlib.sha256(salt + report.text.encode()).hexdigest()
-    intake = cases.intake(city, category, decision, received_at, commitment)
-    report_id = new_key()
-    answer = {
+def _receipt(one: Opened, case_no: str, report_id: UUID) -> dict[str, Any]:
+    report, asked, life = one.prepared.report, one.prepared.input, one.life
+    return {
         "report": {
             "client_uid": report.client_uid,
             "report_id": report_id,
-            "received_at": received_at,
+            "received_at": one.decision.at,
             "lon": round(asked.lon, 7),
             "lat": round(asked.lat, 7),
             "crs_in": report.crs,
@@ -220,44 +274,64 @@ def _row(prepared: Prepared, decision: Decision, case_no: str, city: City, by: A
         },
         "case": {
             "case_no": case_no,
-            **cases.standing(intake.state, intake.stage),
+            **cases.standing(life.state, life.stage),
             "flow": "standard",
-            "deadline": intake.deadline,
-            "category": category.names(),
+            "deadline": life.deadline,
+            "category": one.prepared.category.names(),
         },
-        # Posts, never names: this answer is kept and given again to whoever holds the key.
-        "dispatch": {**decision.shown(city, names=False), "auto_dispatched": intake.dispatched_at is not None},
     }
+
+
+def _told(one: Opened, case_no: str, report_id: UUID, city: City) -> dict[str, Any]:
+    """The answer to a report, which will be given for ever, and the event that tells others of its case."""
+    category, chosen, life = one.prepared.category, one.decision.row, one.life
+    dispatched = life.dispatched_at is not None
+    answer = {
+        **_receipt(one, case_no, report_id),
+        # Posts, never names: this answer is kept and given again to whoever holds the key.
+        "dispatch": {**one.decision.shown(city, names=False), "auto_dispatched": dispatched},
+    }
+    holder = city.desk
+    if dispatched:
+        holder = Name(chosen["organisation_code"], chosen["organisation_zh"], chosen["organisation_en"])
+    event = {
+        "action": life.history[-1]["action"],
+        "state": life.state,
+        "category": {"code": category.code, "name_zh": category.name_zh, "name_en": category.name_en},
+        "organisation": holder.as_dict(),
+        "ambiguous": chosen["ambiguous"],
+    }
+    return {"answer": orjson.dumps(answer).decode(), "event_id": new_key(), "event": event}
+
+
+def _row(one: Opened, case_no: str, by: Actor | None, case_id: UUID, report_id: UUID) -> dict[str, Any]:
+    """Everything the statement `record` needs of one report, but for what is told of it."""
+    report, category, asked = one.prepared.report, one.prepared.category, one.prepared.input
+    chosen, life = one.decision.row, one.life
     return {
         "client_uid": report.client_uid,
         "body_hash": report.body_hash().hex(),
-        "answer": orjson.dumps(answer).decode(),
-        "received_at": received_at,
+        "received_at": one.decision.at,
         "district_code": chosen["district_code"],
         "report_id": report_id,
-        "case_id": new_key(),
+        "case_id": case_id,
         "case_no": case_no,
-        "event_id": new_key(),
         "channel": report.channel,
         "category_id": category.category_id,
         "text": report.text,
-        "text_salt": salt.hex(),
+        "text_salt": one.text_salt.hex(),
         "account_id": by.account_id if by else None,
-        "role": by.role if by else "public",
         "lon": asked.lon,
         "lat": asked.lat,
         "raw_x": report.x,
         "raw_y": report.y,
         "raw_crs": report.crs,
         "accuracy_m": asked.accuracy_m,
-        "accuracy_is_default": prepared.accuracy_is_default,
+        "accuracy_is_default": one.prepared.accuracy_is_default,
         "part_code": report.part_code,
         "place_id": report.place_id,
         "photos": report.photos,
         "captured_at": report.captured_at,
-        "filing_condition_id": category.filing_condition_id if intake.filed_at else None,
-        "state": intake.state,
-        "stage": intake.stage,
         "severity": category.severity,
         "home_part_id": chosen["home_part_id"],
         "home_place_id": chosen["home_place_id"],
@@ -265,25 +339,22 @@ def _row(prepared: Prepared, decision: Decision, case_no: str, city: City, by: A
         "street_code": chosen["street_code"],
         "community_code": chosen["community_code"],
         "zone_id": chosen["zone_id"],
-        "organisation_id": intake.organisation_id,
-        "handler_id": chosen["handler_id"] if intake.dispatched_at else None,
-        "superior_id": chosen["superior_id"] if intake.dispatched_at else None,
         "ambiguous": chosen["ambiguous"],
-        "filed_at": intake.filed_at,
-        "dispatched_at": intake.dispatched_at,
-        "deadline": intake.deadline,
-        "version": len(intake.moves),
-        "moves": intake.moves,
-        "input": _input(asked, category, received_at),
-        "decision": decision.codes(),
-        "staff_facts": chosen["staff_facts"],
-        "event": {
-            "action": intake.moves[-1]["action"],
-            "state": intake.state,
-            "category": {"code": category.code, "name_zh": category.name_zh, "name_en": category.name_en},
-            "organisation": intake.organisation.as_dict(),
-            "ambiguous": chosen["ambiguous"],
-        },
+        "state": life.state,
+        "stage": life.stage,
+        "version": life.version,
+        "organisation_id": life.organisation_id,
+        "handler_id": life.handler_id,
+        "superior_id": life.superior_id,
+        "filing_condition_id": life.filing_condition_id,
+        "filed_at": life.filed_at,
+        "dispatched_at": life.dispatched_at,
+        "handled_at": life.handled_at,
+        "closed_at": life.closed_at,
+        "deadline": life.deadline,
+        "history": life.history,
+        "decisions": life.decisions,
+        "recipients": life.recipients,
     }
 
 

@@ -10,12 +10,12 @@ WITH sent AS MATERIALIZED (
   FROM jsonb_to_recordset(%(rows)s) AS r (
     client_uid uuid, body_hash text, answer text, received_at timestamptz, district_code text,
     report_id uuid, case_id uuid, case_no text, event_id uuid,
-    channel text, category_id int, text text, text_salt text, account_id int, role text, lon float8, lat float8, raw_x float8, raw_y float8, raw_crs text,
+    channel text, category_id int, text text, text_salt text, account_id int, lon float8, lat float8, raw_x float8, raw_y float8, raw_crs text,
     accuracy_m real, accuracy_is_default boolean, part_code text, place_id uuid, photos jsonb, captured_at timestamptz,
     filing_condition_id int, state text, stage smallint, severity text, home_part_id uuid, home_place_id uuid, grid_cell_code text, street_code text,
     community_code text, zone_id int, organisation_id int, handler_id int, superior_id int, ambiguous boolean,
-    filed_at timestamptz, dispatched_at timestamptz, deadline timestamptz, version int,
-    moves jsonb, input jsonb, decision jsonb, staff_facts jsonb, event jsonb)
+    filed_at timestamptz, dispatched_at timestamptz, handled_at timestamptz, closed_at timestamptz, deadline timestamptz, version int,
+    history jsonb, decisions jsonb, recipients jsonb, event jsonb)
 ), taken AS (
   INSERT INTO intake_keys (client_uid, body_hash, district_code, case_id, answer, answered_at)
   SELECT client_uid, decode(body_hash, 'hex'), district_code, case_id, answer, received_at FROM sent
@@ -26,10 +26,10 @@ WITH sent AS MATERIALIZED (
 ), a_case AS (
   INSERT INTO cases (district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, geom, part_id, place_id,
                      grid_cell_code, street_code, community_code, zone_id, organisation_id, handler_id, superior_id, ambiguous,
-                     reported_at, filed_at, dispatched_at, deadline, version)
+                     reported_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version)
   SELECT district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, geom, home_part_id, home_place_id,
          grid_cell_code, street_code, community_code, zone_id, organisation_id, handler_id, superior_id, ambiguous,
-         received_at, filed_at, dispatched_at, deadline, version
+         received_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version
   FROM fresh
 ), a_report AS (
   INSERT INTO reports (district_code, report_id, client_uid, case_id, channel, category_id, text, text_salt, account_id, geom, raw_x, raw_y, raw_crs,
@@ -38,50 +38,32 @@ WITH sent AS MATERIALIZED (
          accuracy_m, accuracy_is_default, part_code, place_id, ARRAY(SELECT jsonb_array_elements_text(photos)), captured_at, received_at
   FROM fresh
 ), a_history AS (
-  -- at most three moves at intake: report, file, dispatch; each is chained to the one before. OFFSET 0 keeps each hash computed once: without
-  -- it the planner writes the first into the second and both into the third, and computes them seven times over.
+  -- each move is chained to the one before; the window computes each hash once and hands it on
   INSERT INTO case_history (district_code, case_id, seq, action, from_state, to_state, at, account_id, role, organisation_id, payload, prev_hash, hash)
-  SELECT f.district_code, f.case_id, m.seq, m.action, m.from_state, m.to_state, f.received_at, f.account_id, f.role, m.organisation_id, m.payload, m.prev_hash, m.hash
-  FROM fresh f
-  CROSS JOIN LATERAL (
-    SELECT f.moves -> 0 AS m1, f.moves -> 1 AS m2, f.moves -> 2 AS m3
-    OFFSET 0
-  ) moves
-  CROSS JOIN LATERAL (
-    SELECT history_hash(NULL, f.district_code, f.case_id, 1, m1 ->> 'action', NULL, m1 ->> 'to_state', f.received_at, f.account_id, f.role,
-                        (m1 ->> 'organisation_id')::int, m1 -> 'payload') AS h1
-    OFFSET 0
-  ) h1
-  CROSS JOIN LATERAL (
-    SELECT CASE WHEN m2 IS NOT NULL THEN
-      history_hash(h1, f.district_code, f.case_id, 2, m2 ->> 'action', m2 ->> 'from_state', m2 ->> 'to_state', f.received_at, f.account_id, f.role,
-                   (m2 ->> 'organisation_id')::int, m2 -> 'payload') END AS h2
-    OFFSET 0
-  ) h2
-  CROSS JOIN LATERAL (
-    SELECT CASE WHEN m3 IS NOT NULL THEN
-      history_hash(h2, f.district_code, f.case_id, 3, m3 ->> 'action', m3 ->> 'from_state', m3 ->> 'to_state', f.received_at, f.account_id, f.role,
-                   (m3 ->> 'organisation_id')::int, m3 -> 'payload') END AS h3
-    OFFSET 0
-  ) h3
-  CROSS JOIN LATERAL (
-    VALUES (1, m1 ->> 'action', NULL, m1 ->> 'to_state', (m1 ->> 'organisation_id')::int, m1 -> 'payload', NULL::bytea, h1),
-           (2, m2 ->> 'action', m2 ->> 'from_state', m2 ->> 'to_state', (m2 ->> 'organisation_id')::int, m2 -> 'payload', h1, h2),
-           (3, m3 ->> 'action', m3 ->> 'from_state', m3 ->> 'to_state', (m3 ->> 'organisation_id')::int, m3 -> 'payload', h2, h3)
-  ) m (seq, action, from_state, to_state, organisation_id, payload, prev_hash, hash)
-  WHERE m.hash IS NOT NULL
+  SELECT district_code, case_id, seq, action, from_state, to_state, at, account_id, role, organisation_id, payload, lag(hash) OVER life, hash
+  FROM (
+    SELECT f.district_code, f.case_id, m.*,
+           history_chain(f.district_code, f.case_id, m.seq, m.action, m.from_state, m.to_state, m.at, m.account_id, m.role, m.organisation_id, m.payload)
+             OVER (PARTITION BY f.district_code, f.case_id ORDER BY m.seq) AS hash
+    FROM fresh f
+    CROSS JOIN LATERAL jsonb_to_recordset(f.history) AS m (
+      seq int, action text, from_state text, to_state text, at timestamptz, account_id int, role text, organisation_id int, payload jsonb)
+  ) chained
+  WINDOW life AS (PARTITION BY district_code, case_id ORDER BY seq)
 ), a_decision AS (
-  INSERT INTO dispatch_decisions (district_code, case_id, seq, at, input, answer, staff_facts)
-  SELECT district_code, case_id, version, received_at, input, decision, staff_facts FROM fresh
-), a_recipient AS (
-  INSERT INTO case_recipients (district_code, case_id, seq, staff_id, role, notified_at)
-  SELECT f.district_code, f.case_id, f.version, r.staff_id, r.role, f.received_at
+  INSERT INTO dispatch_decisions (district_code, case_id, seq, at, by_hand, input, answer, staff_facts)
+  SELECT f.district_code, f.case_id, d.seq, d.at, d.by_hand, d.input, d.answer, d.staff_facts
   FROM fresh f
-  CROSS JOIN LATERAL (VALUES (f.handler_id, 'handler'), (f.superior_id, 'superior')) r (staff_id, role)
-  WHERE f.dispatched_at IS NOT NULL AND r.staff_id IS NOT NULL
+  CROSS JOIN LATERAL jsonb_to_recordset(f.decisions) AS d (seq int, at timestamptz, by_hand boolean, input jsonb, answer jsonb, staff_facts jsonb)
+), a_recipient AS (
+  INSERT INTO case_recipients (district_code, case_id, seq, staff_id, role, notified_at, acknowledged_at)
+  SELECT f.district_code, f.case_id, r.seq, r.staff_id, r.role, r.notified_at, r.acknowledged_at
+  FROM fresh f
+  CROSS JOIN LATERAL jsonb_to_recordset(f.recipients) AS r (seq int, staff_id int, role text, notified_at timestamptz, acknowledged_at timestamptz)
 ), an_event AS (
+  -- what lies in the past is no news
   INSERT INTO outbox (district_code, event_id, kind, case_no, geom, payload, at)
-  SELECT district_code, event_id, 'case', case_no, geom, event, received_at FROM fresh
+  SELECT district_code, event_id, 'case', case_no, geom, event, received_at FROM fresh WHERE event_id IS NOT NULL
 )
 SELECT client_uid FROM taken;
 

@@ -109,8 +109,24 @@ STATES: dict[str, tuple[str, str]] = {
 
 ACTIONS: dict[str, tuple[str, str]] = {
     "report": ("上报", "Reported"),
+    "accept": ("受理", "Accepted"),
+    "refuse": ("不予受理", "Not accepted"),
     "file": ("立案", "Filed"),
+    "reject": ("不予立案", "Not filed"),
     "dispatch": ("派遣", "Dispatched"),
+    "ack": ("签收", "Acknowledged"),
+    "return": ("退回", "Returned"),
+    "suspend": ("挂账", "Suspended"),
+    "resume": ("恢复处置", "Resumed"),
+    "finish": ("处置反馈", "Handled, with feedback"),
+    "order_check": ("派核查", "Sent to be checked"),
+    "skip_check": ("免核查", "No check needed"),
+    "pass": ("核查通过", "Passed the check"),
+    "fail": ("核查不通过，返工", "Failed the check, to be done again"),
+    "close": ("结案", "Closed"),
+    "link": ("并案", "Joined with another case"),
+    "void": ("作废", "Voided"),
+    "force_close": ("强制结案", "Closed by order"),
 }
 
 

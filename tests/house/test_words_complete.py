@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gisops import wording
+from gisops import moves, wording
 from gisops.db.pool import connect
 from tests.house.sql_text import ROOT, files, without_comments
 
@@ -31,7 +31,8 @@ def test_every_reason_of_dispatch_has_words_and_no_words_are_left_over() -> None
 
 
 def test_the_reasons_people_give_have_words_too() -> None:
-    assert given_by(ROOT / "gisops/cases.sql") == {"BY_HAND"} == BY_PEOPLE
+    given = moves.Addressee(1, "ROADS", None, None, None).decision("…")["answer"]["reasons"]
+    assert set(given) == BY_PEOPLE
 
 
 def test_no_other_module_invents_a_reason() -> None:
@@ -39,7 +40,7 @@ def test_no_other_module_invents_a_reason() -> None:
     for path in files(".sql"):
         if "migrations" not in path.parts:
             assert given_by(path) <= set(wording.REASONS), path
-    for module in ("cases", "dispatch", "locate", "operations", "replays", "reports"):
+    for module in ("cases", "dispatch", "locate", "moves", "operations", "past", "replays", "reports"):
         path = ROOT / f"gisops/{module}.py"
         words = {
             node.value
@@ -68,14 +69,9 @@ def test_states_are_those_a_case_can_be_in(database) -> None:
 
 
 def test_actions_are_those_that_moves_are_recorded_under() -> None:
-    python = (ROOT / "gisops/cases.py").read_text("utf-8")
-    at_intake = set(re.findall(r'_move\(\s*"(\w+)"', python))
-    # the action stands between the version and the two states of the history row
-    statements = without_comments((ROOT / "gisops/cases.sql").read_text("utf-8"))
-    later = set(re.findall(r"version, '(\w+)', from_state", statements))
-    assert len(at_intake) == 3
-    assert later == {"dispatch"}
-    assert at_intake | later == set(wording.ACTIONS)
+    assert set(moves.RULES) == set(wording.ACTIONS)
+    assert {rule.to_state for rule in moves.RULES.values()} <= set(wording.STATES)
+    assert set(moves.STAGES) == set(wording.STATES)
 
 
 def test_actions_and_states_met_in_a_used_database_have_words(sample_database) -> None:

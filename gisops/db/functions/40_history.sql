@@ -13,6 +13,15 @@ RETURN sha256(
               (extract(epoch FROM at) * 1000000)::bigint::text, coalesce(account_id::text, ''), role, coalesce(organisation_id::text, ''), payload::text),
     'UTF8'));
 
+CREATE OR REPLACE AGGREGATE history_chain(
+  district_code text, case_id uuid, seq int, action text, from_state text, to_state text,
+  at timestamptz, account_id int, role text, organisation_id int, payload jsonb
+) (
+  -- The hash of the last of some entries of one case, beginning with its first; as a window over them, the hash of each.
+  SFUNC = history_hash,
+  STYPE = bytea
+);
+
 CREATE OR REPLACE FUNCTION broken_history() RETURNS TABLE (district_code text, case_id uuid, seq int, problem text)
 LANGUAGE sql STABLE PARALLEL SAFE
 -- Entries whose hash is not that of their content, that do not follow the one before, or whose numbers have a gap.
