@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import NamedTuple
 
+from gisops.sample.posts import POSTS
+
 # China keeps one time all year; the roster needs no time zone data.
 CHINA = timezone(timedelta(hours=8))
 DAYS_BACK, DAYS_AHEAD = 30, 60
@@ -27,26 +29,6 @@ class Organisation(NamedTuple):
     has_lead: bool = True
 
 
-# Post -> Chinese, English, role.
-POSTS = {
-    "mayor": ("值班领导", "Duty leader", "leader"),
-    "clerk": ("综合值班员", "General duty clerk", "coordinator"),
-    "centre_head": ("指挥中心主任", "Head of the centre", "leader"),
-    "shift_leader": ("值班长", "Shift leader", "shift_leader"),
-    "dispatcher": ("派遣员", "Dispatcher", "dispatcher"),
-    "acceptor": ("受理员", "Acceptor", "acceptor"),
-    "inspector": ("监督员", "Inspector", "inspector"),
-    "street_head": ("街道网格长", "Head of the street's grid", "leader"),
-    "officer": ("样例网格员", "Grid officer", "officer"),
-    "community_head": ("社区网格长", "Head of the community's grid", "leader"),
-    "bureau_head": ("科长", "Head of section", "leader"),
-    "supervisor": ("督办员", "Supervisor", "supervisor"),
-    "squad_head": ("中队长", "Squad leader", "leader"),
-    "squad": ("执法队员", "Enforcement officer", "officer"),
-    "manager": ("抢修主管", "Repair manager", "leader"),
-    "handler": ("抢修员", "Repair worker", "handler"),
-    "keeper": ("养护员", "Keeper", "handler"),
-}
 _STREET = ("street_head", "shift_leader", "officer", "officer", "officer")
 ORGANISATIONS = (
     Organisation("GOV", "样例区人民政府", "Sample District Government", "government", None, ("mayor", "clerk")),
@@ -150,8 +132,7 @@ def draw_staff() -> tuple[Staff, ...]:
     for organisation in ORGANISATIONS:
         for turn, post in enumerate(organisation.posts):
             n = len(found) + 1
-            title = POSTS[post][0]
-            name = f"{title if title.startswith('样例') else '样例' + title}{n:02d}"
+            name = f"样例{POSTS[post][0]}{n:02d}"
             # One officer is full up after two cases, so that "next in line" happens.
             limit = 2 if post == "officer" and turn == 2 and organisation.code == "STREET-2" else 30
             found.append(

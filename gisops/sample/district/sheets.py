@@ -22,6 +22,7 @@ from gisops.sample.district.people import ORGANISATION_ID, Staff, draw_rosters, 
 from gisops.sample.district.places import draw_flood_points, draw_households, draw_party_sites, draw_places
 from gisops.sample.district.shapes import to_degrees
 from gisops.sample.district.zones import CO_OWNERSHIP, IN_FORCE, RULES, SCHEME, SET_ID, SETS, Zone, draw_zones, patterns
+from gisops.sample.posts import POSTS
 from gisops.sample.sheet import Row, Sheet
 
 DISTRICT = plan.DISTRICT_CODE
@@ -94,10 +95,9 @@ def _organisations(staff: Sequence[Staff]) -> Sheet:
 
 def _staff(staff: Sequence[Staff]) -> Sheet:
     rows = [
-        (s.staff_id, s.code, s.name, s.phone, ORGANISATION_ID[s.organisation], *people.POSTS[s.post], s.max_open)
+        (s.staff_id, s.code, s.name, s.phone, ORGANISATION_ID[s.organisation], *POSTS[s.post], s.max_open)
         for s in staff
     ]
-    rows = [(*row[:5], row[5].removeprefix("样例"), *row[6:]) for row in rows]
     columns = "staff_id code name phone organisation_id post_zh post_en role max_open"
     return Sheet("staff", tuple(columns.split()), rows)
 
