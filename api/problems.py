@@ -71,6 +71,7 @@ TITLES: Mapping[str, str] = {
     "unknown_encoding": "无法判断文字编码 / The encoding of the text cannot be told",
     "missing_geometry": "文件缺少所需的图形 / The file does not have the geometry that is needed",
     "invalid_date": "日期无法识别或有歧义 / Not a date, or one that reads in two ways",
+    "unreadable_extract": "无法读取 OpenStreetMap 数据 / The OpenStreetMap extract cannot be read",
     "not_found": "没有找到 / Not found",
     "method_not_allowed": "不支持的方法 / Method not allowed",
     "conflict": "与已有内容冲突 / Conflict",

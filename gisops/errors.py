@@ -28,6 +28,7 @@
     │   │   ├── UnknownEncoding     text in none of the encodings tried
     │   │   ├── MissingGeometry     no geometry, or no such column to make it from
     │   │   └── InvalidDate         no date, or one that reads in two ways
+    │   ├── UnreadableExtract       not an OpenStreetMap extract that could be read (sample/osm)
     │   ├── InvalidTimeLimit        cannot be computed from what was given (clocks.py)
     │   └── InvalidWorkCalendar     never works, or its windows overlap (clocks.py)
     ├── NotFound                    no such thing, or not for this caller
