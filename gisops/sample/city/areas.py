@@ -7,17 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse
 import shapely
-from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from gisops.sample.city.cells import MOST
 from gisops.sample.city.laid import Area
-from gisops.sample.city.mesh import Bools, Floats, Ints, joined, touching
+from gisops.sample.city.mesh import Bools, Floats, Ints, joined
+from gisops.sample.city.regions import Ground, ground_of, grouped, grown, seeds_in
 from gisops.sample.town import Shapes, Town
-
-# How much farther the other side of a road is, when neighbours look for each other.
-_BARRIER = {"motorway": 6.0, "trunk": 6.0, "primary": 4.0, "secondary": 2.6, "tertiary": 1.7}
-_BANK = 2.5
 
 _STREETS = (
     "东湖 Donghu, 望海 Wanghai, 长堤 Changdi, 南门 Nanmen, 金桥 Jinqiao, 北岸 Bei'an, 学府 Xuefu, 新城 Xincheng, "
@@ -47,18 +43,6 @@ class Division:
     rural: tuple[bool, ...]
 
 
-@dataclass(frozen=True)
-class _Ground:
-    """Faces as a graph: how far it is from one to the next, where they lie and what they weigh."""
-
-    ways: scipy.sparse.csr_array
-    points: Floats
-    weight: Floats
-
-    def part(self, members: Ints) -> _Ground:
-        return _Ground(self.ways[members][:, members], self.points[members], self.weight[members])
-
-
 def divide(town: Town, faces: Shapes, worth: Floats, rng: np.random.Generator) -> Division:
     """Group faces into communities and streets; ``worth`` is the number of grid cells each will have.
 
@@ -67,21 +51,21 @@ def divide(town: Town, faces: Shapes, worth: Floats, rng: np.random.Generator) -
     area = shapely.area(faces)
     dense = worth / area / np.percentile(worth / area, 95)
     built_km2 = float((area * np.clip(dense, 0, 1)).sum()) / 1e6
-    ground = _ground(town, faces, worth)
+    ground = ground_of(town, faces, worth)
     streets = int(np.clip(round(2 + built_km2 / 5), 2, 13))
     communities = max(2 * streets, min(round(1.4 * built_km2), 7 * streets), int(worth.sum() / (0.7 * MOST)) + 1)
 
     core = _core(ground, np.clip(dense, 0, 1), area)
     outside = 1 - float(area[core].sum()) / float(area.sum())
     towns = round(streets * 4 / 13) if outside > 0.25 and streets >= 4 else 0
-    seeds = [_seeds(ground, core if towns else np.ones(len(faces), dtype=bool), streets - towns, rng)]
+    seeds = [seeds_in(ground, core if towns else np.ones(len(faces), dtype=bool), streets - towns, rng)]
     if towns:
         # The city's edge is a border too.
-        seeds.append(_seeds(ground, ~core, towns, rng))
+        seeds.append(seeds_in(ground, ~core, towns, rng))
         a, b = ground.ways.nonzero()
         far = scipy.sparse.csr_array((np.where(core[a] != core[b], 3.0, 1.0), (a, b)), shape=ground.ways.shape)
-        ground = _Ground(scipy.sparse.csr_array(ground.ways * far), ground.points, ground.weight)
-    of_street = _grown(ground, np.concatenate(seeds), rounds=4 if towns else 8)
+        ground = Ground(scipy.sparse.csr_array(ground.ways * far), ground.points, ground.weight)
+    of_street = grown(ground, np.concatenate(seeds), rounds=4 if towns else 8)
 
     share = np.bincount(of_street, weights=worth, minlength=streets) / worth.sum()
     wanted = np.maximum(2, np.rint(share * communities)).astype(np.int64)
@@ -92,33 +76,14 @@ def divide(town: Town, faces: Shapes, worth: Floats, rng: np.random.Generator) -
         members = np.flatnonzero(of_street == street)
         part = ground.part(members)
         count = min(int(wanted[street]), len(members))
-        label = _grown(part, _seeds(part, np.ones(len(members), dtype=bool), count, rng), rounds=8)
+        label = grouped(part, count, rng)
         label = _ranked(part, label, count)
         community[members] = label + len(street_of)
         street_of += [n] * count
     return Division(community, np.array(street_of), tuple(i >= streets - towns for i in range(streets)))
 
 
-def _ground(town: Town, faces: Shapes, worth: Floats) -> _Ground:
-    t = touching(faces)
-    points = shapely.get_coordinates(shapely.centroid(faces))
-    barrier = np.ones(len(t.a))
-    classes = np.array([_BARRIER.get(c, 1.0) for c in town.roads.road_class])
-    major = np.flatnonzero(classes > 1)
-    if len(major):
-        tree = shapely.STRtree(town.roads.geom[major])
-        which, road = tree.query(shapely.points(t.middle), predicate="dwithin", distance=1.0)
-        np.maximum.at(barrier, which, classes[major[road]])
-    inside = shapely.point_on_surface(faces)
-    wet = np.zeros(len(faces), dtype=bool)
-    wet[shapely.STRtree(town.waters.geom).query(inside, predicate="intersects")[0]] = True
-    barrier[wet[t.a] != wet[t.b]] *= _BANK
-    length = np.hypot(*(points[t.a] - points[t.b]).T) * barrier + 1.0
-    ways = scipy.sparse.coo_array((np.r_[length, length], (np.r_[t.a, t.b], np.r_[t.b, t.a])), shape=(len(faces),) * 2)
-    return _Ground(scipy.sparse.csr_array(ways), points, worth)
-
-
-def _core(ground: _Ground, dense: Floats, area: Floats) -> Bools:
+def _core(ground: Ground, dense: Floats, area: Floats) -> Bools:
     """The faces in whose neighbourhood (600 m) it is about as built up as in the middle of the city."""
     near = cKDTree(ground.points).sparse_distance_matrix(cKDTree(ground.points), 600.0, output_type="coo_matrix")
     around = scipy.sparse.coo_array((np.ones(near.nnz), (near.row, near.col)), shape=near.shape).tocsr()
@@ -128,64 +93,7 @@ def _core(ground: _Ground, dense: Floats, area: Floats) -> Bools:
     return np.asarray(mean >= 0.5 * level)
 
 
-def _seeds(ground: _Ground, among: Bools, count: int, rng: np.random.Generator) -> Ints:
-    """Faces far from each other and near much weight: k-means of points, then the face nearest to each mean."""
-    at = np.flatnonzero(among)
-    points, weight = ground.points[at], ground.weight[at] + 1e-9
-    means = points[[rng.choice(len(at), p=weight / weight.sum())]]
-    for _ in range(1, count):
-        away = weight * cKDTree(means).query(points)[0] ** 2
-        means = np.vstack([means, points[rng.choice(len(at), p=away / away.sum())]])
-    for _ in range(12):
-        label = cKDTree(means).query(points)[1]
-        total = np.bincount(label, weights=weight, minlength=count)
-        sums = [np.bincount(label, weights=weight * points[:, i], minlength=count) for i in (0, 1)]
-        means = np.where(total[:, None] > 0, np.column_stack(sums) / np.maximum(total, 1e-12)[:, None], means)
-    return _distinct(points, means, at)
-
-
-def _distinct(points: Floats, means: Floats, names: Ints) -> Ints:
-    """For each mean the nearest point that no earlier mean has taken."""
-    taken: list[int] = []
-    for mean in means:
-        order = np.argsort(np.hypot(*(points - mean).T))
-        taken.append(next(int(i) for i in order[: len(means) + 1] if int(i) not in taken))
-    return names[taken]
-
-
-def _grown(ground: _Ground, seeds: Ints, rounds: int) -> Ints:
-    """Each face to the seed it is nearest to over the ground. Heavy groups get a head start against them.
-
-    Every group is connected: a shortest way never leaves it. Raises ``ValueError`` where the ground is not.
-    """
-    n, k = len(ground.points), len(seeds)
-    rows, cols = ground.ways.nonzero()
-    length = ground.ways.data
-    handicap = np.zeros(k)
-    best: tuple[float, Ints] | None = None
-    scale = float(np.median(length)) * np.sqrt(n / k)
-    for _ in range(rounds):
-        # One more point per seed, as far before it as its handicap, from which its ways begin.
-        starts = np.arange(n, n + k)
-        ways = scipy.sparse.csr_array(
-            (np.r_[length, handicap - handicap.min() + 1.0], (np.r_[rows, starts], np.r_[cols, seeds])),
-            shape=(n + k, n + k),
-        )
-        away, _, source = dijkstra(ways, indices=starts, min_only=True, return_predecessors=True)
-        if not np.isfinite(away[:n]).all():
-            raise ValueError("the town's blocks do not hang together")
-        label = source[:n].astype(np.int64) - n
-        weight = np.bincount(label, weights=ground.weight, minlength=k)
-        if np.bincount(label, minlength=k).min() > 0 and (best is None or weight.max() < best[0]):
-            best = float(weight.max()), label
-        handicap = np.clip(handicap + scale * 0.25 * (weight / weight.mean() - 1), -scale, scale)
-    if best is None:
-        # A head start swallowed a seed at every turn; without any nobody is swallowed.
-        return _grown(ground, seeds, 1)
-    return best[1]
-
-
-def _north_first(ground: _Ground, label: Ints, streets: int) -> list[int]:
+def _north_first(ground: Ground, label: Ints, streets: int) -> list[int]:
     """Groups from north to south, the towns after the streets."""
     weight = np.bincount(label, weights=ground.weight)
     north = np.bincount(label, weights=ground.weight * ground.points[:, 1]) / weight
@@ -193,7 +101,7 @@ def _north_first(ground: _Ground, label: Ints, streets: int) -> list[int]:
     return [i for i in order if i < streets] + [i for i in order if i >= streets]
 
 
-def _ranked(ground: _Ground, label: Ints, count: int) -> Ints:
+def _ranked(ground: Ground, label: Ints, count: int) -> Ints:
     """Labels numbered from north to south."""
     north = np.bincount(label, weights=ground.points[:, 1], minlength=count) / np.bincount(label, minlength=count)
     rank = np.empty(count, dtype=np.int64)

@@ -7,7 +7,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gisops.codes import GridCellCode
-from gisops.sample.city.mesh import Floats, Ints, absorbed, joined, noded, on_raster
+from gisops.sample.city.mesh import Floats, Ints, absorbed, in_water, joined, noded, on_raster
 from gisops.sample.town import Shapes, Texts, Town
 
 # A community's cells are numbered with three digits.
@@ -45,11 +45,7 @@ def faces(town: Town, cells: int) -> tuple[Shapes, Floats]:
 
 def _density(town: Town, blocks: Shapes, urban: Floats) -> Floats:
     """Cells per square metre, to scale."""
-    inside = shapely.point_on_surface(blocks)
-    waters = shapely.STRtree(town.waters.geom)
-    wet = np.zeros(len(blocks), dtype=bool)
-    wet[waters.query(inside, predicate="intersects")[0]] = True
-    return np.where(wet, _WET, _RURAL + (1 - _RURAL) * np.clip(urban, 0, 1))
+    return np.where(in_water(town, blocks), _WET, _RURAL + (1 - _RURAL) * np.clip(urban, 0, 1))
 
 
 def cut(shapes: Shapes, worth: Floats, cells: int, rng: np.random.Generator) -> tuple[Shapes, Ints]:

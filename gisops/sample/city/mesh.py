@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from gisops.sample.town import Shapes
+from gisops.sample.town import Shapes, Town
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -72,6 +72,15 @@ def touching(faces: Shapes) -> Touching:
     found, at, inverse = np.unique(pair[order], return_index=True, return_inverse=True)
     total = np.bincount(inverse, weights=lengths[order], minlength=len(found)).astype(np.float64)
     return Touching(found >> 32, found & 0xFFFFFFFF, total, middles[order][at])
+
+
+def in_water(town: Town, faces: Shapes) -> Bools:
+    """Which faces are water; no face is both, for the water's edge is one of the lines that made the faces."""
+    wet = np.zeros(len(faces), dtype=bool)
+    if len(town.waters.geom):
+        inside = shapely.point_on_surface(faces)
+        wet[shapely.STRtree(town.waters.geom).query(inside, predicate="intersects")[0]] = True
+    return wet
 
 
 def joined(faces: Shapes, label: Ints) -> Shapes:

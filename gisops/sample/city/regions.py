@@ -1,0 +1,131 @@
+"""Faces grouped into connected regions of like weight, whose borders follow main roads and river banks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+import shapely
+from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.spatial import cKDTree
+
+from gisops.sample.city.mesh import Bools, Floats, Ints, in_water, touching
+from gisops.sample.town import Shapes, Town
+
+# How much farther the other side of a road is, when neighbours look for each other.
+_BARRIER = {"motorway": 6.0, "trunk": 6.0, "primary": 4.0, "secondary": 2.6, "tertiary": 1.7}
+_BANK = 2.5
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Faces as a graph: how far it is from one to the next, where they lie and what they weigh."""
+
+    ways: scipy.sparse.csr_array
+    points: Floats
+    weight: Floats
+
+    def part(self, members: Ints) -> Ground:
+        """The same of some faces."""
+        return Ground(self.ways[members][:, members], self.points[members], self.weight[members])
+
+
+def ground_of(town: Town, faces: Shapes, worth: Floats) -> Ground:
+    """The faces of a town as a graph; parts that touch nothing are linked to what lies nearest, as by a ferry."""
+    t = touching(faces)
+    points = shapely.get_coordinates(shapely.centroid(faces))
+    barrier = np.ones(len(t.a))
+    classes = np.array([_BARRIER.get(c, 1.0) for c in town.roads.road_class])
+    major = np.flatnonzero(classes > 1)
+    if len(major):
+        tree = shapely.STRtree(town.roads.geom[major])
+        which, road = tree.query(shapely.points(t.middle), predicate="dwithin", distance=1.0)
+        np.maximum.at(barrier, which, classes[major[road]])
+    wet = in_water(town, faces)
+    barrier[wet[t.a] != wet[t.b]] *= _BANK
+    length = np.hypot(*(points[t.a] - points[t.b]).T) * barrier + 1.0
+    a, b, far = _ferries(points, t.a, t.b)
+    length, a, b = np.r_[length, far], np.r_[t.a, a], np.r_[t.b, b]
+    ways = scipy.sparse.coo_array((np.r_[length, length], (np.r_[a, b], np.r_[b, a])), shape=(len(faces),) * 2)
+    return Ground(scipy.sparse.csr_array(ways), points, worth)
+
+
+def _ferries(points: Floats, a: Ints, b: Ints) -> tuple[Ints, Ints, Floats]:
+    """Links that make one of several islands: from each to the nearest face of one already reached."""
+    links = scipy.sparse.coo_array((np.ones(len(a)), (a, b)), shape=(len(points),) * 2)
+    count, island = connected_components(links, directed=False)
+    order = np.argsort(-np.bincount(island, minlength=count), kind="stable")
+    found = []
+    reached = island == order[0]
+    for n in order[1:]:
+        own = np.flatnonzero(island == n)
+        far, near = cKDTree(points[reached]).query(points[own])
+        first = int(np.argmin(far))
+        found.append((own[first], np.flatnonzero(reached)[near[first]], far[first]))
+        reached |= island == n
+    pairs = np.array(found, dtype=np.float64).reshape(-1, 3)
+    return pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64), 3 * pairs[:, 2] + 1
+
+
+def grouped(ground: Ground, count: int, rng: np.random.Generator, rounds: int = 8) -> Ints:
+    """Labels 0 .. count-1: so many connected regions of about the same weight (fewer where there are fewer faces)."""
+    count = min(count, len(ground.points))
+    return grown(ground, seeds_in(ground, np.ones(len(ground.points), dtype=bool), count, rng), rounds)
+
+
+def seeds_in(ground: Ground, among: Bools, count: int, rng: np.random.Generator) -> Ints:
+    """Faces far from each other and near much weight: k-means of points, then the face nearest to each mean."""
+    at = np.flatnonzero(among)
+    points, weight = ground.points[at], ground.weight[at] + 1e-9
+    means = points[[rng.choice(len(at), p=weight / weight.sum())]]
+    for _ in range(1, count):
+        away = weight * cKDTree(means).query(points)[0] ** 2
+        means = np.vstack([means, points[rng.choice(len(at), p=away / away.sum())]])
+    for _ in range(12):
+        label = cKDTree(means).query(points)[1]
+        total = np.bincount(label, weights=weight, minlength=count)
+        sums = [np.bincount(label, weights=weight * points[:, i], minlength=count) for i in (0, 1)]
+        means = np.where(total[:, None] > 0, np.column_stack(sums) / np.maximum(total, 1e-12)[:, None], means)
+    return _distinct(points, means, at)
+
+
+def _distinct(points: Floats, means: Floats, names: Ints) -> Ints:
+    """For each mean the nearest point that no earlier mean has taken."""
+    taken: list[int] = []
+    for mean in means:
+        order = np.argsort(np.hypot(*(points - mean).T))
+        taken.append(next(int(i) for i in order[: len(means) + 1] if int(i) not in taken))
+    return names[taken]
+
+
+def grown(ground: Ground, seeds: Ints, rounds: int) -> Ints:
+    """Each face to the seed it is nearest to over the ground. Heavy groups get a head start against them.
+
+    Every group is connected: a shortest way never leaves it. Raises ``ValueError`` where the ground is not.
+    """
+    n, k = len(ground.points), len(seeds)
+    rows, cols = ground.ways.nonzero()
+    length = ground.ways.data
+    handicap = np.zeros(k)
+    best: tuple[float, Ints] | None = None
+    scale = float(np.median(length)) * np.sqrt(n / k)
+    for _ in range(rounds):
+        # One more point per seed, as far before it as its handicap, from which its ways begin.
+        starts = np.arange(n, n + k)
+        ways = scipy.sparse.csr_array(
+            (np.r_[length, handicap - handicap.min() + 1.0], (np.r_[rows, starts], np.r_[cols, seeds])),
+            shape=(n + k, n + k),
+        )
+        away, _, source = dijkstra(ways, indices=starts, min_only=True, return_predecessors=True)
+        if not np.isfinite(away[:n]).all():
+            raise ValueError("the town's blocks do not hang together")
+        label = source[:n].astype(np.int64) - n
+        weight = np.bincount(label, weights=ground.weight, minlength=k)
+        if np.bincount(label, minlength=k).min() > 0 and (best is None or weight.max() < best[0]):
+            best = float(weight.max()), label
+        handicap = np.clip(handicap + scale * 0.25 * (weight / weight.mean() - 1), -scale, scale)
+    if best is None:
+        # A head start swallowed a seed at every turn; without any nobody is swallowed.
+        return grown(ground, seeds, 1)
+    return best[1]
