@@ -213,6 +213,10 @@ def get_tile(
         "Cache-Control": _cache_control(layer, viewer, current),
         "Vary": "Accept-Encoding, Authorization, Cookie",
     }
+    if is_public(layer, viewer):
+        # What anybody may keep, any page may draw: a planner's saved map, another city's portal. To a page of another
+        # origin browsers send no session with "*", so it never sees more than a stranger does.
+        headers |= {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
     if if_none_match is not None and tag in (each.strip() for each in if_none_match.split(",")):
         return Response(status_code=304, headers=headers)
     if not drawn:

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { defineConfig, type Plugin } from "vite";
+import { build, defineConfig, type Plugin } from "vite";
 
 // One HTML file per screen; the server answers `/` with index.html and `/assets/…` with hashed files it may cache
 // for ever. Dev: `npm run dev` proxies everything that is not a screen to a running server.
@@ -21,8 +21,20 @@ const licences: Plugin = {
   },
 };
 
+/** A planner's map is one page without a server's folders around it, so what draws tiles on it is one plain script. */
+const notebook: Plugin = {
+  name: "notebook",
+  async generateBundle() {
+    const lib = { entry: "notebook/tiles.ts", formats: ["iife" as const], name: "gisopsTiles" };
+    const built = await build({ configFile: false, logLevel: "error", build: { write: false, target: "es2022", lib } });
+    const [output] = Array.isArray(built) ? built : [built];
+    if (!output || !("output" in output)) throw new Error("the notebook's script was not built");
+    this.emitFile({ type: "asset", fileName: "notebook_tiles.js", source: output.output[0].code });
+  },
+};
+
 export default defineConfig({
-  plugins: [licences],
+  plugins: [licences, notebook],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist",
