@@ -49,7 +49,7 @@ lock: ## pin the Python packages anew, with hashes and no registry address
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --extra build pyproject.toml -o requirements.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	  --extra build --extra test -c requirements.txt pyproject.toml -o requirements-test.txt
+	  --extra build --extra test --extra bench -c requirements.txt pyproject.toml -o requirements-test.txt
 
 clean: ## forget what was built (not the data, not .venv)
 	rm -rf .make build dist api/screens/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

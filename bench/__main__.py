@@ -11,11 +11,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import intake, zones
+from bench import hotspots, intake, zones
 from bench.result import Result
 from bench.town import town
 
-BENCHES: dict[str, Callable[..., Iterator[Result]]] = {"zones": zones.run, "intake": intake.run}
+BENCHES: dict[str, Callable[..., Iterator[Result]]] = {
+    "zones": zones.run,
+    "intake": intake.run,
+    "hotspots": hotspots.run,
+}
 RESULTS = Path(__file__).parent / "results.json"
 
 
@@ -28,7 +32,11 @@ def main(names: list[str]) -> None:
     with town() as place:
         for name in names or BENCHES:
             results += BENCHES[name](place)
-    RESULTS.write_text(json.dumps([result.as_dict() for result in results], indent=2, ensure_ascii=False) + "\n")
+    # Rows of what was not run now are kept.
+    run = {result.name.partition(".")[0] for result in results}
+    kept = [row for row in json.loads(RESULTS.read_text()) if row["name"].partition(".")[0] not in run]
+    rows = [*kept, *(result.as_dict() for result in results)]
+    RESULTS.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
     _show(results)
 
 
