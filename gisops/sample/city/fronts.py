@@ -36,8 +36,9 @@ def read_fronts(town: Town, streets: Streets) -> Fronts:
     if not len(houses) or not len(drive):
         return Fronts(np.empty((0, 2)), np.empty(0, np.int64), np.empty(0), np.empty(0, object))
     road = drive[shapely.STRtree(streets.lines[drive]).nearest(houses)]
-    ways = shapely.shortest_line(houses, streets.lines[road])
-    ends = np.stack([shapely.get_coordinates(shapely.get_point(ways, n)) for n in (0, -1)], axis=1)
+    ends = np.stack([_walls(houses, streets.lines[road]), np.empty((len(houses), 2))], axis=1)
+    ways = shapely.shortest_line(shapely.points(ends[:, 0]), streets.lines[road])
+    ends[:, 1] = shapely.get_coordinates(shapely.get_point(ways, -1))
     way = ends[:, 1] - ends[:, 0]
     far = np.hypot(way[:, 0], way[:, 1])
     step = np.minimum(BEFORE_WALL_M, far / 2) / np.where(far == 0, 1.0, far)
@@ -47,6 +48,16 @@ def read_fronts(town: Town, streets: Streets) -> Fronts:
         of_name = named[shapely.STRtree(streets.lines[named]).nearest(shapely.points(doors))]
         address = _addresses(doors, streets.lines[of_name], town.roads.name_zh[of_name])
     return Fronts(doors, road, far, address)
+
+
+def _walls(houses: Shapes, lines: Shapes) -> Floats:
+    """The point of each house's wall that looks at the street from its middle; not a corner that happens to be near."""
+    middles = shapely.centroid(houses)
+    sight = shapely.intersection(shapely.shortest_line(middles, lines), houses)
+    # A house round a yard may have its middle outside.
+    seen = np.where(shapely.is_empty(sight), houses, sight)
+    found: Floats = shapely.get_coordinates(shapely.get_point(shapely.shortest_line(seen, lines), 0))
+    return found
 
 
 def _addresses(doors: Floats, lines: Shapes, names: Texts) -> Texts:

@@ -74,12 +74,11 @@ def _railings(town: Town, streets: Streets, rng: np.random.Generator, most: int)
             points = shapely.line_interpolate_point(ring, starts)
             beside = np.unique(near.query(points, predicate="dwithin", distance=60.0)[0])
             candidates += [(category, substring(ring, starts[i], starts[i] + 75.0)) for i in beside]
-    order = rng.permutation(len(candidates))[:most]
-    return [
-        candidates[i]
-        for i in sorted(order)
-        if candidates[i][1].geom_type == "LineString" and town.land.covers(candidates[i][1])
-    ]
+    shapes = np.array([*(shape for _, shape in candidates), None], dtype=object)[:-1]
+    clear = (shapely.get_type_id(shapes) == shapely.GeometryType.LINESTRING) & shapely.covers(town.land, shapes)
+    # Where a street crosses there is no railing.
+    clear[shapely.STRtree(streets.carriageways).query(shapes, predicate="intersects")[0]] = False
+    return [candidates[i] for i in np.sort(rng.permutation(np.flatnonzero(clear))[:most])]
 
 
 def _bays(

@@ -248,14 +248,15 @@ def _clear(town: Town, streets: Streets, placed: Placed) -> Placed:
 
 
 def _in_cells(laid: Laid, placed: Placed) -> Placed:
-    """Find each part's cell; leave out what lies in none or on a border."""
+    """Find each part's cell; leave out points on a border, and what lies in no cell."""
     tree = shapely.STRtree(laid.cell_shapes)
     rings = shapely.boundary(laid.cell_shapes)
     cell = np.full(len(placed.category), -1)
     for some in np.array_split(np.arange(len(cell)), max(1, len(cell) // CHUNK)):
         points = shapely.points(placed.xy[some])
         which, found = tree.query(points, predicate="intersects")
-        inside = shapely.distance(points[which], rings[found]) > _FROM_BORDER_M
+        inside = shapely.is_geometry(placed.shape[some[which]])
+        inside |= shapely.distance(points[which], rings[found]) > _FROM_BORDER_M
         cell[some[which[inside]]] = found[inside]
     return Placed(placed.category, placed.xy, placed.road, placed.given, placed.shape, cell).only(cell >= 0)
 

@@ -40,7 +40,7 @@ def pipes_sheet(laid: Laid, streets: Streets, seed: int, this_year: int) -> Shee
 def draw_mains(streets: Streets, medium: str, roads: Ints) -> tuple[Ints, Shapes]:
     """Draw a medium's mains under the given roads: which road each lies under, and its line in survey metres.
 
-    A main ends at the main of the widest street at its junction, so the network hangs together.
+    At its ends it is joined to the others of its medium, so the network hangs together.
     """
     lines = _beside(streets.lines[roads], lateral_m(medium, streets.width[roads]))
     drawn = shapely.length(lines) > 1.0
@@ -75,15 +75,46 @@ def _beside(lines: Shapes, left_m: Floats) -> Shapes:
 
 
 def _joints(streets: Streets, roads: Ints, lines: Shapes) -> Floats:
-    """Where each line's start and end are led to: the end of the widest street's main at that node."""
-    ends = np.stack([shapely.get_coordinates(shapely.get_point(lines, n)) for n in (0, -1)], axis=1)
-    nodes = streets.nodes[roads]
-    hub = np.zeros((len(streets.node_xy), 2))
-    # Written from narrow to wide, the widest street's end stays.
+    """Where the start and the end of each line are led to.
+
+    A main that goes on beyond a junction meets its next piece halfway; one that ends there runs straight on to the
+    main of the widest street.
+    """
+    ends = np.stack([shapely.get_coordinates(shapely.get_point(lines, n)) for n in (0, -1)], axis=1).reshape(-1, 2)
+    inner = np.stack([shapely.get_coordinates(shapely.get_point(lines, n)) for n in (1, -2)], axis=1).reshape(-1, 2)
+    nodes = streets.nodes[roads].ravel()
+    degree = streets.degree[nodes]
+
+    # Ends of one street that is bent a little at the junction lie the farther apart the farther they are from its
+    # middle; where only two streets meet they go on whatever the bend.
+    points = shapely.points(ends)
+    from_middle = np.hypot(*(ends - streets.node_xy[nodes]).T)
+    reach = np.where(degree <= 2, from_middle * 2.0, from_middle * 0.35) + 0.5
+    mine, other = shapely.STRtree(points).query(points, predicate="dwithin", distance=reach)
+    same = (nodes[mine] == nodes[other]) & (mine != other)
+    mine, other = mine[same], other[same]
+    partners = np.bincount(mine, minlength=len(ends))
+    middle = np.zeros_like(ends)
+    np.add.at(middle, mine, (ends[mine] + ends[other]) / 2)
+    joints = ends.copy()
+    goes_on = partners > 0
+    joints[goes_on] = middle[goes_on] / partners[goes_on][:, None]
+
+    # The widest street's end at each node, written last, and its direction there.
+    widest = np.zeros(len(streets.node_xy), dtype=np.int64)
     order = np.argsort(np.repeat(streets.width[roads], 2), kind="stable")
-    hub[nodes.ravel()[order]] = ends.reshape(-1, 2)[order]
-    found: Floats = hub[nodes]
-    return found
+    widest[nodes[order]] = order
+    hub = widest[nodes]
+    ahead = inner[hub] - ends[hub]
+    size = np.hypot(ahead[:, 0], ahead[:, 1])
+    ahead /= np.where(size == 0, 1.0, size)[:, None]
+    off = np.einsum("ij,ij->i", ends - ends[hub], ahead)
+    # Not farther along than the crossing is wide: two streets at a sharp angle would meet far away.
+    width = streets.node_width[nodes]
+    foot = ends[hub] + ahead * np.clip(off, -width, width)[:, None]
+    stops = ~goes_on & (degree > 2)
+    joints[stops] = foot[stops]
+    return joints.reshape(-1, 2, 2)
 
 
 def _rows(
