@@ -30,6 +30,13 @@ class Ground:
         """The same of some faces."""
         return Ground(self.ways[members][:, members], self.points[members], self.weight[members])
 
+    def mended(self) -> Ground:
+        """The same, made whole where leaving faces out has torn it."""
+        rows, cols = self.ways.nonzero()
+        a, b, far = _ferries(self.points, rows, cols)
+        more = scipy.sparse.coo_array((np.r_[far, far], (np.r_[a, b], np.r_[b, a])), shape=self.ways.shape)
+        return Ground(scipy.sparse.csr_array(self.ways + more.tocsr()), self.points, self.weight)
+
 
 def ground_of(town: Town, faces: Shapes, worth: Floats) -> Ground:
     """The faces of a town as a graph; parts that touch nothing are linked to what lies nearest, as by a ferry."""
