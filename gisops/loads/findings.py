@@ -19,8 +19,8 @@ ROWS: dict[str, tuple[Kind, str, str]] = {
     "closed_ring": ("mended", "边界环未闭合，已闭合", "A ring was not closed; it was closed"),
     "extracted_geometry": (
         "mended",
-        "混合图形中只取了{wanted}",
-        "Of a collection of geometries only the {wanted} was taken",
+        "混合图形中只取了{wanted_zh}",
+        "Of a collection of geometries only the {wanted} parts were taken",
     ),
     "linearised_curve": ("mended", "曲线已化为折线", "A curve was turned into short straight lines"),
     "single_point": ("mended", "多点图形只含一个点，按点处理", "A multi-point of one point was taken as that point"),

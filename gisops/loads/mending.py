@@ -7,6 +7,7 @@ Set-wise throughout: shapely and PROJ see whole arrays, single geometries only w
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +33,7 @@ class Raw:
     """Rows as a reader gives them, in the file's own coordinates, with what it found and which rows it refused."""
 
     rows: Rows
-    fields: dict[str, list[Any]]
+    fields: dict[str, Sequence[Any]]
     shapes: Shapes | None
     findings: list[Finding] = field(default_factory=list)
 
@@ -75,8 +76,8 @@ def clean(raw: Raw, system: System | None, options: Options, tally: Counter[str]
         shapes = None
     if work.keep.all():
         return Batch(raw.rows, dict(raw.fields), shapes, work.findings)
-    kept = np.flatnonzero(work.keep)
-    fields = {name: [values[at] for at in kept] for name, values in raw.fields.items()}
+    kept = np.flatnonzero(work.keep).tolist()
+    fields: dict[str, Sequence[Any]] = {name: [values[at] for at in kept] for name, values in raw.fields.items()}
     return Batch(raw.rows[kept], fields, None if shapes is None else shapes[kept], work.findings)
 
 
@@ -156,8 +157,7 @@ def _row_by_row(
             x, y = part[int(error.facts.get("index") or 0)]
             if isinstance(error, SwappedCoordinate):
                 right = ", ".join(f"{value:.12g}" for value in error.facts["suggestion"].values())
-                work.say(at, "swapped_coordinate", f"{error.facts.get('lon', x):.12g}, {error.facts.get('lat', y):.12g}",
-                         right)  # fmt: skip
+                work.say(at, "swapped_coordinate", f"{x:.12g}, {y:.12g}", right)
             else:
                 work.say(at, "invalid_coordinate", f"{x:.12g}, {y:.12g}", reason=error.message)
         start = int(end)
@@ -192,8 +192,7 @@ def _fit(shapes: Shapes, work: _Work, options: Options) -> None:
             continue
         was, shapes[at] = _summary(shapes[at]), parts
         types[at], dimensions[at] = shapely.get_type_id(parts), _DIMENSION[wanted]
-        work.say(int(at), "extracted_geometry", was, _summary(parts), wanted=wanted if wanted != "point" else "point",
-                 )  # fmt: skip
+        work.say(int(at), "extracted_geometry", was, _summary(parts), wanted=wanted, wanted_zh=WANTED_ZH[wanted])
     for at in np.flatnonzero((dimensions != _DIMENSION[wanted]) & work.keep):
         given = shapes[at].geom_type
         work.say(int(at), "wrong_geometry_type", given, given=given, wanted=wanted, wanted_zh=WANTED_ZH[wanted])
