@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import logging
 import signal
 import socket
 import sys
@@ -14,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from api import logs, metrics, notify, sign_ins, supervisor
-from api.commands import service
+from api.commands import backups, city, loads, service
+from api.console import bring_up_to_date, database, err, out, read_settings
 from gisops import cluster
 from gisops.cluster import Urls
-from gisops.db import migrate as migrations
 from gisops.errors import Conflict, GisopsError
 from gisops.settings import Settings
 
@@ -35,8 +33,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def main() -> None:
@@ -55,7 +51,7 @@ def up(
     sample: Annotated[bool, typer.Option(help="Load the sample city if the database holds no city.")] = True,
 ) -> None:
     """启动全部 / Start everything: database, web, worker; stays in the foreground."""
-    settings = _settings()
+    settings = read_settings()
     began = time.monotonic()
     # Until the supervisor takes over, a stop must still unwind what was begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -75,7 +71,7 @@ def up(
             supervisor.begin(child)
         own = _own_cluster(undo, settings)
         urls = cluster.database_urls(settings)
-        _bring_up_to_date(urls)
+        bring_up_to_date(urls)
         if sample and not sign_ins.has_city(urls.owner):
             with out.status("样例城市 / sample city …"):
                 sign_ins.load_sample(urls.owner, settings)
@@ -98,7 +94,7 @@ def _own_cluster(undo: ExitStack, settings: Settings) -> cluster.Cluster | None:
 @app.command()
 def serve() -> None:
     """只运行网页进程 / Run the web processes only, on a database that is there."""
-    settings = _settings()
+    settings = read_settings()
     with _listening(settings) as listening, closing(supervisor.Gate()) as gate:
         gate.open()
         logs.configure(settings, "supervisor")
@@ -113,7 +109,7 @@ def worker() -> None:
     """只运行后台进程 / Run the worker only: relay, timers, delivery."""
     from gisops import worker as working
 
-    working.run(_settings())
+    working.run(read_settings())
 
 
 @app.command()
@@ -143,8 +139,8 @@ def migrate(
     force: Annotated[bool, typer.Option(help="Re-apply functions and views even if they did not change.")] = False,
 ) -> None:
     """更新数据库结构 / Bring the database to the schema of this release."""
-    with _database(_settings()) as urls:
-        report = _bring_up_to_date(urls, force=force)
+    with database(read_settings()) as urls:
+        report = bring_up_to_date(urls, force=force)
     for step in report.steps:
         out.print(f"✓ {step}")
     whole = "函数与视图已更新 / functions and views applied" if report.reapplied else "已是最新 / up to date"
@@ -154,9 +150,9 @@ def migrate(
 @app.command()
 def sample() -> None:
     """装入样例城市 / Load the sample city into a database that holds no city."""
-    settings = _settings()
-    with _database(settings) as urls:
-        _bring_up_to_date(urls)
+    settings = read_settings()
+    with database(settings) as urls:
+        bring_up_to_date(urls)
         if sign_ins.has_city(urls.owner):
             raise Conflict("The database holds a city already.", do="gisops reset   (deletes it)")
         with out.status("样例城市 / sample city …"):
@@ -169,7 +165,7 @@ def doctor() -> None:
     """检查环境 / List what gisops needs, how it stands, and what to type."""
     from api.doctor import examine
 
-    _show(list(examine(_settings())))
+    _show(list(examine(read_settings())))
 
 
 @app.command()
@@ -178,11 +174,17 @@ def check() -> None:
     from api.doctor import examine_database
     from gisops.db.pool import connect
 
-    with _database(_settings()) as urls, connect(urls.app) as conn:
+    with database(read_settings()) as urls, connect(urls.app) as conn:
         _show(list(examine_database(conn)))
 
 
 app.command()(service.unit)
+app.command()(loads.load)
+app.add_typer(loads.loads_app, name="loads")
+app.add_typer(city.city_app, name="city")
+app.command()(backups.backup)
+app.command()(backups.backups)
+app.command()(backups.restore)
 
 
 def _show(rows: list[Finding]) -> None:
@@ -195,33 +197,11 @@ def _show(rows: list[Finding]) -> None:
         raise typer.Exit(1)
 
 
-def _settings() -> Settings:
-    settings = Settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    return settings
-
-
 def _private(act: str) -> Settings:
-    settings = _settings()
+    settings = read_settings()
     if settings.database_url is not None:
         raise Conflict(f"GISOPS_DATABASE_URL is set: the database is your own, and `{act}` leaves it alone.")
     return settings
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[Urls]:
-    """The database for one command: the settings' own, or the private cluster, started if need be."""
-    if settings.database_url is not None:
-        yield cluster.database_urls(settings)
-        return
-    with cluster.running(settings):
-        yield cluster.database_urls(settings)
-
-
-def _bring_up_to_date(urls: Urls, *, force: bool = False) -> migrations.Report:
-    from layers.catalog import view_sql
-
-    return migrations.migrate(urls.owner, view_sql(), force=force)
 
 
 def _stop_cluster(own: cluster.Cluster) -> None:

@@ -28,21 +28,30 @@
     │   │   ├── UnknownEncoding     text in none of the encodings tried
     │   │   ├── MissingGeometry     no geometry, or no such column to make it from
     │   │   └── InvalidDate         no date, or one that reads in two ways
+    │   ├── InvalidMapping          a file's columns do not become a target's so (loads/mapping.py)
+    │   ├── InvalidProfile          no city can be made of this profile (profiles.py)
     │   ├── UnreadableExtract       not an OpenStreetMap extract that could be read (sample/osm)
     │   ├── InvalidTimeLimit        cannot be computed from what was given (clocks.py)
+    │   ├── OutsideSpan             a moment that no backup leads to (restores.py)
     │   └── InvalidWorkCalendar     never works, or its windows overlap (clocks.py)
     ├── NotFound                    no such thing, or not for this caller
+    │   └── NoBackup                nothing to restore from (backups.py)
     ├── Conflict                    somebody or something was there first
     │   ├── ReusedClientUid         the same client_uid with another body
     │   ├── StaleVersion            the case moved on since it was read
     │   ├── IllegalMove             the case's state does not allow this action
-    │   └── CityIsThere             the database holds a city already (sample/loading.py)
+    │   ├── NotPublishable          a load that cannot come into force (loads/publishing.py)
+    │   ├── NotUndoable             a load that cannot be taken back (loads/publishing.py)
+    │   ├── CasesMovedOn            cases of a load have been worked on since (loads/past_cases.py)
+    │   └── CityIsThere             the database holds a city already (founding.py)
     ├── NotSignedIn                 this needs a sign-in
     ├── BadCredentials              login or password is wrong
     ├── NotAllowed                  signed in, but not for this
     ├── TooManyRequests             over the limit; carries retry_after_s
     ├── StorageFull                 no room on the disk; reading goes on (room.py)
     └── NotReady                    the database or a part of it is not there (yet)
+        ├── BrokenBackup            cannot be made, or is not what it was (backups.py)
+        │   └── MissingWal          a segment a restore needs is not in the archive
         └── BrokenMigration         database and migration steps do not belong together (db/migrate.py)
 
 Every class carries a stable ``code`` (for programs), its docstring is the default message, and ``facts``

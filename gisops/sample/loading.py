@@ -6,15 +6,14 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
 
 from argon2 import PasswordHasher
 from psycopg import sql
 
-from gisops import reference
+from gisops import founding, reference
 from gisops.db import queries
 from gisops.db.pool import Connection, connect
-from gisops.errors import Conflict
+from gisops.founding import CityIsThere
 from gisops.sample.district.people import ACCOUNTS, ORGANISATION_ID, account_person, draw_staff
 from gisops.sample.district.sheets import draw
 from gisops.sample.district.zones import SCHEME
@@ -23,8 +22,8 @@ from gisops.settings import Settings
 
 _SQL = queries.load("gisops.sample", "loading.sql")
 
-# Tables of points that come in through some door, each with a name for its constraint.
-IN_CITY = ("parts", "places", "last_positions", "cases", "reports", "party_sites", "flood_points", "relief_households")
+__all__ = ["CityIsThere", "Report", "load"]
+
 REFERENCE_TABLES = ("categories", "filing_conditions", "time_limits", "part_scopes")
 # Layers that change by loading only; live ones (cases, officers) have no version.
 STATIC_LAYERS = (
@@ -40,12 +39,6 @@ STATIC_LAYERS = (
     "places",
     "roads",
 )
-
-
-class CityIsThere(Conflict):
-    """The database holds a city already."""
-
-    code = "city_is_there"
 
 
 @dataclass(frozen=True)
@@ -69,18 +62,12 @@ def load(owner_url: str, settings: Settings, *, seed: int = 1, until: datetime |
     password = settings.sample_password.get_secret_value() if settings.sample_password else secrets.token_urlsafe(9)
     with connect(owner_url, unhurried=True) as conn:
         with conn.transaction():
-            conn.execute(_SQL["hold_city"])
-            there = cast(dict[str, Any], conn.execute(_SQL["city_is_there"]).fetchone())
-            if there["name"]:
-                raise CityIsThere(
-                    f"This database holds a city already ({there['name']}); the sample needs one without. "
-                    "`gisops reset` empties the private one."
-                )
+            founding.first_come(conn)
             reference.load(conn)
             sheets = draw(seed, until)
             rows = {sheet.table: _write(conn, sheet) for sheet in _with_categories(conn, sheets)}
             conn.execute(_SQL["go_on_counting"])
-            _keep_in_city(conn)
+            founding.keep_in_city(conn)
             for layer in STATIC_LAYERS:
                 conn.execute(_SQL["new_version"], {"layer": layer})
             _add_accounts(conn, password, until)
@@ -116,17 +103,6 @@ def _write(conn: Connection, sheet: Sheet) -> int:
             copy.write_row(row)
             written += 1
     return written
-
-
-def _keep_in_city(conn: Connection) -> None:
-    box = cast(dict[str, Any], conn.execute(_SQL["extent"]).fetchone())
-    limits = {side: sql.Literal(value) for side, value in box.items()}
-    for table in IN_CITY:
-        # DDL takes no parameters: the numbers are written into the statement as literals.
-        statement = sql.SQL(cast(Any, _SQL["keep_in_city"])).format(
-            table=sql.Identifier(table), constraint=sql.Identifier(f"{table}_in_city"), **limits
-        )
-        conn.execute(statement)
 
 
 def _add_accounts(conn: Connection, password: str, until: datetime) -> None:

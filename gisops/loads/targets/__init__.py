@@ -84,7 +84,7 @@ class Column:
         if self.lookup == "itself":
             return "text"
         if self.lookup and self.lookup != "shift":
-            return "int"
+            return "int[]" if self.type == "texts" else "int"
         return SQL_TYPES[self.type]
 
 

@@ -1,0 +1,41 @@
+"""What every command of the command line has in common: where it speaks, its settings, its database."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from gisops import cluster
+from gisops.cluster import Urls
+from gisops.db import migrate as migrations
+from gisops.settings import Settings
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def read_settings() -> Settings:
+    """The settings of this command, and its log."""
+    told = Settings()
+    logging.basicConfig(level=told.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return told
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Urls]:
+    """The database for one command: the settings' own, or the private cluster, started if need be."""
+    if settings.database_url is not None:
+        yield cluster.database_urls(settings)
+        return
+    with cluster.running(settings):
+        yield cluster.database_urls(settings)
+
+
+def bring_up_to_date(urls: Urls, *, force: bool = False) -> migrations.Report:
+    """Migrate the database to this release."""
+    from layers.catalog import view_sql
+
+    return migrations.migrate(urls.owner, view_sql(), force=force)
