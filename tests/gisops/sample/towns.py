@@ -60,7 +60,8 @@ def little_town() -> Town:
     lines = [line.intersection(outline) for line in lines]
     pieces = shapely.get_parts(shapely.union_all(lines, grid_size=GRID_M))
     owner = [
-        int(np.argmin(shapely.distance(_array(lines), shapely.line_interpolate_point(p, 0.5, True)))) for p in pieces
+        int(np.argmin(shapely.distance(_array(lines), shapely.line_interpolate_point(p, 0.5, normalized=True))))
+        for p in pieces
     ]
 
     cuts = [*pieces, river.boundary, pond.boundary, outline.boundary]
