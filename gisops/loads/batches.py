@@ -53,7 +53,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the file: its name, and its type in its reader's words (``int64``, ``string``, ``datetime64[ms]``)."""
+    """A column of the file: its name, and its type as the reader says (``int64``, ``string``, ``datetime64[ms]``)."""
 
     name: str
     type: str

@@ -138,7 +138,12 @@ def _to_degrees(shapes: Shapes, work: _Work, system: System) -> None:
         lonlat = np.column_stack(system.to_degrees(coordinates[:, 0], coordinates[:, 1]))
     except InvalidCoordinate:
         lonlat = _row_by_row(shapes, coordinates, owner, work, system)
-    shapes[:] = shapely.set_coordinates(shapely.force_2d(shapes), lonlat)
+    if len(lonlat) == len(shapes) and bool(np.all(shapely.get_type_id(shapes) == _POINT)):
+        shapes[:] = shapely.points(lonlat)  # anew is quicker than changed
+        return
+    flat = shapely.has_z(shapes) | shapely.has_m(shapes)
+    shapes[flat] = shapely.force_2d(shapes[flat])
+    shapes[:] = shapely.set_coordinates(shapes, lonlat)
 
 
 def _row_by_row(

@@ -25,7 +25,7 @@ from gisops.loads.failures import UnreadableFile
 from gisops.loads.findings import found
 from gisops.loads.mending import Raw
 from gisops.loads.readers import Facts, blocks, choose_layer
-from gisops.loads.shapes import from_wkb
+from gisops.loads.shapes import Linearise, from_wkb
 from gisops.loads.systems import name_of, read_definition
 from gisops.loads.texts import NUL_MARK, values_of
 
@@ -125,33 +125,30 @@ class VectorReader:
 
     def _raw(self, batch: pa.RecordBatch, meta: dict[str, Any], read: int) -> Raw:
         rows = np.arange(read + 1, read + batch.num_rows + 1, dtype=np.int64)
-        names = batch.schema.names
+        # The rows' own numbers come first, and may be called like a column.
+        places = {name: at for at, name in enumerate(batch.schema.names) if at > 0}
         geometry = (meta["geometry_name"] or "wkb_geometry") if self.facts.has_geometry else None
-        fid = meta["fid_column"] or "OGC_FID"
         fields: dict[str, Any] = {}
         findings: list[Finding] = []
         for column in self.facts.columns:
-            name = fid if column.name == self._key else column.name
-            if name in names:
-                values, wrong = values_of(batch.column(name), column.name, rows, self.options)
+            place = 0 if column.name == self._key else places.get(column.name)
+            if place is not None:
+                values, wrong = values_of(batch.column(place), column.name, rows, self.options)
                 fields[column.name] = values
                 findings += wrong
         shapes = None
-        if geometry is not None and geometry in names and self.options.expected != "none":
-            fids = batch.column(fid).to_numpy(zero_copy_only=False) if fid in names else None
-            shapes, wrong = from_wkb(batch.column(geometry).to_pylist(), rows, self._straight(fids))
+        if geometry is not None and geometry in places and self.options.expected != "none":
+            shapes, wrong = from_wkb(batch.column(places[geometry]).to_pylist(), rows, self._straight(batch.column(0)))
             findings += wrong
         return Raw(rows, fields, shapes, findings)
 
-    def _straight(self, fids: Any) -> Any:
+    def _straight(self, numbers: pa.Array) -> Linearise:
         """How a curve is had with straight lines: pyogrio turns it where single rows are asked for."""
 
         def linearise(at: int) -> bytes | None:
-            if fids is None:
-                return None
             with _listening(self._warned):
-                made = pyogrio.raw.read(self._source, layer=self.facts.layer, columns=[], fids=[int(fids[at])])[2][0]
-            return None if made is None else bytes(made)
+                made = pyogrio.raw.read(self._source, layer=self.facts.layer, columns=[], fids=[numbers[at].as_py()])
+            return None if made[2][0] is None else bytes(made[2][0])
 
         return linearise
 
