@@ -14,8 +14,8 @@ from gisops.sample.city.fronts import Fronts
 from gisops.sample.city.laid import Laid
 from gisops.sample.city.part_kinds import has_main, lateral_m
 from gisops.sample.city.parts import point_hex
-from gisops.sample.city.streets import Floats, Streets
-from gisops.sample.city.themes import crossings
+from gisops.sample.city.streets import Floats, Ints, Streets
+from gisops.sample.city.themes import crossings, marked, marked_en
 from gisops.sample.sheet import Row, Sheet
 from gisops.sample.town import Shapes, to_degrees, to_hex
 
@@ -92,16 +92,17 @@ def _cameras(laid: Laid, streets: Streets, rng: np.random.Generator, count: int)
     sectors = to_hex(view_sectors(xy, ahead + inward, view, reach), srid)
     points = point_hex(xy, srid)
     heading = _headings(laid, xy, (ahead + inward) / np.hypot(1, 0.12))
-    roads, rows = laid.town.roads, []
+    called = _junction_names(laid, streets, np.unique(node))
+    rows: list[Row] = []
     numbers: dict[int, int] = {}
     for n in range(len(road)):
         number = numbers[int(node[n])] = numbers.get(int(node[n]), 0) + 1
-        name_zh, name_en = str(roads.name_zh[road[n]]), str(roads.name_en[road[n]])
+        name_zh, name_en = called[int(node[n])]
         rows.append(
             (
                 f"CAM{n + 1:05d}",
-                f"{_sample(name_zh)}路口{int(node[n])}-{number}",
-                f"{name_en or 'Sample'} junction {int(node[n])}-{number}",
+                f"{name_zh}{number}",
+                f"{name_en} {number}",
                 laid.organisation_ids["TRAFFIC" if n % 3 else "URBAN"],
                 None if turns[n] else float(heading[n]),
                 float(view[n]),
@@ -114,8 +115,22 @@ def _cameras(laid: Laid, streets: Streets, rng: np.random.Generator, count: int)
     return Sheet("cameras", tuple(columns.split()), rows, len(rows))
 
 
-def _sample(name: str) -> str:
-    return name if name.startswith("样例") else f"样例{name}"
+def _junction_names(laid: Laid, streets: Streets, nodes: Ints) -> dict[int, tuple[str, str]]:
+    """What junctions are called: by the two widest of the named streets that meet there."""
+    roads = laid.town.roads
+    wanted = np.isin(streets.nodes, nodes).any(axis=1) & (roads.name_zh != "") & ~streets.is_a("footway")
+    meeting: dict[int, dict[str, str]] = {int(node): {} for node in nodes}
+    for road in sorted(np.flatnonzero(wanted), key=lambda road: -streets.width[road]):
+        for node in streets.nodes[road]:
+            if int(node) in meeting:
+                meeting[int(node)].setdefault(str(roads.name_zh[road]), str(roads.name_en[road]))
+    found = {}
+    for node, names in meeting.items():
+        pair = list(names.items())[:2]
+        zh = "与".join([marked(pair[0][0]), *(zh.removeprefix("样例") for zh, _ in pair[1:])]) if pair else "样例"
+        en = marked_en(" and ".join(en for _, en in pair) or "nameless")
+        found[node] = (f"{zh}路口", f"{en} junction")
+    return found
 
 
 # ---- sensors -------------------------------------------------------------------------------------------------------

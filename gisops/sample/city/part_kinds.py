@@ -111,7 +111,7 @@ def has_main(streets: Streets, medium: str) -> np.ndarray[tuple[int], np.dtype[n
     """Which roads have a main of this medium under them: the built-up ones, and the great ones between them."""
     great = streets.is_a("trunk", "primary", "secondary")
     street = great | streets.is_a("tertiary", "residential")
-    long = streets.length > 15
+    long = streets.length > 2
     needed = {"storm": 0.25, "sewage": 0.3, "water": 0.08, "gas": 0.45, "power": 0.35, "telecom": 0.25}[medium]
     found = long & ((street & (streets.urban > needed)) | (great & (streets.urban > needed / 3)))
     return np.asarray(found)

@@ -32,6 +32,16 @@ def crossings(laid: Laid, streets: Streets) -> tuple[Ints, Floats]:
     return wet[at[whole]], ends
 
 
+def marked(name: str) -> str:
+    """A Chinese name that says it is a sample's, over a real town's real names too."""
+    return name if name.startswith("样例") else f"样例{name}"
+
+
+def marked_en(name: str) -> str:
+    """The same in English."""
+    return name if name.startswith("Sample") else f"Sample {name}"
+
+
 def community_of(laid: Laid, xy: Floats) -> Ints:
     """The community each point lies in, or the nearest."""
     if not len(xy):
@@ -76,8 +86,8 @@ def _party_sites(laid: Laid, fronts: Fronts, rng: np.random.Generator, count: in
         rows.append(
             (
                 f"PB{n + 1:04d}",
-                _sample(name_zh),
-                f"{area.name_en} {en}" + ("" if kind == "service_centre" else f" {number}"),
+                marked(name_zh),
+                marked_en(f"{area.name_en} {en}" + ("" if kind == "service_centre" else f" {number}")),
                 kind,
                 laid.organisation_ids[area.organisation],
                 int(rng.integers(8, 120)),
@@ -90,19 +100,17 @@ def _party_sites(laid: Laid, fronts: Fronts, rng: np.random.Generator, count: in
     return Sheet("party_sites", tuple(columns.split()), rows, len(rows))
 
 
-def _sample(name: str) -> str:
-    """What is made up says so, over a real town's real names too."""
-    return name if name.startswith("样例") else f"样例{name}"
-
-
 def _flood_points(laid: Laid, streets: Streets, fronts: Fronts, rng: np.random.Generator, count: int) -> Sheet:
-    """Low stretches of streets, mostly near water; pumps, sluices and gauges at the banks; shelters in schools."""
+    """Low stretches of streets, mostly near water; pumps, sluices and gauges at the banks; shelters in schools and parks."""
     water, banks = crossings(laid, streets)
     order = rng.permutation(len(water))
     pump, sluice, gauge = (order[n::3][: max(1, count // 8)] for n in range(3))
     low = _low_spots(laid, streets, rng, count // 2)
     schools = np.flatnonzero(np.isin(laid.town.buildings.use, ("school", "public", "market")))
-    shelters = fronts.xy[np.sort(rng.permutation(schools)[: max(1, count // 6)])]
+    parks = laid.town.greens.geom[np.isin(laid.town.greens.green_class, ("park", "pitch"))]
+    open_ground = shapely.get_coordinates(shapely.point_on_surface(parks)).reshape(-1, 2)
+    refuge = np.concatenate([fronts.xy[schools], open_ground])
+    shelters = refuge[np.sort(rng.permutation(len(refuge))[: max(1, count // 6)])]
     # A pump, a sluice and a gauge stand at a bank beside the bridge, not on it.
     beside = banks + _aside(banks)
     groups = (
@@ -122,8 +130,8 @@ def _flood_points(laid: Laid, streets: Streets, fronts: Fronts, rng: np.random.G
             rows.append(
                 (
                     f"FP{len(rows) + 1:04d}",
-                    _sample(f"{name_zh}{zh}{number:02d}"),
-                    f"{name_en} {en} {number:02d}".strip(),
+                    marked(f"{name_zh}{zh}{number:02d}"),
+                    marked_en(f"{name_en} {en} {number:02d}".strip()),
                     kind,
                     str(risks[number - 1]) if kind == "waterlogging" else "low",
                     laid.organisation_ids[organisation],
