@@ -16,7 +16,7 @@ from shapely.geometry import MultiPolygon, Polygon, box
 from gisops.codes import GRID_SCHEME
 from gisops.sample.chance import chance
 from gisops.sample.city import areas, people, rosters, special, zones
-from gisops.sample.city import cells as cells_
+from gisops.sample.city.cells import codes, cut, faces
 from gisops.sample.city.laid import Laid, Organisation, Person, Zone
 from gisops.sample.city.mesh import Ints
 from gisops.sample.sheet import Row, Sheet
@@ -54,7 +54,7 @@ def lay(town: Town, seed: int, until: datetime, *, cells: int, staff: int) -> La
     code = town.profile.district_code
     shapes, community, division = _cells(town, seed, cells)
     communities, streets = areas.named(division, shapes, community, code, chance(seed, "names"))
-    order, cell_codes = cells_.codes(shapes, community, [area.code for area in communities])
+    order, cell_codes = codes(shapes, community, [area.code for area in communities])
     shapes, community = shapes[order], community[order]
 
     offices = people.offices(streets, communities, division.street.tolist())
@@ -84,10 +84,10 @@ def lay(town: Town, seed: int, until: datetime, *, cells: int, staff: int) -> La
 
 
 def _cells(town: Town, seed: int, count: int) -> tuple[Shapes, Ints, areas.Division]:
-    faces, worth = cells_.faces(town, count)
-    division = areas.divide(town, faces, worth, chance(seed, "areas"))
+    found, worth = faces(town, count)
+    division = areas.divide(town, found, worth, chance(seed, "areas"))
     worth = areas.capped(worth, division.community)
-    shapes, face = cells_.cut(faces, worth, count, chance(seed, "cells"))
+    shapes, face = cut(found, worth, count, chance(seed, "cells"))
     return shapes, division.community[face], division
 
 

@@ -1,0 +1,42 @@
+"""The city laid over the little town, and a way of sheets into an empty database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+
+from psycopg import sql
+
+from gisops import reference
+from gisops.db.pool import connect
+from gisops.sample.city.laid import Laid
+from gisops.sample.city.sheets import lay
+from gisops.sample.sheet import Sheet
+from tests.gisops.sample.towns import little_town
+
+# A Sunday morning in China, 11 o'clock.
+UNTIL = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+CELLS, STAFF = 700, 170
+
+
+@cache
+def little_city(seed: int = 1) -> Laid:
+    """The little town divided, staffed and zoned."""
+    return lay(little_town(), seed, UNTIL, cells=CELLS, staff=STAFF)
+
+
+def copy_sheets(owner_url: str, sheets: Iterable[Sheet]) -> dict[str, int]:
+    """Reference data and the sheets into a database, all or nothing; rows per table."""
+    written: dict[str, int] = {}
+    with connect(owner_url, unhurried=True) as conn, conn.transaction():
+        reference.load(conn)
+        for sheet in sheets:
+            columns = sql.SQL(", ").join(map(sql.Identifier, sheet.columns))
+            statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(sheet.table), columns)
+            with conn.cursor().copy(statement) as copy:
+                for row in sheet.rows:
+                    copy.write_row(row)
+                    written[sheet.table] = written.get(sheet.table, 0) + 1
+        conn.execute("ANALYZE")
+    return written
