@@ -101,7 +101,7 @@ def _party_sites(laid: Laid, fronts: Fronts, rng: np.random.Generator, count: in
 
 
 def _flood_points(laid: Laid, streets: Streets, fronts: Fronts, rng: np.random.Generator, count: int) -> Sheet:
-    """Low stretches of streets, mostly near water; pumps, sluices and gauges at the banks; shelters in schools and parks."""
+    """Low stretches of streets, mostly near water; pumps, sluices and gauges at the banks; shelters in open ground."""
     water, banks = crossings(laid, streets)
     order = rng.permutation(len(water))
     pump, sluice, gauge = (order[n::3][: max(1, count // 8)] for n in range(3))
