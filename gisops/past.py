@@ -144,11 +144,12 @@ def _prepare(case: PastCase, city: City, now: datetime) -> reports.Prepared:
             f"{latest.isoformat()} is yet to come; the past ends now.", field="received_at", now=now.isoformat()
         )
     prepared = reports.prepare(case.report, city)
-    facts: list[dict[str, Any]] | None = [] if _is_over(case) else None
+    facts: list[dict[str, Any]] | None = [] if is_over(case) else None
     return replace(prepared, input=replace(prepared.input, at=case.received_at, staff_facts=facts))
 
 
-def _is_over(case: PastCase) -> bool:
+def is_over(case: PastCase) -> bool:
+    """Whether a case has come to its end. Raises ``InvalidInput`` where its last move is none."""
     return bool(case.moves) and moves.STAGES[moves.rule_of(case.moves[-1].action).to_state] == moves.OVER
 
 

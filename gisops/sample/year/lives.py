@@ -1,0 +1,113 @@
+"""What becomes of a case: who takes it, how long it lasts, what goes wrong. Most are done the same afternoon."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gisops.past import PastMove
+from gisops.sample.year.kinds import Kind
+
+# Shares of cases. Ours, after what such systems report: nine in ten handled within hours, one in a hundred open.
+REFUSED, REJECTED, LINKED, VOIDED = 0.02, 0.05, 0.02, 0.003
+RETURNED, REWORKED, SUSPENDED, CHECKED = 0.03, 0.045, 0.008, 0.7
+# Of those of the last months some are simply not done: nobody finished, or they wait for money or material.
+STUCK, STUCK_WITHIN = 0.04, timedelta(days=90)
+_NIGHT = (22, 7)
+
+_RETURNS_ZH = ("非本单位职责范围", "现场位置不符", "类别不符，建议改派")
+_SUSPENDS_ZH = ("需列入维修计划", "等待材料到货", "权属协调中")
+_REWORKS_ZH = ("现场仍有残留", "处置不彻底", "照片与现场不符")
+_REFUSALS_ZH = ("不属于受理范围", "位置无法核实")
+_REJECTS_ZH = ("现场未发现问题", "未达到立案条件")
+
+
+class Life(NamedTuple):
+    """The moves of a case and whether its rules sent it, or persons at the desk."""
+
+    moves: tuple[PastMove, ...]
+    by_rules: bool
+
+
+def life(kind: Kind, channel: str, received_at: datetime, hour: int, until: datetime, luck: Any, chances: Any) -> Life:
+    """Live a case up to ``until``. ``hour`` is local; ``luck`` are 12 numbers around 1 that stretch its waits,
+    ``chances`` 12 from 0 to 1 that decide what happens to it.
+    """
+    by_hand = chances[0] < {"hotline": 0.9, "citizen": 0.35}.get(channel, 0.0)
+    now = received_at
+    moves: list[PastMove] = []
+
+    def then(action: str, minutes: float, reason: str = "") -> None:
+        nonlocal now
+        now = now + timedelta(seconds=max(5, round(minutes * 60)))
+        moves.append(PastMove(action, now, reason=reason))
+
+    def one_of(texts: tuple[str, ...]) -> str:
+        return texts[int(chances[11] * len(texts))]
+
+    def done() -> Life:
+        return Life(tuple(move for move in moves if move.at <= until), not by_hand)
+
+    if by_hand:
+        if chances[1] < REFUSED:
+            then("refuse", 6 * luck[0], one_of(_REFUSALS_ZH))
+            return done()
+        then("accept", 5 * luck[0])
+        if chances[1] < REFUSED + REJECTED:
+            then("reject", 40 * luck[1], one_of(_REJECTS_ZH))
+            return done()
+    then("file", 5 * luck[1])
+    if chances[2] < LINKED:
+        then("link", 9 * luck[2], "与此前案件为同一问题")
+        return done()
+    then("dispatch", 6 * luck[2])
+    if chances[2] < LINKED + VOIDED:
+        then("void", 25 * luck[3], "重复立案")
+        return done()
+    handling = 60 * kind.hours * luck[4]
+    if chances[3] < RETURNED:
+        then("return", 30 * luck[3], one_of(_RETURNS_ZH))
+        then("dispatch", 15 * luck[5])
+    then("ack", 9 * luck[3])
+    if chances[4] < STUCK and until - received_at < STUCK_WITHIN:
+        if chances[5] < 0.35:
+            then("suspend", 90 * luck[6], one_of(_SUSPENDS_ZH))
+        return done()
+    if chances[4] > 1 - SUSPENDED:
+        then("suspend", 120 * luck[6], one_of(_SUSPENDS_ZH))
+        then("resume", 60 * 24 * 6 * luck[7])
+    then("finish", _awake(handling, kind, hour))
+    if chances[6] < CHECKED:
+        then("order_check", 4 * luck[8])
+        if chances[7] < REWORKED / CHECKED:
+            then("fail", 45 * luck[9], one_of(_REWORKS_ZH))
+            then("finish", 0.6 * handling)
+            then("order_check", 4 * luck[8])
+        then("pass", 45 * luck[10])
+    else:
+        then("skip_check", 6 * luck[8])
+    then("close", 18 * luck[11])
+    return done()
+
+
+def _awake(minutes: float, kind: Kind, hour: int) -> float:
+    """What is not urgent waits for the morning."""
+    if kind.hours <= 2.2 or (_NIGHT[1] <= hour < _NIGHT[0]):
+        return minutes
+    return minutes + 60 * ((_NIGHT[1] - hour) % 24)
+
+
+def spread(random: np.random.Generator, count: int) -> tuple[Any, Any]:
+    """The luck and the chances of so many cases, for `life`."""
+    luck = np.minimum(np.exp(random.normal(0, 0.55, (count, 12))), 9.0)
+    # handling: mostly near its median, now and then very long
+    long = random.random(count) < 0.035
+    luck[:, 4] = np.exp(random.normal(0, 0.38, count)) * np.where(long, random.uniform(3, 14, count), 1.0)
+    return luck.tolist(), random.random((count, 12)).tolist()
+
+
+def moment(at: float) -> datetime:
+    """Seconds since 1970 as a moment, to the second."""
+    return datetime.fromtimestamp(int(at), UTC)
