@@ -25,13 +25,14 @@ from psycopg import sql
 
 from gisops import cluster_files, room
 from gisops.cluster_files import Place
-from gisops.errors import NotReady
+from gisops.errors import Conflict, NotReady
 from gisops.settings import Settings
 
 DATABASE = "gisops"
 OWNER = "gisops_owner"
 APP = "gisops_app"
 ADMIN = "postgres"
+BACKUPS = "backups"  # the folder for them, where the settings name none
 
 # What a start may meet for a moment after a crash: the dead postmaster's pid file, its socket's lock file, and
 # the shared memory that its last backends still hold.
@@ -112,6 +113,18 @@ def ensure(settings: Settings, *, conf: Mapping[str, str] | None = None, wait_s:
         release(cluster)
         raise
     return cluster
+
+
+def hold(settings: Settings) -> Cluster:
+    """Hold the home without starting anything, so that nobody else does. Raises :class:`Conflict` where it runs."""
+    place = cluster_files.place(settings.home)
+    cluster_files.claim_home(place)
+    lock = _take_lock(place)
+    if lock is None or cluster_files.postmaster(place) is not None:
+        if lock is not None:
+            os.close(lock)
+        raise Conflict(f"gisops runs from {place.home}; stop it first.", do="gisops down")
+    return Cluster(place, owned=True, _lock=lock)
 
 
 @contextmanager
@@ -207,7 +220,12 @@ def destroy(settings: Settings) -> None:
     place.log.unlink(missing_ok=True)
     room.drop_ballast(place.base)
     if place.base != place.home:
-        shutil.rmtree(place.base, ignore_errors=True)
+        # Backups are for the day on which the data is gone: they stay, and with them their folder.
+        for path in place.base.iterdir() if place.base.exists() else ():
+            if path.name != BACKUPS:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with suppress(OSError):
+            place.base.rmdir()
 
 
 def status(settings: Settings) -> Status:

@@ -59,7 +59,7 @@ def place(home: Path) -> Place:
         runner = "postgres"
         apart = Path("/var/lib/gisops") / mark
         # A cluster that exists is found again, even if somebody changed a folder's mode since.
-        if (apart / "pg").exists() or not ((home / "pg").exists() or _may_enter(runner, home)):
+        if (apart / "pg").exists() or not ((home / "pg").exists() or may_enter(runner, home)):
             base = apart
     sockets = base / "run"
     if len(os.fsencode(sockets / f".s.PGSQL.{PORT}")) > _SOCKET_LIMIT:
@@ -125,7 +125,7 @@ def create(place: Place, conf: Mapping[str, str]) -> None:
     """Make the folders and, where there is none, the cluster (UTF-8, C.UTF-8, data checksums)."""
     try:
         place.base.mkdir(parents=True, exist_ok=True)
-        _own_folder(place, place.sockets)
+        own_folder(place, place.sockets)
         if exists(place):
             version = (place.data / "PG_VERSION").read_text().strip()
             if str(_version(binaries())) != version:
@@ -138,7 +138,7 @@ def create(place: Place, conf: Mapping[str, str]) -> None:
         half = place.base / "pg.new"
         if half.exists():
             shutil.rmtree(half)
-        _own_folder(place, half)
+        own_folder(place, half)
     except OSError as error:
         raise NotReady(
             f"{place.base} cannot be written: {error.strerror}.",
@@ -147,7 +147,7 @@ def create(place: Place, conf: Mapping[str, str]) -> None:
     words = ["-D", str(half), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums", "--auth=peer"]
     if conf.get("fsync") == "off":
         words.append("--no-sync")
-    done = _run(place, "initdb", *words)
+    done = run(place, "initdb", *words)
     if done.returncode != 0:
         raise NotReady(
             f"The cluster could not be made in {place.data}: {done.stderr.strip()[-600:]}",
@@ -164,16 +164,17 @@ def write_conf(place: Place, conf: Mapping[str, str]) -> None:
     users = dict.fromkeys([_name(os.geteuid()), place.runner or ""])
     roles = ("postgres", "gisops_owner", "gisops_app")
     ident = "".join(f'gisops "{user}" {role}\n' for user in users if user for role in roles)
-    _write(place, place.data / "gisops.conf", text)
-    _write(place, place.data / "pg_hba.conf", "local all all peer map=gisops\n")
-    _write(place, place.data / "pg_ident.conf", ident)
+    # Where WAL is handed over, once there is a base backup for it to go with (backups.py).
+    write(place, place.data / "gisops.conf", text + "include_if_exists 'archive.conf'\n")
+    write(place, place.data / "pg_hba.conf", "local all,replication all peer map=gisops\n")
+    write(place, place.data / "pg_ident.conf", ident)
     main = place.data / "postgresql.conf"
     if "include 'gisops.conf'" not in (written := main.read_text("utf-8")):
-        _write(place, main, written + "\ninclude 'gisops.conf'\n")
+        write(place, main, written + "\ninclude 'gisops.conf'\n")
     if place.log.exists() and place.log.stat().st_size > 16 * 2**20:
         place.log.replace(place.log.with_suffix(".log.1"))
     if not place.log.exists():
-        _write(place, place.log, "")
+        write(place, place.log, "")
 
 
 def tuned(memory: int, cores: int) -> dict[str, str]:
@@ -192,6 +193,9 @@ def tuned(memory: int, cores: int) -> dict[str, str]:
         "random_page_cost": "1.1",
         "jit": "off",
         "wal_compression": "on",
+        # Can be switched on at a start only; nothing is kept until there is a base backup.
+        "archive_mode": "on",
+        "archive_command": "true",
         "wal_buffers": "16MB",
         "min_wal_size": "256MB",
         "max_wal_size": "4GB",
@@ -220,7 +224,7 @@ def tuned(memory: int, cores: int) -> dict[str, str]:
 
 def pg_ctl(place: Place, action: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run ``pg_ctl`` on the cluster as the one who runs it."""
-    return _run(place, "pg_ctl", action, "-D", str(place.data), *words)
+    return run(place, "pg_ctl", action, "-D", str(place.data), *words)
 
 
 def postmaster(place: Place) -> int | None:
@@ -319,7 +323,8 @@ def _is_postgres(pid: int) -> bool:
     return Path(f"/proc/{pid}/comm").read_text().strip() in {"postgres", "postmaster"}
 
 
-def _run(place: Place, program: str, *words: str) -> subprocess.CompletedProcess[str]:
+def run(place: Place, program: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run one of PostgreSQL's programs as the one who runs the cluster; what it said is in ``stderr``."""
     command = [str(binaries() / program), *words]
     # Our caller's PG* variables must not steer the server, and its folder may be one that `postgres` cannot enter.
     environment = {name: os.environ[name] for name in ("PATH", "TZDIR") if name in os.environ} | {"LC_ALL": "C.UTF-8"}
@@ -334,27 +339,32 @@ def _run(place: Place, program: str, *words: str) -> subprocess.CompletedProcess
         return subprocess.CompletedProcess(command, done.returncode, "", out.read())
 
 
-def _own_folder(place: Place, folder: Path) -> None:
+def own_folder(place: Place, folder: Path) -> None:
     """Make a folder that only the server's user may enter; one that another made for us is refused."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), place.owner_uid}:
         raise NotReady(f"{folder} belongs to {_name(found.st_uid)}.", do=f"Remove {folder}.")
     os.chmod(folder, 0o700)
+    hand_over(place, folder)
+
+
+def hand_over(place: Place, path: Path) -> None:
+    """Give a file or folder to the one who runs the cluster."""
     if place.runner:
-        shutil.chown(folder, place.runner, place.runner)
+        shutil.chown(path, place.runner, place.runner)
 
 
-def _write(place: Place, file: Path, text: str) -> None:
+def write(place: Place, file: Path, text: str) -> None:
+    """Write a file of the cluster whole or not at all, for nobody but who runs it."""
     half = file.with_name(file.name + ".new")
     half.write_text(text, "utf-8")
     half.chmod(0o600)
-    if place.runner:
-        shutil.chown(half, place.runner, place.runner)
+    hand_over(place, half)
     half.replace(file)
 
 
-def _may_enter(user: str, folder: Path) -> bool:
+def may_enter(user: str, folder: Path) -> bool:
     """Whether ``user`` can pass through ``folder``, or through the nearest of its parents that exists."""
     while not folder.exists():
         folder = folder.parent
@@ -378,6 +388,11 @@ def _has_postgis(folder: Path) -> bool:
         # Debian's server package has no pg_config of its own unless the headers are installed.
         share = f"/usr/share/postgresql/{_version(folder)}"
     return Path(share, "extension", "postgis.control").exists()
+
+
+def version() -> int:
+    """The installed PostgreSQL's major version."""
+    return _version(binaries())
 
 
 def _version(folder: Path) -> int:

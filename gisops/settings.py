@@ -16,6 +16,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GISOPS_", env_file=".env", frozen=True, extra="ignore")
 
     home: Path = Field(default=Path(".gisops"), description="Folder of the private cluster, files and logs.")
+    backup_dir: Path | None = Field(
+        default=None, description="Folder of the private cluster's backups and WAL, best on another disk."
+    )
     database_url: SecretStr | None = Field(
         default=None, description="A PostGIS of your own; then no private cluster is started. The role the doors use."
     )

@@ -1,0 +1,103 @@
+"""``gisops backup``, ``backups``, ``restore``: the private cluster's backups, by PostgreSQL's own tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from gisops import backups as kept
+from gisops import cluster, restores
+from gisops.settings import Settings
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+_WORDS = {
+    "copy": "复制 / copying",
+    "verify": "校验 / verifying",
+    "wal": "日志 (WAL)",
+}
+
+
+def backup(
+    to: Annotated[Path | None, typer.Option(help="Another folder: a copy to take away, without later WAL.")] = None,
+    keep: Annotated[int, typer.Option(help="Base backups to keep; 0 keeps all.", min=0)] = 0,
+) -> None:
+    """备份 / Take a base backup while everybody works on; from the first one on, all WAL is kept as well."""
+    with _told() as progress:
+        base = kept.take(Settings(), to=to, keep=keep, progress=progress)
+    out.print(f"✓ {base.folder}  {_size(base.bytes)}  {_moment(base.ended_at)}", markup=False)
+
+
+def backups(
+    source: Annotated[Path | None, typer.Option("--from", help="Folder of the backups.")] = None,
+) -> None:
+    """列出备份 / List base backups, and the moments that can be made again from each."""
+    settings = Settings()
+    kept.be_ours(settings)
+    folder = (source or kept.root(settings)).expanduser().resolve()
+    there = [(path, span) for path in kept.clusters(folder) for span in kept.spans(path)]
+    if not there:
+        raise kept.NoBackup(f"There is no base backup in {folder}.", do="gisops backup")
+    for path, span in there:
+        out.print(f"{path.name}/{span.base.name}  {_size(span.base.bytes)}", markup=False)
+        reach = f"{_moment(span.first)} – {_moment(span.last)}"
+        out.print(f"  可恢复到 / can be restored to: {reach}", markup=False)
+        if span.left:
+            out.print("  恢复后弃用 / left behind by a restore: needs --base", style="yellow")
+        if span.missing:
+            out.print(f"  缺少 / missing from the archive: {span.missing}", style="red")
+    if cluster.status(settings).pid is not None:
+        for trouble in kept.troubles(settings):
+            err.print(f"✗ {trouble}", style="red", markup=False)
+
+
+def restore(
+    source: Annotated[Path | None, typer.Option("--from", help="Folder of the backups.")] = None,
+    at: Annotated[str | None, typer.Option(help='To which second: "2026-11-22 10:15:03+08"; else the last.')] = None,
+    base: Annotated[str | None, typer.Option(help="Which base backup to begin with.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """恢复 / Make the private database again as it was at a second. gisops must be down."""
+    settings = Settings()
+    kept.be_ours(settings)
+    moment = restores.moment(at) if at is not None else None
+    if not yes and cluster.status(settings).exists:
+        until = _moment(moment) if moment else "最后一次提交 / the last commit"
+        place = cluster.status(settings).place
+        typer.confirm(f"以备份替换 / Replace the data in {place.data} by that of {until}?", abort=True)
+    with _told() as progress:
+        made = restores.restore(settings, source=source, at=moment, base=base, progress=progress)
+    out.print(f"✓ 已恢复到 / restored to {_moment(made.at)} ({made.base.name}, {made.took_s:.0f} s)", markup=False)
+    out.print(f"  事件纪元 / epoch of events {made.epoch}; 所有人需重新登录 / everybody signs in anew")
+    out.print("  启动并再备份 / start, and back up again: gisops up, gisops backup")
+
+
+@contextmanager
+def _told() -> Iterator[kept.Progress]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal, transient=True) as shown:
+        tasks = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = shown.add_task(_WORDS[what], total=None)
+            shown.update(tasks[what], completed=done, total=total or None)
+
+        yield tell
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone().isoformat(sep=" ")
