@@ -28,9 +28,11 @@ __all__ = ["BATCH", "Plan", "cases"]
 _CHANNELS = ("officer", "citizen", "hotline", "feed")
 _CHANNEL_SHARES = (0.59, 0.25, 0.13, 0.03)
 _VIDEO = frozenset(
-    ("E04-05", "E04-01", "E04-06", "E04-09", "E04-10", "E01-07", "E01-36", "E01-10")
-    + ("E01-12", "E01-14", "E01-13", "E02-01", "E03-04", "E03-11", "E01-29")
-)
+    {
+        "E04-05", "E04-01", "E04-06", "E04-09", "E04-10", "E01-07", "E01-36", "E01-10", "E01-12", "E01-14", "E01-13",
+        "E02-01", "E03-04", "E03-11", "E01-29",
+    }
+)  # fmt: skip
 _VIDEO_SHARE, _SENSOR_SHARE = 0.10, 0.30
 _SENSED = frozenset(("E05-06", "P02-07", "P01-02", "P01-03"))
 # Map apps send the shifted system; what is scanned or clicked comes with its code.
