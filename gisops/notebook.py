@@ -4,44 +4,46 @@
 
     city = connect()
     cases = city.cases(since="2026-11-01")
-    city.map(cases, colour="crimson")
+    city.map(city.hotspots(cases))
 
 It reads, and never writes. Nothing personal comes along: who must see names and telephones signs in on the map. Frames
-are in EPSG:4326, moments in the city's time zone. Maps carry everything they need in themselves: no other host is asked
-for anything, so they also open where there is no internet.
+are in EPSG:4326, moments in the city's time zone. Maps carry everything they need in themselves and ask nobody for
+anything but the tiles of a server that was named: they also open where there is no internet.
 """
 
 from __future__ import annotations
 
-import base64
-import re
 from datetime import date, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import folium
 import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
 from psycopg import OperationalError, sql
 
+from gisops import notebook_map
 from gisops.cluster import database_urls
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.db.pool import connect as open_connection
 from gisops.errors import InvalidInput, NotAllowed, NotFound, NotReady
+from gisops.hotspots import density, frames
+from gisops.hotspots.hexagons import Hexagons
 from gisops.settings import Settings
 
 _SQL = queries.load("gisops", "notebook.sql")
 
 Moment = str | date | datetime | pd.Timestamp
-# Drawn under every map, lowest first, where the city has them.
-_GROUND = (("rivers", "#a9cbe0"), ("roads", "#c9c4b8"))
+Bounds = notebook_map.Bounds
+_SIDES = ("west", "south", "east", "north")
 
 
-def connect(url: str | None = None) -> CityData:
+def connect(url: str | None = None, *, server: str | None = None) -> CityData:
     """Open the city's data for reading.
 
     Parameters
@@ -49,6 +51,9 @@ def connect(url: str | None = None) -> CityData:
     url
         ``postgresql://…`` of a gisops database; by default the one of the settings (``GISOPS_DATABASE_URL``, else the
         private cluster that ``make run`` or ``gisops up`` runs).
+    server
+        ``http://…`` of a gisops server, whose vector tiles then lie under every map; without one, maps have the roads
+        and water around drawn into themselves.
 
     Raises
     ------
@@ -62,7 +67,7 @@ def connect(url: str | None = None) -> CityData:
         raise NotReady(f"The database does not answer: {error}", do="make run   (or gisops up)") from error
     try:
         conn.execute("SET default_transaction_read_only = on")
-        return CityData(conn)
+        return CityData(conn, server)
     except BaseException:
         conn.close()
         raise
@@ -71,8 +76,9 @@ def connect(url: str | None = None) -> CityData:
 class CityData:
     """One city, open for reading. Close it, or use it in a ``with`` statement."""
 
-    def __init__(self, conn: Connection) -> None:
+    def __init__(self, conn: Connection, server: str | None = None) -> None:
         self._conn = conn
+        self._server = server
         row = conn.execute(_SQL["city"]).fetchone()
         if row is None:
             raise NotReady("The database holds no city.", do="gisops sample")
@@ -80,6 +86,7 @@ class CityData:
         self.name_zh: str = row["name_zh"]
         self.name_en: str = row["name_en"]
         self.timezone = ZoneInfo(row["timezone"])
+        self.metric_srid: int = row["metric_srid"]
 
     def __repr__(self) -> str:
         return f"<{self.name_zh} / {self.name_en}, {self.code}: {', '.join(self.layers())}>"
@@ -94,12 +101,16 @@ class CityData:
         """Close the connection."""
         self._conn.close()
 
-    def cases(self, since: Moment | None = None, until: Moment | None = None) -> gpd.GeoDataFrame:
+    def cases(
+        self, since: Moment | None = None, until: Moment | None = None, bbox: Bounds | None = None
+    ) -> gpd.GeoDataFrame:
         """Return the cases reported from ``since`` on and before ``until``, the oldest first; points.
 
-        A moment without a time zone is the city's own time: ``"2026-11-01"`` is midnight there.
+        A moment without a time zone is the city's own time: ``"2026-11-01"`` is midnight there. ``bbox`` is west,
+        south, east, north in degrees.
         """
-        return self._read(_SQL["cases"], since=self._moment(since), until=self._moment(until))
+        box = dict.fromkeys(_SIDES) if bbox is None else dict(zip(_SIDES, map(float, bbox), strict=True))
+        return self._read(_SQL["cases"], since=self._moment(since), until=self._moment(until), **box)
 
     def zones(self, at: Moment | None = None) -> gpd.GeoDataFrame:
         """Return the responsibility zones in force at a moment, by default now; polygons."""
@@ -140,46 +151,116 @@ class CityData:
         box = sql.SQL(" WHERE ST_Intersects(geom, ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326))")
         return self._read(statement + box, west=west, south=south, east=east, north=north)
 
+    def pileups(self, cases: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        """Return the coordinates that stand for "no place known": ``cases``, ``share``; points.
+
+        Too many cases lie exactly there for a place to be meant (see `gisops.loads.pileups`).
+        """
+        # Here and not above: what reads a city's files is only needed where somebody looks for hot spots.
+        from gisops.loads import pileups
+
+        found = pileups.find(_lonlat(cases))
+        return gpd.GeoDataFrame(
+            {"cases": [each.count for each in found], "share": [each.share for each in found]},
+            geometry=gpd.points_from_xy([each.lon for each in found], [each.lat for each in found]),
+            crs=4326,
+        )
+
+    def placed(self, cases: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        """Return the cases without those on a pile-up. Whatever looks for hot spots does so first, by itself."""
+        at, piles = _lonlat(cases), self.pileups(cases)
+        kept = np.ones(len(cases), np.bool_)
+        for pile in piles.geometry:
+            kept &= (at != (pile.x, pile.y)).any(axis=1)
+        return cases[kept]
+
+    def hexagons(
+        self,
+        cases: gpd.GeoDataFrame,
+        edge_m: float = 150.0,
+        *,
+        flat: bool = False,
+        area: gpd.GeoDataFrame | None = None,
+    ) -> gpd.GeoDataFrame:
+        """Count cases on hexagons: ``row``, ``column``, ``cases``, ``per_km2``, ``colour``; polygons.
+
+        The study area is where cases can be reported: by default the city's grid cells. Its empty hexagons are there
+        as well, with a 0. Pile-ups are set aside (`placed`). The grid stands still: other cases, same hexagons.
+        """
+        return frames.hexagon_frame(self._counted(cases, edge_m, flat, area), self.metric_srid)
+
+    def hotspots(
+        self,
+        cases: gpd.GeoDataFrame,
+        edge_m: float = 150.0,
+        *,
+        rings: int = 1,
+        q: float = 0.05,
+        flat: bool = False,
+        area: gpd.GeoDataFrame | None = None,
+    ) -> gpd.GeoDataFrame:
+        """Find hot and cold spots by Getis-Ord Gi*: `hexagons` with ``z``, ``p``, ``q``, ``spot``; polygons.
+
+        ``spot`` is "hot" or "cold" where the false discovery rate is at most ``q``: of all those called so, about that
+        share is expected to be chance. ``rings`` is how many steps the neighbourhood reaches. See
+        `gisops.hotspots.getis_ord`.
+        """
+        found = self._counted(cases, edge_m, flat, area)
+        return frames.hotspot_frame(found, self.metric_srid, rings=rings, q=q)
+
+    def density(
+        self, cases: gpd.GeoDataFrame, bandwidth_m: float | None = None, cell_m: float | None = None
+    ) -> gpd.GeoDataFrame:
+        """Estimate the density of cases: bands ``from_per_km2``, ``to_per_km2``, ``colour``; multipolygons.
+
+        The default bandwidth is Silverman's rule, which is wide for a city. Edges are not corrected: see
+        `gisops.hotspots.density`, which also has the raster itself.
+        """
+        x, y = frames.metres(self.placed(cases), self.metric_srid)
+        found = density.density(x, y, bandwidth_m=bandwidth_m, cell_m=cell_m)
+        return frames.density_frame(found, self.metric_srid)
+
+    def clusters(self, cases: gpd.GeoDataFrame, reach_m: float = 60.0, min_cases: int = 15) -> gpd.GeoDataFrame:
+        """Find crowds of cases by DBSCAN: one row for each, the largest first; the hull of its cases.
+
+        At least ``min_cases`` within ``reach_m`` metres make a crowd, and those near one another are one. See
+        `gisops.hotspots.clusters`.
+        """
+        return frames.cluster_frame(self.placed(cases), self.metric_srid, reach_m, min_cases)
+
     def map(
-        self, frame: gpd.GeoDataFrame, *, colour: str = "#c0392b", tooltip: list[str] | None = None, ground: bool = True
+        self,
+        *shown: gpd.GeoDataFrame,
+        colour: str = "colour",
+        tooltip: list[str] | None = None,
+        ground: bool = True,
     ) -> folium.Map:
-        """Draw a frame over the city's roads and water; a notebook shows the map, ``.save("map.html")`` keeps it.
+        """Draw frames over the city; a notebook shows the map, ``.save("map.html")`` keeps it.
 
         Parameters
         ----------
-        frame
-            Any frame with a CRS and at least one feature.
+        shown
+            Frames with a CRS and at least one feature each, the first lowest.
         colour
-            A CSS colour, or the name of a column that holds one for each feature.
+            A CSS colour, or the name of a column that holds one for each feature; by default the column ``colour``
+            where there is one, else red.
         tooltip
             Columns shown under the pointer; by default the first six.
         ground
-            Whether roads and water are drawn underneath.
+            Whether the city is drawn underneath: tiles of the server named to `connect`, else roads and water.
         """
-        if frame.crs is None or frame.empty:
-            raise InvalidInput("A map needs a frame with a CRS and at least one feature.", rows=len(frame))
-        shown = _plain(frame.to_crs(4326))
-        west, south, east, north = map(float, shown.total_bounds)
-        drawn = _OfflineMap(location=[(south + north) / 2, (west + east) / 2], tiles=None, control_scale=True)
-        if ground:
-            margin = 0.3 * max(east - west, north - south, 0.005)
-            around = (west - margin, south - margin, east + margin, north + margin)
-            there = self.layers()
-            for layer_id, shade in _GROUND:
-                below = self.layer(layer_id, around)[["geometry"]] if layer_id in there else shown.iloc[:0]
-                if not below.empty:
-                    style = {"color": shade, "weight": 2, "fillColor": shade, "fillOpacity": 1, "interactive": False}
-                    folium.GeoJson(below, name=layer_id, style_function=lambda _, style=style: style).add_to(drawn)
-        fields = [str(name) for name in (tooltip or shown.columns.drop("geometry")[:6])]
-        own = colour if colour in shown.columns else None
-        folium.GeoJson(
-            shown,
-            style_function=lambda feature: _style(feature["properties"][own] if own else colour),
-            marker=folium.CircleMarker(radius=5, fill=True),
-            tooltip=folium.GeoJsonTooltip(fields) if fields else None,
-        ).add_to(drawn)
-        drawn.fit_bounds([[south, west], [north, east]])
-        return drawn
+
+        def layer(layer_id: str, around: Bounds) -> gpd.GeoDataFrame | None:
+            return self.layer(layer_id, around) if layer_id in there else None
+
+        there = self.layers()
+        return notebook_map.draw(
+            shown, colour=colour, tooltip=tooltip, server=self._server, layer=layer if ground else None
+        )
+
+    def _counted(self, cases: gpd.GeoDataFrame, edge_m: float, flat: bool, area: gpd.GeoDataFrame | None) -> Hexagons:
+        ground = self.grid_cells() if area is None else area.to_crs(4326)
+        return frames.counted(self.placed(cases), self.metric_srid, edge_m, flat=flat, area=ground.geometry.to_numpy())
 
     def _moment(self, given: Moment | None) -> datetime | None:
         if given is None:
@@ -209,39 +290,9 @@ def _settings() -> Settings:
     return settings.model_copy(update={"home": base / settings.home})
 
 
-def _style(colour: str) -> dict[str, Any]:
-    return {"color": colour, "weight": 1.5, "fillColor": colour, "fillOpacity": 0.35}
-
-
-def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Moments as text, which JSON has no other way to tell."""
-    told = frame.copy()
-    for name in told.select_dtypes(["datetime", "datetimetz"]).columns:
-        told[name] = told[name].dt.strftime("%Y-%m-%d %H:%M").fillna("")
-    return told.rename_geometry("geometry") if told.geometry.name != "geometry" else told
-
-
-def _leaflet(name: str, media_type: str) -> str:
-    """One of Leaflet's files as a data: address, its pictures included."""
-    folder = files("js_lib_leaflet") / "static" / "js_lib_leaflet"
-    content = (folder / name).read_bytes()
-    if name.endswith(".css"):
-        content = re.sub(
-            rb"url\((images/[\w.-]+)\)",
-            lambda found: (
-                b"url(data:image/png;base64,%b)" % base64.b64encode(folder.joinpath(found[1].decode()).read_bytes())
-            ),
-            content,
-        )
-    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
-
-
-class _OfflineMap(folium.Map):
-    """folium's map without its eight addresses on other people's hosts: Leaflet stands in the page itself."""
-
-    _template = folium.Map._template
-
-    def __init__(self, **options: Any) -> None:
-        self.default_js = [("leaflet", _leaflet("leaflet.js", "text/javascript"))]
-        self.default_css = [("leaflet_css", _leaflet("leaflet.css", "text/css"))]
-        super().__init__(**options)
+def _lonlat(cases: gpd.GeoDataFrame) -> npt.NDArray[np.float64]:
+    """The positions of a frame of points, as an array of shape (cases, 2) in degrees."""
+    at: npt.NDArray[np.float64] = shapely.get_coordinates(cases.geometry.to_crs(4326))
+    if len(at) != len(cases) or not (cases.geom_type == "Point").all():
+        raise InvalidInput("Hot spots are made of points, each with a place.", rows=len(cases))
+    return at

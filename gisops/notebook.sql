@@ -1,9 +1,9 @@
 -- name: city
--- The city's names and time zone.
-SELECT code, name_zh, name_en, timezone FROM city;
+-- The city's names, time zone and metric system.
+SELECT code, name_zh, name_en, timezone, metric_srid FROM city;
 
 -- name: cases
--- Cases reported in a time, with codes and names in place of keys. Nobody is named: the handler is a post.
+-- Cases reported in a time and box, with codes and names in place of keys. Nobody is named: the handler is a post.
 SELECT c.case_no, k.code AS category, k.name_zh AS category_zh, k.name_en AS category_en, c.state, c.stage, c.flow, c.severity,
        o.code AS organisation, o.name_zh AS organisation_zh, z.code AS zone, c.grid_cell_code AS grid_cell, c.street_code AS street,
        c.community_code AS community, s.post_zh AS handler_post_zh, c.ambiguous, c.report_count, c.reported_at, c.filed_at, c.dispatched_at, c.deadline,
@@ -15,6 +15,7 @@ LEFT JOIN zones z ON z.zone_id = c.zone_id
 LEFT JOIN staff s ON s.staff_id = c.handler_id
 WHERE (%(since)s::timestamptz IS NULL OR c.reported_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR c.reported_at < %(until)s)
+  AND (%(west)s::float8 IS NULL OR ST_Intersects(c.geom, ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326)))
 ORDER BY c.reported_at, c.case_no;
 
 -- name: zones

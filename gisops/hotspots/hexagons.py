@@ -159,6 +159,43 @@ def count(x: npt.ArrayLike, y: npt.ArrayLike, edge_m: float, *, flat: bool = Fal
     return Hexagons(edge_m, flat, taken // width + first_row, taken % width + first_column, counts.astype(np.int64))
 
 
+def cover(bounds: tuple[float, float, float, float], edge_m: float, *, flat: bool = False) -> Hexagons:
+    """Return every hexagon with its centre in a box (west, south, east, north in metres), all with a count of 0.
+
+    Raises InvalidInput for bounds out of order and for more than ten million hexagons.
+    """
+    west, south, east, north = bounds
+    x, y = _checked([west, east], [south, north], edge_m)
+    if not (west <= east and south <= north) or (east - west) * (north - south) / edge_m**2 > 1e7:
+        raise InvalidInput(
+            f"Bounds are west, south, east, north, with at most ten million hexagons of {edge_m} m in them.",
+            bounds=list(bounds),
+            edge_m=edge_m,
+        )
+    along, across = _turned(x, y, flat)
+    row = np.arange(math.floor(across[0] / (1.5 * edge_m)), math.ceil(across[1] / (1.5 * edge_m)) + 1)
+    step = math.sqrt(3) * edge_m
+    column = np.arange(math.floor(along[0] / step) - 1, math.ceil(along[1] / step) + 1)
+    rows, columns = (each.ravel() for each in np.meshgrid(row, column, indexing="ij"))
+    every = Hexagons(edge_m, flat, rows, columns, np.zeros(len(rows), np.int64))
+    east_of, north_of = every.centres()
+    return every.within((east_of >= west) & (east_of <= east) & (north_of >= south) & (north_of <= north))
+
+
+def merged(one: Hexagons, other: Hexagons) -> Hexagons:
+    """Return the hexagons of either, with the sum of their counts. Raises InvalidInput for two different grids."""
+    if (one.edge_m, one.flat) != (other.edge_m, other.flat):
+        raise InvalidInput("Hexagons of two different grids have nothing in common.")
+    row, column = np.concatenate([one.row, other.row]), np.concatenate([one.column, other.column])
+    if not len(row):
+        return one
+    keys, at = np.unique(_keys(row, column), return_inverse=True)
+    first, width = column.min(), column.max() - column.min() + 1
+    counts = np.zeros(len(keys), np.int64)
+    np.add.at(counts, at, np.concatenate([one.counts, other.counts]))
+    return Hexagons(one.edge_m, one.flat, keys // width, keys % width + first, counts)
+
+
 def neighbours_of(row: Ints, column: Ints) -> tuple[Ints, Ints]:
     """Return the rows and columns of the six neighbours, as arrays of shape (hexagons, 6)."""
     offsets = np.where((row & 1)[:, None, None] == 0, np.array(_OFFSETS_EVEN), np.array(_OFFSETS_ODD))
@@ -206,10 +243,15 @@ def _with_neighbours(row: Ints, column: Ints) -> tuple[Ints, Ints]:
     rows, columns = np.concatenate([row, rows.ravel()]), np.concatenate([column, columns.ravel()])
     if not len(rows):
         return rows, columns
-    first = columns.min()
-    width = columns.max() - first + 1
-    keys = np.unique(rows * width + (columns - first))
+    keys = np.unique(_keys(rows, columns))
+    first, width = columns.min(), columns.max() - columns.min() + 1
     return keys // width, keys % width + first
+
+
+def _keys(row: Ints, column: Ints) -> Ints:
+    """One number for each hexagon, in order of row and column."""
+    first = column.min()
+    return np.asarray(row * (column.max() - first + 1) + (column - first), np.int64)
 
 
 def _checked(x: npt.ArrayLike, y: npt.ArrayLike, edge_m: float) -> tuple[Floats, Floats]:

@@ -291,6 +291,10 @@ def test_a_public_tile_under_its_version_may_be_kept_for_good(client: TestClient
     address, answer = first_tile(client, layer_id)
     kept_s = 86_400 if load_catalog()[layer_id].in_force else 31_536_000
     assert answer.headers["cache-control"] == f"public, max-age={kept_s}, immutable"
+    # And any page may draw it, but with no session of the reader's.
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert "access-control-allow-credentials" not in answer.headers
     for stale in (address.split("?")[0], address.split("?")[0] + "?v=0.older"):
         assert client.get(stale).headers["cache-control"] == "public, no-cache"
 
@@ -305,6 +309,8 @@ def test_a_tile_with_more_than_the_public_in_it_is_not_for_shared_caches(client:
     ]:
         _, answer = first_tile(client, layer_id, as_(role))
         assert answer.headers["cache-control"] == expected, layer_id
+        assert "access-control-allow-origin" not in answer.headers
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
         assert {"Authorization", "Cookie"} <= {each.strip() for each in answer.headers["vary"].split(",")}
 
 

@@ -148,3 +148,23 @@ def test_no_points_make_no_hexagons() -> None:
 def test_what_cannot_be_counted_is_refused(x: list[float], y: list[float], edge_m: float) -> None:
     with pytest.raises(InvalidInput):
         count(x, y, edge_m)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_cover_holds_every_centre_in_the_box_and_merging_adds_counts(flat: bool) -> None:
+    x, y = _scatter(4_000)
+    counted = count(x, y, 200.0, flat=flat)
+    box = (398_000.0, 2_209_000.0, 402_500.0, 2_211_700.0)
+    cover = hexagons.cover(box, 200.0, flat=flat)
+    assert len(cover) == pytest.approx(4_500 * 2_700 / cover.area_m2, rel=0.05)
+    east, north = counted.centres()
+    inside = counted.within((east >= box[0]) & (east <= box[2]) & (north >= box[1]) & (north <= box[3]))
+    assert (hexagons.find(cover.row, cover.column, inside.row, inside.column) >= 0).all()
+    both = hexagons.merged(cover, counted)
+    assert both.counts.sum() == 4_000
+    assert len(both) == len(cover) + len(counted) - len(inside)
+    assert (hexagons.find(both.row, both.column, both.row, both.column) == np.arange(len(both))).all()
+    with pytest.raises(InvalidInput):
+        hexagons.merged(cover, count(x, y, 100.0, flat=flat))
+    with pytest.raises(InvalidInput):
+        hexagons.cover((5.0, 0.0, 4.0, 1.0), 1.0)
