@@ -17,6 +17,7 @@ from rich.table import Table
 
 from api import logs, metrics, notify, sign_ins, supervisor
 from api.commands import backups, city, loads, service
+from api.commands import sample as samples
 from api.console import bring_up_to_date, database, err, out, read_settings
 from gisops import cluster
 from gisops.cluster import Urls
@@ -72,9 +73,12 @@ def up(
         own = _own_cluster(undo, settings)
         urls = cluster.database_urls(settings)
         bring_up_to_date(urls)
-        if sample and not sign_ins.has_city(urls.owner):
-            with out.status("样例城市 / sample city …"):
-                sign_ins.load_sample(urls.owner, settings)
+        if not sign_ins.has_city(urls.owner):
+            if sample:
+                with samples.progress() as show:
+                    sign_ins.load_sample(urls.owner, settings, show=show)
+        elif sign_ins.is_half_told(urls.owner):
+            samples.finish(urls)
         gate.open()
         supervisor.keep(children, own, lambda: _welcome(supervisor.address(listening), urls, settings, began))
 
@@ -148,19 +152,6 @@ def migrate(
 
 
 @app.command()
-def sample() -> None:
-    """装入样例城市 / Load the sample city into a database that holds no city."""
-    settings = read_settings()
-    with database(settings) as urls:
-        bring_up_to_date(urls)
-        if sign_ins.has_city(urls.owner):
-            raise Conflict("The database holds a city already.", do="gisops reset   (deletes it)")
-        with out.status("样例城市 / sample city …"):
-            sign_ins.load_sample(urls.owner, settings)
-        _print_sign_ins(urls, settings)
-
-
-@app.command()
 def doctor() -> None:
     """检查环境 / List what gisops needs, how it stands, and what to type."""
     from api.doctor import examine
@@ -178,6 +169,7 @@ def check() -> None:
         _show(list(examine_database(conn)))
 
 
+app.command()(samples.sample)
 app.command()(service.unit)
 app.command()(loads.load)
 app.add_typer(loads.loads_app, name="loads")
@@ -252,17 +244,8 @@ def _announce(address: str, began: float) -> bool:
 
 def _welcome(address: str, urls: Urls, settings: Settings, began: float) -> None:
     if _announce(address, began):
-        _print_sign_ins(urls, settings)
+        samples.print_sign_ins(urls, settings)
         out.print("停止 / stop: Ctrl-C")
-
-
-def _print_sign_ins(urls: Urls, settings: Settings) -> None:
-    logins = sign_ins.sample_logins(urls.owner)
-    if not logins:
-        return
-    password = sign_ins.kept_password(settings) or "GISOPS_SAMPLE_PASSWORD"
-    out.print("  样例账号 / sample sign-ins: " + " ".join(login for login, _ in logins), markup=False)
-    out.print(f"  密码 / password: {password}", markup=False)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def make(made: cluster.Cluster, settings: Settings, *, city: bool) -> Town:
         )
     migrate(made.url(OWNER, name), view_sql())
     if city:
-        sample.load(made.url(OWNER, name), settings)
+        sample.load(made.url(OWNER, name), settings, size="district")
     return Town(made, settings, name)
 
 

@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SampleSize = Literal["district", "city", "full"]
+
 
 class Settings(BaseSettings):
     """Every setting of gisops. Each is an environment variable ``GISOPS_<NAME>`` (or a line of ``.env``)."""
@@ -34,7 +36,7 @@ class Settings(BaseSettings):
     sample_password: SecretStr | None = Field(
         default=None, description="Password of the sample city's accounts; made at random and printed when absent."
     )
-    sample_size: Literal["district", "city", "full"] = Field(
+    sample_size: SampleSize = Field(
         default="city", description="How large the sample city is that `gisops up` loads into an empty database."
     )
     metrics_token: SecretStr | None = Field(

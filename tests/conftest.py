@@ -136,7 +136,7 @@ def sample_template(cluster: Cluster, template: str) -> str:
     from gisops import sample
 
     made = _create(cluster, template)
-    sample.load(made.owner_url, made.settings())
+    sample.load(made.owner_url, made.settings(), size="district")
     return made.name
 
 

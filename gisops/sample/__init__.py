@@ -1,7 +1,7 @@
-"""The sample city: a small hand-drawn district that does not exist, with everything dispatch has a rule for.
+"""Sample cities: a drawn one, a real one from OpenStreetMap, and a small district with everything dispatch knows.
 
-``load`` writes it into an empty database; ``data/sample/README.md`` says what is drawn. Nothing
-here is imported by a request.
+``load`` writes one into an empty database; ``data/sample/README.md`` says what is drawn. Nothing here is imported by a
+request.
 """
 
 from __future__ import annotations

@@ -1,31 +1,62 @@
-"""The way of the sample district into an empty database: reference data, the drawn rows, its extent, its sign-ins."""
+"""The way of a sample city into an empty database: reference data, the drawn rows, its extent, its sign-ins, its past.
+
+What a city is made of is written in one transaction: all of it or nothing. Its year of past cases is told after that,
+some thousands at a time; `tell_year` goes on where it was cut off.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
 from psycopg import sql
 
-from gisops import founding, reference
+from gisops import founding, partitions, reference
 from gisops.db import queries
 from gisops.db.pool import Connection, connect
 from gisops.founding import CityIsThere
-from gisops.sample.district.people import ACCOUNTS, ORGANISATION_ID, account_person, draw_staff
-from gisops.sample.district.sheets import draw
-from gisops.sample.district.zones import SCHEME
+from gisops.sample.city.people import SignIn, sign_ins
+from gisops.sample.city.sheets import Counts, counts, lay, sheets
+from gisops.sample.city.things import things
+from gisops.sample.district import people as district_people
+from gisops.sample.district.sheets import draw as draw_district
 from gisops.sample.sheet import Row, Sheet
-from gisops.settings import Settings
+from gisops.sample.town import Town
+from gisops.settings import SampleSize, Settings
 
 _SQL = queries.load("gisops.sample", "loading.sql")
 
-__all__ = ["CityIsThere", "Report", "load"]
+__all__ = ["SIZES", "CityIsThere", "Report", "load", "tell"]
 
+SCHEME = "GB/T 30428.2-2013"
+# What happens, how much of it is done, and of how much (None: nobody knows).
+Show = Callable[[str, int, int | None], None]
+
+_OF_THE_PAST = ("cases", "reports", "case_history", "dispatch_decisions", "case_recipients")
+
+
+class Amounts(NamedTuple):
+    """How much is laid over a town of a size."""
+
+    cells: int
+    staff: int
+    parts: int
+    places: int
+    cases: int
+
+
+SIZES: dict[str, Amounts] = {
+    "city": Amounts(cells=20_000, staff=4_000, parts=60_000, places=10_047, cases=50_000),
+    "full": Amounts(cells=60_000, staff=4_000, parts=780_000, places=10_047, cases=1_000_000),
+}
 REFERENCE_TABLES = ("categories", "filing_conditions", "time_limits", "part_scopes")
-# Layers that change by loading only; live ones (cases, officers) have no version.
+# Layers that change by loading only; live ones (cases, officers, vehicles) have no version.
 STATIC_LAYERS = (
     "party_building",
     "flood_control",
@@ -38,54 +69,160 @@ STATIC_LAYERS = (
     "admin_areas",
     "places",
     "roads",
+    "pipes",
+    "green_areas",
+    "cameras",
+    "sensors",
 )
+# Put into the order of their geometry after loading: what lies together on the ground then lies together on disk.
+_CLUSTERED = ("zones", "parts", "places", "buildings", "roads", "pipes")
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was loaded: rows per table, and the sign-ins as (login, role, password)."""
+    """What was loaded: rows per table, how many past cases, and the sign-ins as (login, role, password)."""
 
     seed: int
     until: datetime
     rows: dict[str, int]
+    cases: int
     accounts: list[tuple[str, str, str]] = field(repr=False)
 
 
-def load(owner_url: str, settings: Settings, *, seed: int = 1, until: datetime | None = None) -> Report:
-    """Load the sample city as the database's owner, all of it or nothing.
+@dataclass(frozen=True)
+class _Drawn:
+    """A city on its way: its rows, its sign-ins, and how many cases its past has."""
 
-    ``until`` (default: this minute) is the sample's "now", see `gisops.sample.district.sheets.draw`. The accounts'
-    password is the settings' ``sample_password``, else one made here. Raises ``CityIsThere`` where the database
-    holds a city.
+    sheets: Iterable[Sheet]
+    sign_ins: tuple[SignIn, ...]
+    organisation_ids: dict[str, int]
+    cases: int
+
+
+def load(
+    owner_url: str,
+    settings: Settings,
+    *,
+    seed: int = 1,
+    until: datetime | None = None,
+    size: SampleSize = "city",
+    source: Path | None = None,
+    show: Show = lambda *_: None,
+) -> Report:
+    """Load a sample city as the database's owner.
+
+    ``size`` is the small drawn district, a drawn city, or that city in full; with ``source`` (an OpenStreetMap extract)
+    the ground is a real town's and the size is what the town is worth. ``until`` (default: this minute) is the sample's
+    "now". The accounts' password is the settings' ``sample_password``, else one made here. Raises ``CityIsThere`` where
+    the database holds a city, ``UnreadableExtract`` for a source that cannot be read.
     """
     until = (until or datetime.now(UTC)).replace(second=0, microsecond=0)
     password = settings.sample_password.get_secret_value() if settings.sample_password else secrets.token_urlsafe(9)
     with connect(owner_url, unhurried=True) as conn:
         with conn.transaction():
+            # Before the drawing, which may take a minute: nobody waits that long to hear that it was for nothing.
             founding.first_come(conn)
             reference.load(conn)
-            sheets = draw(seed, until)
-            rows = {sheet.table: _write(conn, sheet) for sheet in _with_categories(conn, sheets)}
+            drawn = _draw(seed, until, size, source, show)
+            rows = {sheet.table: _write(conn, sheet, show) for sheet in _with_categories(conn, drawn.sheets)}
             conn.execute(_SQL["go_on_counting"])
             founding.keep_in_city(conn)
             for layer in STATIC_LAYERS:
                 conn.execute(_SQL["new_version"], {"layer": layer})
-            _add_accounts(conn, password, until)
-        # Without statistics the first plans would be guesses, and autovacuum comes a minute too late.
-        conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(map(sql.Identifier, [*rows, *REFERENCE_TABLES]))))
-    return Report(seed, until, rows, [(login, role, password) for login, role, *_ in ACCOUNTS])
+            _add_accounts(conn, password, drawn)
+            conn.execute(_SQL["still_to_tell"], {"cases": drawn.cases})
+        _settle(conn, rows, show)
+    told = tell(owner_url, show)
+    return Report(seed, until, rows, told, [(one.login, one.role, password) for one in drawn.sign_ins])
 
 
-def _with_categories(conn: Connection, sheets: tuple[Sheet, ...]) -> tuple[Sheet, ...]:
+def tell(owner_url: str, show: Show = lambda *_: None) -> int:
+    """Tell what is not told yet of the sample city's past; how much that is, the city remembers. Returns how many.
+
+    A city that is no sample, or whose past is told, is left alone.
+    """
+    with connect(owner_url, unhurried=True) as conn:
+        row = conn.execute(_SQL["untold"]).fetchone()
+        if row is None:
+            return 0
+        until = datetime.fromisoformat(row["until"])
+        partitions.ensure(conn, until - timedelta(days=366), until)
+        conn.commit()
+        done = 0
+
+        def more(told: int) -> None:
+            nonlocal done
+            done += told
+            show("cases", done, row["cases"])
+
+        from gisops.sample.year import tell_year
+
+        show("cases", 0, row["cases"])
+        summary = tell_year(owner_url, seed=row["seed"], until=until, count=row["cases"], progress=more)
+        for table in _OF_THE_PAST:
+            conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+        conn.execute(_SQL["all_told"])
+    return summary.told
+
+
+def _draw(seed: int, until: datetime, size: SampleSize, source: Path | None, show: Show) -> _Drawn:
+    if source is None and size == "district":
+        return _drawn_district(seed, until)
+    show("ground", 0, None)
+    if source is not None:
+        from gisops.sample import osm
+
+        town = osm.read(source, seed)
+        amounts = _worth(town)
+    else:
+        from gisops.sample import made
+
+        town = made.draw(seed, "full" if size == "full" else "city")
+        amounts = SIZES[size]
+    show("zones", 0, None)
+    laid = lay(town, seed, until, cells=amounts.cells, staff=amounts.staff)
+
+    def all_sheets() -> Iterator[Sheet]:
+        yield from sheets(laid, seed, until)
+        yield from things(laid, seed, until, parts=amounts.parts, places=amounts.places)
+
+    accounts = sign_ins(laid.staff, until, ZoneInfo(town.profile.timezone))
+    return _Drawn(all_sheets(), accounts, laid.organisation_ids, amounts.cases)
+
+
+def _drawn_district(seed: int, until: datetime) -> _Drawn:
+    staff = district_people.draw_staff()
+    accounts = []
+    for login, role, organisation, roles in district_people.ACCOUNTS:
+        person = district_people.account_person(staff, organisation, roles, until)
+        home = person.organisation if person else organisation
+        accounts.append(SignIn(login, role, person.staff_id if person else None, home))
+    return _Drawn(draw_district(seed, until), tuple(accounts), dict(district_people.ORGANISATION_ID), 0)
+
+
+def _worth(town: Town) -> Amounts:
+    """What a real town is worth, by how much of it is built up: the drawn city is the measure."""
+    most = SIZES["city"]
+    cells, staff = counts(town, Counts(most.cells, most.staff))
+    share = min(1.0, staff / most.staff)
+    return Amounts(
+        cells,
+        staff,
+        parts=max(1_500, min(most.parts, round(most.parts * share * 4))),
+        places=max(200, min(most.places, round(most.places * share * 4))),
+        cases=max(2_000, min(most.cases, round(most.cases * share * 3))),
+    )
+
+
+def _with_categories(conn: Connection, drawn: Iterable[Sheet]) -> Iterator[Sheet]:
     """Put the categories' keys, which the database gives, in place of their codes."""
     keys = {row["code"]: row["category_id"] for row in conn.execute(_SQL["categories_of_scheme"], {"scheme": SCHEME})}
-    found = []
-    for sheet in sheets:
+    for sheet in drawn:
         if "category_id" in sheet.columns:
             at = sheet.columns.index("category_id")
-            sheet = Sheet(sheet.table, sheet.columns, _with_keys(sheet.rows, at, keys), sheet.count)
-        found.append(sheet)
-    return tuple(found)
+            yield Sheet(sheet.table, sheet.columns, _with_keys(sheet.rows, at, keys), sheet.count)
+        else:
+            yield sheet
 
 
 def _with_keys(rows: Iterable[Row], at: int, keys: dict[str, int]) -> Iterator[Row]:
@@ -93,32 +230,47 @@ def _with_keys(rows: Iterable[Row], at: int, keys: dict[str, int]) -> Iterator[R
         yield (*row[:at], keys[row[at]], *row[at + 1 :])
 
 
-def _write(conn: Connection, sheet: Sheet) -> int:
+def _write(conn: Connection, sheet: Sheet, show: Show) -> int:
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(sheet.table), sql.SQL(", ").join(map(sql.Identifier, sheet.columns))
     )
+    show(sheet.table, 0, sheet.count)
     with conn.cursor() as cursor, cursor.copy(statement) as copy:
         written = 0
         for row in sheet.rows:
             copy.write_row(row)
             written += 1
+            if written % 2_000 == 0:
+                show(sheet.table, written, sheet.count)
+    show(sheet.table, written, written)
     return written
 
 
-def _add_accounts(conn: Connection, password: str, until: datetime) -> None:
-    staff = draw_staff()
+def _settle(conn: Connection, rows: dict[str, int], show: Show) -> None:
+    """Order and statistics: without them the first plans would be guesses, and autovacuum comes a minute too late."""
+    for n, table in enumerate(_CLUSTERED):
+        show("order", n, len(_CLUSTERED))
+        if rows.get(table, 0) > 5_000:
+            index = sql.Identifier(f"{table}_geom")
+            conn.execute(sql.SQL("CLUSTER {} USING {}").format(sql.Identifier(table), index))
+    # An SP-GiST cannot order its table, but one built from all rows at once is better than one that grew row by row.
+    conn.execute("REINDEX INDEX grid_cells_geom")
+    tables = [sql.Identifier(table) for table in (*rows, *REFERENCE_TABLES)]
+    conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(tables)))
+    conn.commit()
+
+
+def _add_accounts(conn: Connection, password: str, drawn: _Drawn) -> None:
     # One hash for all: it gives away that their passwords are the same, which everybody is told anyway.
     password_hash = PasswordHasher().hash(password)
-    for login, role, organisation, roles in ACCOUNTS:
-        person = account_person(staff, organisation, roles, until)
-        home = person.organisation if person else organisation
+    for one in drawn.sign_ins:
         conn.execute(
             _SQL["add_account"],
             {
-                "login": login,
+                "login": one.login,
                 "password_hash": password_hash,
-                "role": role,
-                "staff_id": person.staff_id if person else None,
-                "organisation_id": ORGANISATION_ID[home] if home else None,
+                "role": one.role,
+                "staff_id": one.staff_id,
+                "organisation_id": drawn.organisation_ids[one.organisation] if one.organisation else None,
             },
         )

@@ -18,3 +18,17 @@ SELECT setval(pg_get_serial_sequence('organisations', 'organisation_id'), (SELEC
 -- A layer's content changed by loading.
 INSERT INTO layer_versions (layer, loaded_at) VALUES (%(layer)s, now())
 ON CONFLICT (layer) DO UPDATE SET version = layer_versions.version + 1, loaded_at = excluded.loaded_at;
+
+-- name: still_to_tell
+-- How many past cases the sample is to have; the city's settings keep it, so that a telling that was cut off can be finished.
+UPDATE city SET settings = jsonb_set(settings, '{sample,cases}', to_jsonb(%(cases)s::int)) WHERE %(cases)s > 0;
+
+-- name: untold
+-- Seed, moment and number of the past cases that are to be told, where that is not done.
+SELECT (settings #>> '{sample,seed}')::int AS seed, settings #>> '{sample,until}' AS until, (settings #>> '{sample,cases}')::int AS cases
+FROM city
+WHERE settings #>> '{sample,cases}' IS NOT NULL AND settings #>> '{sample,told}' IS NULL;
+
+-- name: all_told
+-- The sample's past is told.
+UPDATE city SET settings = jsonb_set(settings, '{sample,told}', 'true');

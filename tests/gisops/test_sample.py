@@ -266,7 +266,7 @@ def test_the_city_keeps_points_near(loaded: Connection) -> None:
 
 def test_a_second_city_is_refused(sample_database: Any) -> None:
     with pytest.raises(sample.CityIsThere, match="样例市"):
-        sample.load(sample_database.owner_url, sample_database.settings())
+        sample.load(sample_database.owner_url, sample_database.settings(), size="district")
 
 
 def test_reference_data_again_leaves_what_the_city_set(loaded: Connection) -> None:
@@ -283,7 +283,7 @@ def test_reference_data_again_leaves_what_the_city_set(loaded: Connection) -> No
 def test_loads_within_four_seconds(fresh_database: Any) -> None:
     made = fresh_database()
     began = datetime.now(UTC)
-    report = sample.load(made.owner_url, made.settings(), seed=5, until=UNTIL)
+    report = sample.load(made.owner_url, made.settings(), seed=5, until=UNTIL, size="district")
     # Twice the time a quiet machine may take: others work on this one too.
     assert datetime.now(UTC) - began < timedelta(seconds=8)
     assert ("desk", "acceptor", "a sample password for tests") in report.accounts

@@ -93,6 +93,7 @@ def test_it_fills_an_empty_database_and_serves_it(installed: Path, fresh_databas
         GISOPS_PORT="0",
         GISOPS_PROCESSES="1",
         GISOPS_SAMPLE_PASSWORD="a sample password",
+        GISOPS_SAMPLE_SIZE="district",
     )
     up = subprocess.Popen(
         [installed / "bin" / "gisops", "up"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True

@@ -77,6 +77,7 @@ class House:
             "GISOPS_PORT": str(self.port),
             "GISOPS_PROCESSES": "2",
             "GISOPS_SAMPLE_PASSWORD": PASSWORD,
+            "GISOPS_SAMPLE_SIZE": "district",
         }
         command = [Path(sys.executable).with_name("gisops"), "up"]
         with self.log.open("ab") as log:

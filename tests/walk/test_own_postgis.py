@@ -34,6 +34,7 @@ def test_an_empty_database_is_filled_and_found_right(fresh_database, tmp_path: P
         "GISOPS_MIGRATE_URL": empty.owner_url,
         "GISOPS_HOME": str(tmp_path / "home"),
         "PYTHONPATH": str(ROOT),
+        "GISOPS_SAMPLE_SIZE": "district",
     }
     commands = re.search(r"\*\*Fill it and look\*\*: (.*)", PAGE)
     assert commands is not None

@@ -153,7 +153,7 @@ def a_city(home: Path, told: int, posted: int) -> Drill:
     )
     with opened(settings) as own:
         migrate(own.url(OWNER), view_sql())
-        sample.load(own.url(OWNER), settings)
+        sample.load(own.url(OWNER), settings, size="district")
         with connect(own.url(OWNER), unhurried=True) as conn:
             tell(conn, told)
         with connect(own.url(APP)) as conn:
