@@ -49,15 +49,17 @@ def divide(town: Town, faces: Shapes, worth: Floats, rng: np.random.Generator) -
     A large city has 13 streets and towns and some 90 communities, a small town two streets at least.
     """
     area = shapely.area(faces)
-    dense = worth / area / np.percentile(worth / area, 95)
-    built_km2 = float((area * np.clip(dense, 0, 1)).sum()) / 1e6
+    dense = np.clip(worth / area / np.percentile(worth / area, 95), 0, 1)
+    # Country counts a little: somebody has to answer for it.
+    whole = shapely.area(town.blocks)
+    size_km2 = float((whole * np.clip(town.urban, 0.05, 1)).sum()) / 1e6
     ground = ground_of(town, faces, worth)
-    streets = int(np.clip(round(2 + built_km2 / 5), 2, 13))
-    communities = max(2 * streets, min(round(1.4 * built_km2), 7 * streets), int(worth.sum() / (0.7 * MOST)) + 1)
+    streets = min(int(np.clip(round(2 + size_km2 / 5), 2, 13)), max(1, len(faces) // 6))
+    communities = max(2 * streets, min(round(1.4 * size_km2), 7 * streets), int(worth.sum() / (0.7 * MOST)) + 1)
 
-    core = _core(ground, np.clip(dense, 0, 1), area)
+    core = _core(ground, dense, area)
     outside = 1 - float(area[core].sum()) / float(area.sum())
-    towns = round(streets * 4 / 13) if outside > 0.25 and streets >= 4 else 0
+    towns = round(streets * 4 / 13) if outside > 0.25 and streets >= 4 and core.sum() > 6 * streets else 0
     seeds = [seeds_in(ground, core if towns else np.ones(len(faces), dtype=bool), streets - towns, rng)]
     if towns:
         # The city's edge is a border too.

@@ -27,15 +27,11 @@ class Ground:
     weight: Floats
 
     def part(self, members: Ints) -> Ground:
-        """The same of some faces."""
-        return Ground(self.ways[members][:, members], self.points[members], self.weight[members])
-
-    def mended(self) -> Ground:
-        """The same, made whole where leaving faces out has torn it."""
-        rows, cols = self.ways.nonzero()
-        a, b, far = _ferries(self.points, rows, cols)
-        more = scipy.sparse.coo_array((np.r_[far, far], (np.r_[a, b], np.r_[b, a])), shape=self.ways.shape)
-        return Ground(scipy.sparse.csr_array(self.ways + more.tocsr()), self.points, self.weight)
+        """The same of some faces, made whole where leaving the others out has torn it."""
+        ways, points = self.ways[members][:, members], self.points[members]
+        a, b, far = _ferries(points, *ways.nonzero())
+        more = scipy.sparse.coo_array((np.r_[far, far], (np.r_[a, b], np.r_[b, a])), shape=ways.shape)
+        return Ground(scipy.sparse.csr_array(ways + more.tocsr()), points, self.weight[members])
 
 
 def ground_of(town: Town, faces: Shapes, worth: Floats) -> Ground:
@@ -87,7 +83,8 @@ def seeds_in(ground: Ground, among: Bools, count: int, rng: np.random.Generator)
     points, weight = ground.points[at], ground.weight[at] + 1e-9
     means = points[[rng.choice(len(at), p=weight / weight.sum())]]
     for _ in range(1, count):
-        away = weight * cKDTree(means).query(points)[0] ** 2
+        # A hair more than nothing: two faces may have one middle.
+        away = weight * (cKDTree(means).query(points)[0] ** 2 + 1e-6)
         means = np.vstack([means, points[rng.choice(len(at), p=away / away.sum())]])
     for _ in range(12):
         label = cKDTree(means).query(points)[1]
@@ -112,6 +109,8 @@ def grown(ground: Ground, seeds: Ints, rounds: int) -> Ints:
     Every group is connected: a shortest way never leaves it. Raises ``ValueError`` where the ground is not.
     """
     n, k = len(ground.points), len(seeds)
+    if k == 1:
+        return np.zeros(n, dtype=np.int64)
     rows, cols = ground.ways.nonzero()
     length = ground.ways.data
     handicap = np.zeros(k)

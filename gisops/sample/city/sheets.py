@@ -37,10 +37,14 @@ class Counts(NamedTuple):
 def counts(town: Town, most: Counts) -> Counts:
     """Cells and staff for a town: as many as ``most`` for a city, fewer for a small place.
 
-    Sixty people and 400 cells per built-up square kilometre, at least 80 and 60.
+    Four hundred cells and sixty people per built-up square kilometre, four cells and a person per other one; at least
+    60 cells and 80 people.
     """
-    built = float((shapely.area(town.blocks) * np.clip(town.urban, 0, 1)).sum()) / 1e6
-    return Counts(int(np.clip(400 * built, 60, most.cells)), int(np.clip(60 * built, 80, most.staff)))
+    area = shapely.area(town.blocks) / 1e6
+    built = float((area * np.clip(town.urban, 0, 1)).sum())
+    rest = float(area.sum()) - built
+    cells, staff = 400 * built + 4 * rest, 60 * built + rest
+    return Counts(int(np.clip(cells, 60, most.cells)), int(np.clip(staff, 80, most.staff)))
 
 
 def lay(town: Town, seed: int, until: datetime, *, cells: int, staff: int) -> Laid:

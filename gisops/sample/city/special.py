@@ -33,7 +33,11 @@ _KINDS = {
     "school": ("school", "college", "kindergarten", "university"),
     "station": ("station", "bus_station", "terminal", "railway_station"),
 }
-_NAMES = {"market": ("市场", "Market"), "school": ("学校周边", "School Surroundings"), "station": ("站区", "Station")}
+_NAMES = {
+    "market": ("M", "市场", "Market"),
+    "school": ("E", "学校周边", "School Surroundings"),
+    "station": ("V", "站区", "Station"),
+}
 
 
 @dataclass(frozen=True)
@@ -216,7 +220,7 @@ def _busy_spots(town: Town, streets: Sequence[Area], homes: shapely.STRtree) -> 
         together = shapely.get_parts(shapely.union_all(areas, grid_size=GRID_M))
         together = together[np.argsort(-shapely.area(together), kind="stable")][: _MOST[what]]
         at, home = homes.query(shapely.point_on_surface(together), predicate="intersects")
-        zh, en = _NAMES[what]
+        letter, zh, en = _NAMES[what]
         for n, (site, street) in enumerate(zip(at.tolist(), home.tolist(), strict=True), 1):
             owner = streets[street].organisation
             if what == "market":
@@ -224,7 +228,7 @@ def _busy_spots(town: Town, streets: Sequence[Area], homes: shapely.STRtree) -> 
             scope = {"market": VENDORS, "school": GATES, "station": ORDER}[what]
             names = f"样例{zh}{n:02d}", f"Sample {en} {n:02d}"
             kind = "special" if what == "station" else "site"
-            found.append(_Site(what[0].upper() + "S", *names, kind, owner, scope, 40, together[site]))
+            found.append(_Site(letter, *names, kind, owner, scope, 40, together[site]))
     return found
 
 

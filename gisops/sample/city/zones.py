@@ -165,7 +165,7 @@ def _sweeps(
     """Cleaning areas of contractors; they heed neither patrols nor communities."""
     members = np.flatnonzero(dry)
     count = max(2, len(members) // 450)
-    label = grouped(ground.part(members).mended(), count, rng, rounds=4)
+    label = grouped(ground.part(members), count, rng, rounds=4)
     shapes = joined(cells[members], label)
     firms = next(n for code, *_, n in contractors(streets) if code == "CLEAN")
     middles = np.array([ground.points[members[label == i]].mean(axis=0) for i in range(len(shapes))])
