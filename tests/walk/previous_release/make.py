@@ -1,0 +1,116 @@
+"""Write the database that a release leaves behind: run with that release's code, once, when the next one begins.
+
+    git worktree add ../previous v0.1.0
+    PYTHONPATH=../previous .venv/bin/python tests/walk/previous_release/make.py tests/walk/previous_release/city.sql.xz
+
+The sample district with reports of all kinds, cases sent by hand, sign-ins, positions and events: whatever its tables
+can hold. Everything goes through the release's own functions, so that it is what that release really wrote.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from uuid import UUID
+
+from pydantic import SecretStr
+
+import gisops
+from gisops import cases, cluster_files, events, operations, people, sample
+from gisops import city as cities
+from gisops import cluster as private_cluster
+from gisops.cluster import APP, OWNER
+from gisops.db.migrate import migrate
+from gisops.db.pool import connect
+from gisops.errors import GisopsError
+from gisops.reports import CHANNELS, NewReport
+from gisops.settings import Settings
+from layers.catalog import view_sql
+
+PASSWORD = "a sample password for tests"
+CATEGORIES = ("E04-05", "P01-02", "E01-01", "P01-01", "E02-01")
+
+
+def main(to: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="gisops-previous-") as folder:
+        os.chmod(folder, 0o755)
+        settings = Settings(home=Path(folder), sample_password=SecretStr(PASSWORD))
+        own = private_cluster.ensure(settings, conf={"fsync": "off"})
+        try:
+            migrate(own.url(OWNER), view_sql())
+            sample.load(own.url(OWNER), settings)
+            work(own.url(APP))
+            to.write_bytes(lzma.compress(dump(own.url("postgres")).encode(), preset=9 | lzma.PRESET_EXTREME))
+        finally:
+            private_cluster.stop(own)
+            private_cluster.release(own)
+            private_cluster.destroy(settings)
+    print(f"written by {gisops.__file__}")
+    print(f"{to}: {to.stat().st_size / 1000:.0f} kB")
+
+
+def work(url: str) -> None:
+    """A day at the desk."""
+    with connect(url) as conn:
+        city = cities.load(conn)
+        west, south, east, north = city.extent
+        actors = {}
+        for login in ("desk", "officer", "handler", "admin"):
+            found = people.account(conn, login)
+            if found is not None:
+                actors[login] = people.verify(found, PASSWORD)
+        # One sign-in that lasts, one that was ended.
+        people.open_session(conn, actors["officer"], 12)
+        token, _ = people.open_session(conn, actors["desk"], 12)
+        people.revoke_session(conn, people.token_hash(token))
+        people.post_position(conn, actors["officer"], (west + east) / 2, (south + north) / 2, 8.0, None)
+        conn.commit()
+        taken = []
+        for n in range(160):
+            lon = west + (east - west) * (0.05 + 0.9 * (n * 0.6180339 % 1))
+            lat = south + (north - south) * (0.05 + 0.9 * (n * 0.7548776 % 1))
+            report = NewReport(
+                UUID(int=(0x0192 << 112) + (4 << 76) + (2 << 62) + n), CHANNELS[n % len(CHANNELS)],
+                CATEGORIES[n % len(CATEGORIES)], lon, lat, "WGS84", None if n % 4 == 0 else 5.0 + n % 30,
+                text=f"样例上报 {n} / sample report", outside="desk" if n % 5 == 0 else "refuse",
+            )  # fmt: skip
+            try:
+                operations.receive_report(conn, city, report, actors["officer"] if n % 3 == 0 else None)
+                taken.append(report.client_uid)
+            except GisopsError as error:
+                print(n, error.code)
+            conn.commit()
+        lying = cases.find(conn, city, state="filed", category=None, organisation=None, bbox=None, handler_id=None,
+                           limit=12, after=None, to=actors["desk"])["cases"]  # fmt: skip
+        bureaus = [row["code"] for row in conn.execute("SELECT code FROM organisations WHERE kind = 'bureau'")]
+        for n, case in enumerate(lying[::2]):
+            operations.dispatch_by_hand(
+                conn, city, case["case_no"], bureaus[n % len(bureaus)], None, "样例: 人工派遣 / by hand",
+                case["version"], actors["desk"],
+            )  # fmt: skip
+            conn.commit()
+        print(f"{len(taken)} reports, {len(lying[::2])} of {len(lying)} sent by hand")
+    with connect(url, autocommit=True) as conn:
+        events.beat(conn)
+        while events.stamp(conn, 50):
+            pass
+        # What no relay has seen yet when the release is exchanged.
+        lon, lat = (west + east) / 2, (south + north) / 2
+        last = NewReport(UUID(int=(0x0193 << 112) + (4 << 76) + (2 << 62)), "citizen", "E04-05", lon, lat, "WGS84", 5.0)
+        with conn.transaction():
+            operations.receive_report(conn, city, last, None)
+
+
+def dump(url: str) -> str:
+    """Everything but the extensions, which the other end has; unlogged tables with their rows."""
+    text = subprocess.check_output([cluster_files.binaries() / "pg_dump", "--format=plain", url], text=True)
+    return re.sub(r"^(CREATE EXTENSION|COMMENT ON EXTENSION|\\(un)?restrict)\b.*\n", "", text, flags=re.MULTILINE)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,169 @@
+"""A city that the previous release left behind goes on under this one: every row as it was, and work goes on.
+
+`previous_release/city.sql.xz` is a dump of a database which that release wrote; docs/howto/make-a-release.md says how
+to make the next one.
+"""
+
+from __future__ import annotations
+
+import lzma
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+from psycopg import sql
+
+from api.doctor import examine_database
+from gisops import city as cities
+from gisops import cluster_files, operations
+from gisops.db.migrate import migrate, status
+from gisops.db.pool import Connection, connect
+from gisops.people import Actor
+from layers.catalog import view_sql
+from tests.conftest import SAMPLE_PASSWORD, Database, serve
+
+DUMP = Path(__file__).parent / "previous_release" / "city.sql.xz"
+# What a migration is there to change.
+OWN = {"migrations", "reapplied", "spatial_ref_sys"}
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """The database, its rows as the previous release left them, and what the migration applied."""
+
+    database: Database
+    before: dict[str, tuple[list[str], str]]
+    steps: tuple[str, ...]
+
+
+def tables(conn: Connection) -> dict[str, list[str]]:
+    """Tables with their columns; parts of a table belong to it."""
+    found: dict[str, list[str]] = {}
+    for row in conn.execute(
+        """SELECT c.relname AS name, a.attname AS column FROM pg_class c
+           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+           ORDER BY c.relname, a.attnum"""
+    ):
+        if row["name"] not in OWN:
+            found.setdefault(row["name"], []).append(row["column"])
+    return found
+
+
+def rows(conn: Connection, table: str, columns: list[str]) -> str:
+    """Count and hash of all rows over these columns."""
+    asked = sql.SQL(
+        "SELECT count(*) || ' ' || coalesce(md5(string_agg(r, '|' ORDER BY r)), '') AS hash"
+        " FROM (SELECT md5(row({})::text) AS r FROM {}) t"
+    ).format(sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(table))
+    row = conn.execute(asked).fetchone()
+    assert row is not None
+    return str(row["hash"])
+
+
+@pytest.fixture(scope="module")
+def upgraded(fresh_database: Callable[..., Database]) -> Upgraded:
+    made = fresh_database("empty_template")
+    # psql, as a dump is made for: COPY with its rows.
+    subprocess.run(
+        [cluster_files.binaries() / "psql", "-q", "-X", "-w", "-v", "ON_ERROR_STOP=1", "-d", made.admin_url],
+        input=lzma.decompress(DUMP.read_bytes()), stdout=subprocess.DEVNULL, check=True,
+    )  # fmt: skip
+    with connect(made.owner_url, unhurried=True) as conn:
+        before = {table: (columns, rows(conn, table, columns)) for table, columns in tables(conn).items()}
+    report = migrate(made.owner_url, view_sql())
+    return Upgraded(made, before, report.steps)
+
+
+def test_the_dump_holds_what_a_release_can_hold(upgraded: Upgraded) -> None:
+    counted = {table: int(hashed.split()[0]) for table, (_, hashed) in upgraded.before.items()}
+    assert {table for table, n in counted.items() if n == 0} <= {"rate_buckets"}
+    assert counted["cases"] > 150
+    assert counted["case_history"] > 2 * counted["cases"]
+    with connect(upgraded.database.owner_url) as conn:
+        held = conn.execute(
+            """SELECT (SELECT count(*) FROM dispatch_decisions WHERE by_hand) AS by_hand,
+                      (SELECT count(*) FROM sessions WHERE revoked_at IS NULL) AS signed_in,
+                      (SELECT count(*) FROM outbox WHERE pos IS NULL) AS unstamped"""
+        ).fetchone()
+    assert held is not None
+    assert all(n > 0 for n in held.values()), held
+
+
+def test_the_steps_since_then_were_applied_and_all_is_up_to_date(upgraded: Upgraded) -> None:
+    assert upgraded.steps[0].startswith("0004 ")
+    with connect(upgraded.database.app_url) as conn:
+        assert status(conn, view_sql()).up_to_date
+        assert [found for found in examine_database(conn) if not found.ok] == []
+
+
+def test_every_row_of_every_table_is_what_it_was(upgraded: Upgraded) -> None:
+    changed = []
+    with connect(upgraded.database.owner_url, unhurried=True) as conn:
+        there = tables(conn)
+        for table, (columns, was) in upgraded.before.items():
+            assert set(columns) <= set(there.get(table, ())), table
+            if rows(conn, table, columns) != was:
+                changed.append(table)
+    assert changed == []
+
+
+def test_history_lies_in_months_and_is_whole(upgraded: Upgraded) -> None:
+    with connect(upgraded.database.owner_url) as conn:
+        assert conn.execute("SELECT * FROM broken_history()").fetchall() == []
+        lies = conn.execute("SELECT tableoid::regclass::text AS part, count(*) AS n FROM case_history GROUP BY 1")
+        parts = {row["part"]: row["n"] for row in lies}
+    assert set(parts) == {"case_history_2026_11"}
+    assert sum(parts.values()) == int(upgraded.before["case_history"][1].split()[0])
+
+
+def test_a_decision_of_then_is_made_again_to_the_letter(upgraded: Upgraded) -> None:
+    with connect(upgraded.database.app_url) as conn:
+        city, by = cities.load(conn), Actor(1, "admin", "admin", None, None)
+        cases = conn.execute("SELECT case_no FROM cases ORDER BY case_no").fetchall()
+        for case in cases[::7]:
+            again = operations.replay(conn, city, case["case_no"], "as_recorded", None, "recorded", by)
+            assert again["same"], again["differences"]
+
+
+def test_it_is_served_and_work_goes_on(upgraded: Upgraded) -> None:
+    """Last in this file: a worker that runs drops what is a week old, events and sign-ins."""
+    with connect(upgraded.database.owner_url) as conn:
+        west, south, east, north = cities.load(conn).extent
+        old = conn.execute("SELECT client_uid FROM intake_keys ORDER BY 1 LIMIT 1").fetchone()
+        desk = conn.execute("SELECT login FROM accounts WHERE role = 'acceptor' LIMIT 1").fetchone()
+    assert old is not None
+    assert desk is not None
+    with serve(upgraded.database) as server, httpx2.Client(base_url=server.base_url, timeout=10) as web:
+        body: dict[str, Any] = {
+            "client_uid": str(uuid4()), "category": "E04-05", "channel": "citizen", "crs": "WGS84", "accuracy_m": 5,
+            "lon": (west + east) / 2, "lat": (south + north) / 2,
+        }  # fmt: skip
+        assert web.post("/api/reports", json=body).status_code == 201
+        assert web.get(f"/api/reports/{old['client_uid']}").status_code == 200
+        said = web.post("/api/session", json={"login": desk["login"], "password": SAMPLE_PASSWORD})
+        assert said.status_code == 200, said.text
+        signed_in = {"Authorization": f"Bearer {said.json()['token']}"}
+        shown = web.get("/api/cases", params={"limit": 1000}, headers=signed_in).json()["cases"]
+        assert len(shown) == int(upgraded.before["cases"][1].split()[0]) + 1
+        waiting = next(case for case in shown if case["state"] == "filed")
+        sent = web.post(
+            f"/api/cases/{waiting['case_no']}/dispatch",
+            json={"organisation": bureau(upgraded), "reason": "样例 / sample", "expected_version": waiting["version"]},
+            headers=signed_in,
+        )
+        assert sent.status_code == 200, sent.text
+    with connect(upgraded.database.owner_url) as conn:
+        assert conn.execute("SELECT * FROM broken_history()").fetchall() == []
+
+
+def bureau(upgraded: Upgraded) -> str:
+    with connect(upgraded.database.owner_url) as conn:
+        row = conn.execute("SELECT code FROM organisations WHERE kind = 'bureau' ORDER BY 1 LIMIT 1").fetchone()
+    assert row is not None
+    return str(row["code"])
