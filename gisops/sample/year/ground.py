@@ -27,6 +27,7 @@ MOST_PARTS = 80_000
 BUSY_M = 150.0
 KERB_M = 6.0
 _ROAD_WEIGHT = {"trunk": 0.5, "primary": 1.4, "secondary": 1.3, "tertiary": 1.2, "residential": 1.0, "footway": 0.4}
+UNNAMED_ZH = "小路"
 _HOMES = ("compound", "residential", "unit")
 
 
@@ -95,7 +96,8 @@ def read(conn: Connection, since: datetime) -> Ground:
     found = {"road": road, "kerb": kerb}
     for kind, wanted in (("shop", False), ("home", True)):
         chosen = [n for n, r in enumerate(places) if any(word in r["kind"] for word in _HOMES) is wanted]
-        said = [f"{names.of(place_xy[[n]])[0]}{places[n]['name_zh']}" for n in chosen]
+        streets = names.of(place_xy[chosen])
+        said = [f"{'' if s == UNNAMED_ZH else s}{places[n]['name_zh']}" for n, s in zip(chosen, streets, strict=True)]
         found[kind] = spots(place_xy[chosen], [places[n]["place_id"] for n in chosen], said)
     points = {kind: conn.execute(_SQL[kind]).fetchall() for kind in ("greens", "low")}
     found["green"] = spots(metres([(r["lon"], r["lat"]) for r in points["greens"]]))
@@ -138,7 +140,7 @@ def _along(rows: list[dict[str, Any]], metres: Any, inside: Any, busy_xy: Number
     way /= np.maximum(np.hypot(*way.T), 1e-9)[:, None]
     side = np.where(nth % 2 == 0, 1.0, -1.0)[:, None]
     at_kerb = xy + side * KERB_M * np.column_stack([-way[:, 1], way[:, 0]])
-    name = np.array([r["name_zh"] or "无名路" for r in rows] or [""], dtype=object)[of_row[which]]
+    name = np.array([r["name_zh"] or UNNAMED_ZH for r in rows] or [""], dtype=object)[of_row[which]]
     grade = np.array([_ROAD_WEIGHT.get(r["class"], 0.6) for r in rows] or [1.0])[of_row[which]]
     weight = grade * (0.15 + _busy(xy, busy_xy))
     on = inside(xy) & inside(at_kerb)

@@ -28,7 +28,7 @@ DAYS = ("any", "wet", "burst", "dry", "hot", "autumn", "work", "weekend")
 
 
 class Kind(NamedTuple):
-    """A kind of problem: its share, where and when it is met, hours to handle it (median), and what may be
+    """A kind of problem: its share, where and when it is met, hours to handle it (mostly less), and what may be
     written of it (nothing: made from its name).
     """
 

@@ -16,6 +16,8 @@ RETURNED, REWORKED, SUSPENDED, CHECKED = 0.03, 0.045, 0.008, 0.7
 # Of those of the last months some are simply not done: nobody finished, or they wait for money or material.
 STUCK, STUCK_WITHIN = 0.04, timedelta(days=90)
 _NIGHT = (22, 7)
+# What takes no longer than this the night shift does at once.
+_SAME_NIGHT_H = 3.0
 
 _RETURNS_ZH = ("非本单位职责范围", "现场位置不符", "类别不符，建议改派")
 _SUSPENDS_ZH = ("需列入维修计划", "等待材料到货", "权属协调中")
@@ -66,7 +68,7 @@ def life(kind: Kind, channel: str, received_at: datetime, hour: int, until: date
     if chances[2] < LINKED + VOIDED:
         then("void", 25 * luck[3], "重复立案")
         return done()
-    handling = 60 * kind.hours * luck[4]
+    handling = 48 * kind.hours * luck[4]
     if chances[3] < RETURNED:
         then("return", 30 * luck[3], one_of(_RETURNS_ZH))
         then("dispatch", 15 * luck[5])
@@ -94,7 +96,7 @@ def life(kind: Kind, channel: str, received_at: datetime, hour: int, until: date
 
 def _awake(minutes: float, kind: Kind, hour: int) -> float:
     """What is not urgent waits for the morning."""
-    if kind.hours <= 2.2 or (_NIGHT[1] <= hour < _NIGHT[0]):
+    if kind.hours <= _SAME_NIGHT_H or (_NIGHT[1] <= hour < _NIGHT[0]):
         return minutes
     return minutes + 60 * ((_NIGHT[1] - hour) % 24)
 
@@ -104,7 +106,7 @@ def spread(random: np.random.Generator, count: int) -> tuple[Any, Any]:
     luck = np.minimum(np.exp(random.normal(0, 0.55, (count, 12))), 9.0)
     # handling: mostly near its median, now and then very long
     long = random.random(count) < 0.035
-    luck[:, 4] = np.exp(random.normal(0, 0.38, count)) * np.where(long, random.uniform(3, 14, count), 1.0)
+    luck[:, 4] = np.exp(random.normal(0, 0.34, count)) * np.where(long, random.uniform(3, 14, count), 1.0)
     return luck.tolist(), random.random((count, 12)).tolist()
 
 

@@ -78,19 +78,21 @@ class Plan:
         x, y = np.where(shifted, np.round(gcj[0], 7), lon), np.where(shifted, np.round(gcj[1], 7), lat)
         scanned = random.random(count) < np.array([_SCANNED_SHARE.get(c, 0.0) for c in channel])
         found = []
+        xs, ys, radius, moments = x.tolist(), y.tolist(), accuracy.tolist(), drawn.at[rows].tolist()
+        names, keys = drawn.name_zh[rows], drawn.key[rows]
         for n, kind in enumerate(kinds):
-            at = moment(drawn.at[rows][n])
-            key = drawn.key[rows][n] if scanned[n] else None
+            at = moment(moments[n])
+            key = keys[n] if scanned[n] else None
             unknown = channel[n] in ("hotline", "feed") or (channel[n] == "citizen" and chances[n][8] < 0.1)
             report = NewReport(
                 client_uid=derived_key(at, f"sample/{self.seed}/{number * BATCH + n}"),
                 channel=channel[n],
                 category=kind.code,
-                x=float(x[n]),
-                y=float(y[n]),
+                x=xs[n],
+                y=ys[n],
                 crs="GCJ02" if shifted[n] else "WGS84",
-                accuracy_m=None if unknown else float(accuracy[n]),
-                text=self._text(kind, drawn.name_zh[rows][n], chances[n]),
+                accuracy_m=None if unknown else radius[n],
+                text=self._text(kind, names[n], chances[n]),
                 part_code=key if isinstance(key, str) else None,
                 place_id=key if key is not None and not isinstance(key, str) else None,
             )
