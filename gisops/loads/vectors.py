@@ -54,6 +54,7 @@ class VectorReader:
             _check_whole(path, self.driver)
         self._size = path.stat().st_size
         # The prefix keeps GDAL to the one driver.
+        path = _plain_path(path, folder)
         self._source = f"GeoJSON:{path}" if self.driver == "GeoJSON" else str(path)
         self._encoding = None if encoding is None else encodings.shown(encoding)
         self._warned: list[str] = []
@@ -222,6 +223,15 @@ def parts_of(path: Path) -> list[Path]:
         return [path]
     found_parts = [_part(path, suffix) for suffix in (".shp", ".shx", ".dbf", ".prj", ".cpg")]
     return [part for part in found_parts if part is not None]
+
+
+def _plain_path(path: Path, folder: Path) -> Path:
+    """A path without the sign that pyogrio takes for the way into an archive: links to the file's parts, if need be."""
+    if "!" not in str(path):
+        return path
+    for part in parts_of(path):
+        (folder / part.name.replace("!", "_")).symlink_to(part)
+    return folder / path.name.replace("!", "_")
 
 
 def _check_whole(path: Path, driver: str) -> None:
