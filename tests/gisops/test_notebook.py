@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -168,19 +167,3 @@ def test_importing_gisops_imports_no_data_frames() -> None:
         [sys.executable, "-c", code], cwd=NOTEBOOKS.parent, capture_output=True, text=True, check=True
     )
     assert said.stdout.strip() == "set()"
-
-
-@pytest.mark.parametrize("notebook", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
-def test_a_notebook_runs_from_top_to_bottom_and_is_kept_without_outputs(
-    notebook: Path, sample_database, reported: gpd.GeoDataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GISOPS_DATABASE_URL", sample_database.app_url)
-    names: dict[str, object] = {}
-    cells = [cell for cell in json.loads(notebook.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
-    assert cells
-    for number, cell in enumerate(cells, 1):
-        assert (cell["outputs"], cell["execution_count"]) == ([], None), f"{notebook.name} keeps outputs"
-        exec(compile("".join(cell["source"]), f"{notebook.name}[{number}]", "exec"), names)
-    opened = names.get("city")
-    assert isinstance(opened, CityData)
-    opened.close()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
+import folium
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from gisops.notebook import CityData
 from tests.gisops.told_cases import SHARES, tell
 
 COUNT = 2_000
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 Heaps = dict[str, tuple[float, float]]
 
 
@@ -147,3 +151,39 @@ def test_a_server_that_does_not_answer_says_what_to_do(sample_database, cases: g
         assert "make run" in refused.value.facts["do"]
     with connect(sample_database.app_url, server="file:///etc/passwd") as opened, pytest.raises(InvalidInput):
         opened.map(cases)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("notebook", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_runs_from_top_to_bottom_and_is_kept_without_outputs(
+    notebook: Path, live_server, heaps: Heaps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GISOPS_DATABASE_URL", live_server.database.app_url)
+    monkeypatch.setenv("GISOPS_SERVER", live_server.base_url)
+    maps, names = 0, dict[str, object]()
+    cells = [cell for cell in json.loads(notebook.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
+    assert cells
+    try:
+        for number, cell in enumerate(cells, 1):
+            assert (cell["outputs"], cell["execution_count"]) == ([], None), f"{notebook.name} keeps outputs"
+            shown = _run("".join(cell["source"]), f"{notebook.name}[{number}]", names)
+            if isinstance(shown, folium.Map):
+                maps += 1
+                assert f"{live_server.base_url}/tiles/" in shown.get_root().render()
+    finally:
+        opened = names.get("city")
+        if isinstance(opened, CityData):
+            opened.close()
+    assert maps >= 4
+    if notebook.stem == "02_hotspots":
+        assert len(names["piles"]) == 1
+        assert {"hot"} < set(names["spots"]["spot"])
+        assert len(names["crowds"]) >= 2
+
+
+def _run(source: str, name: str, names: dict[str, object]) -> object:
+    """Run a cell, and return the value of its last line, which a notebook would show."""
+    body = ast.parse(source, name).body
+    last = body.pop() if isinstance(body[-1], ast.Expr) else None
+    exec(compile(ast.Module(body, []), name, "exec"), names)
+    return eval(compile(ast.Expression(last.value), name, "eval"), names) if isinstance(last, ast.Expr) else None
