@@ -224,7 +224,7 @@ def test_it_is_all_there(loaded: Connection, sheets: dict[str, Sheet]) -> None:
     for table, sheet in sheets.items():
         if table not in ("rosters", "last_positions"):
             assert scalar(loaded, f"SELECT count(*) FROM {table}") == len(sheet.rows), table
-    assert scalar(loaded, "SELECT count(*) FROM layer_versions") == 11
+    assert scalar(loaded, "SELECT count(*) FROM layer_versions") == 15
     assert scalar(loaded, "SELECT count(*) FROM rosters") > 4000
     # The counters stand behind the keys that were given by hand.
     assert scalar(loaded, "SELECT nextval(pg_get_serial_sequence('zones', 'zone_id')) > max(zone_id) FROM zones")
@@ -260,7 +260,8 @@ def test_the_city_keeps_points_near(loaded: Connection) -> None:
         "SELECT conrelid::regclass::text AS t FROM pg_constraint WHERE conname LIKE '%\\_in\\_city'"
     )
     assert {row["t"] for row in checked} == {
-        "parts", "places", "last_positions", "cases", "reports", "party_sites", "flood_points", "relief_households"
+        "parts", "places", "last_positions", "cases", "reports", "party_sites", "flood_points", "relief_households",
+            "cameras", "sensors", "vehicles",
     }  # fmt: skip
 
 
