@@ -16,6 +16,7 @@ from gisops import cluster, cluster_files, lint
 from gisops.db import migrate
 from gisops.db.pool import Connection, connect
 from gisops.errors import GisopsError
+from gisops.loads import agreement
 from gisops.settings import Settings
 from layers.catalog import view_sql
 
@@ -63,6 +64,13 @@ def examine_database(conn: Connection) -> Iterator[Finding]:
     ).fetchall()
     names = ", ".join(row["name"] for row in broken)
     yield Finding("Indexes and constraints", not broken, names or "all valid", "REINDEX or VALIDATE what is named.")
+    for judged in agreement.latest_datum(conn):
+        datum, words = judged["datum"], f"{judged['datum']['zh']} / {judged['datum']['en']}"
+        name = f"Datum of {judged['target']} (load {judged['load_id']})"
+        right = datum["verdict"] not in ("shifted", "swapped")
+        yield Finding(
+            name, right, words, f"gisops loads undo {judged['load_id']}, then load with --crs {datum['best']}"
+        )
     found = lint.breaches(conn)
     told = "\n".join(f"{one.where}: {one.problem}" for one in found)
     yield Finding("Schema's own rules", not found, told or "kept", "gisops/lint.py says why each rule is there.")

@@ -33,9 +33,7 @@ def load(
     x: Annotated[str | None, typer.Option(help="经度列 / Column of longitude or easting.")] = None,
     y: Annotated[str | None, typer.Option(help="纬度列 / Column of latitude or northing.")] = None,
     wkt: Annotated[str | None, typer.Option(help="WKT 列 / Column of WKT.")] = None,
-    sets: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value, in all rows; or a setting.")
-    ] = None,
+    sets: Annotated[list[str] | None, typer.Option("--set", help="key=value, in all rows; or a setting.")] = None,
     expect: Annotated[list[str] | None, typer.Option(help="zone=COLUMN: compare with what the file says.")] = None,
     publish: Annotated[bool, typer.Option(help="检查后即发布 / Publish at once.")] = False,
     dry_run: Annotated[bool, typer.Option(help="只检查，不留下 / Only look; nothing is kept.")] = False,
@@ -253,7 +251,7 @@ def audit_lines(audit: dict[str, Any]) -> Iterator[str]:
         causes = ", ".join(f"{cause} {n}" for cause, n in agreed["causes"].items()) or "—"
         yield (
             f"与文件所记一致 / as the file says: {agreed['equal']:,} of {agreed['compared']:,} "
-            f"({agreed['share'] or 0:.3%}); {causes}"
+            f"({agreed['share'] or 0:.3%}; 计入误差 / within the error {agreed['share_within_error'] or 0:.3%}); {causes}"
         )
 
 

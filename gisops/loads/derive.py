@@ -24,7 +24,7 @@ FILLS: Mapping[str, tuple[str, ...]] = {
     "grid_cell": ("code_scheme", "district", "street_code", "community_code"),
     "part": ("category", "name_zh", "grid_cell_code"),
     "category": ("scheme", "city_code", "kind", "major", "minor"),
-    "past_case": ("closed_at",),
+    "past_case": ("closed_at", "accuracy_m"),
     "roster": ("district_code", "on_duty"),
 }
 _LEVELS = {"city": 1, "district": 2, "street": 3, "community": 4}

@@ -77,11 +77,11 @@ def _past_case(row: dict[str, Any], source: str) -> past.PastCase:
         x=row["lon"],
         y=row["lat"],
         crs="WGS84",
-        accuracy_m=row.get("accuracy_m"),
-        text=row.get("text") or "",
+        accuracy_m=row["accuracy_m"],
+        text=row["text"],
         outside="desk",
     )
-    over = row.get("closed_at")
+    over = row["closed_at"]
     moves = past.closed(row["received_at"], over) if over is not None else ()
     return past.PastCase(report, row["received_at"], moves)
 
@@ -128,6 +128,7 @@ def _agreement(conn: Connection, load: Load, city: City) -> dict[str, Any]:
         "compared": total,
         "equal": counts["equal"],
         "share": round(counts["equal"] / total, 6) if total else None,
+        "share_within_error": round((counts["equal"] + counts["edge"]) / total, 6) if total else None,
         "causes": {cause: n for cause, n in sorted(counts.items()) if cause != "equal"},
         "no_zone": dict(no_zone),
         "set_aside": load.set_aside,

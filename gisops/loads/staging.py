@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.keys import new_key
-from gisops.loads import audits, catalogue, columns, derive, lookups, records
+from gisops.loads import agreement, audits, catalogue, columns, derive, lookups, pileups, records
 from gisops.loads.batches import Batch, Finding, Options, Shapes
 from gisops.loads.columns import Problem
 from gisops.loads.lookups import Known
@@ -48,6 +48,7 @@ class _Progress:
     groups: list[Any] = field(default_factory=list)
     places: list[Floats] = field(default_factory=list)
     expected: dict[str, list[str | None]] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
 
 
 def stage(
@@ -71,7 +72,7 @@ def stage(
         met = assignment.meet(target, [column.name for column in source.columns])
         load_id = cast(dict[str, Any], conn.execute(_SQL["next_load"]).fetchone())["load_id"]
         records.begin(conn, load_id, target.id, path.name, source.sha256, met.as_dict(), source.chosen_crs)
-        made = _Stage(conn, target, known, met, load_id)
+        made = _Stage(conn, target, known, met, load_id, source.chosen_crs)
         made.create()
         made.tell(source.file_findings)
         for batch in source.batches():
@@ -85,8 +86,11 @@ def stage(
 class _Stage:
     """One staging table while it is filled."""
 
-    def __init__(self, conn: Connection, target: Target, known: Known, met: Assignment, load_id: int) -> None:
-        self.conn, self.target, self.known, self.met, self.load_id = conn, target, known, met, load_id
+    def __init__(
+        self, conn: Connection, target: Target, known: Known, met: Assignment, load_id: int, crs: str | None
+    ) -> None:
+        self.conn, self.target, self.known, self.met = conn, target, known, met
+        self.load_id, self.crs = load_id, crs
         self.progress = _Progress()
         self.types = catalogue.types(conn, target)
         self.filled = self._filled()
@@ -141,7 +145,7 @@ class _Stage:
         self.tell([*batch.findings, *(problem.finding(numbers[problem.index]) for problem in problems)])
         kept = [n for n in range(count) if n not in bad]
         self._copy(numbers, values, shapes, kept, count)
-        self._remember(values, shapes, kept)
+        self._remember(numbers, values, shapes, kept)
 
     def _shapes(self, batch: Batch, problems: list[Problem]) -> Shapes | None:
         """The batch's geometries, one polygon out of its bag where one is wanted; what lies elsewhere is refused."""
@@ -190,7 +194,9 @@ class _Stage:
                 copy.write_row(row)
         self.progress.taken += len(kept)
 
-    def _remember(self, values: dict[str, list[Any]], shapes: Shapes | None, kept: list[int]) -> None:
+    def _remember(
+        self, numbers: list[int], values: dict[str, list[Any]], shapes: Shapes | None, kept: list[int]
+    ) -> None:
         seen, asked = self.progress, self.target.audits
         if shapes is None:
             return
@@ -206,6 +212,8 @@ class _Stage:
             if self.target.shape == "point":
                 for kind in self.met.expect:
                     seen.expected.setdefault(kind, []).extend(values[f"expect_{kind}"][n] for n in kept)
+                if self.met.expect:
+                    seen.numbers += [numbers[n] for n in kept]
 
     def tell(self, findings: Iterable[Finding], kind: str | None = None) -> None:
         """Write findings down, and count their rows."""
@@ -257,9 +265,7 @@ class _Stage:
         if "pile_ups" in self.target.audits and len(places):
             found["pile_ups"] = self._pile_ups(places, keep_pile_ups)
         if "datum" in self.target.audits and len(places):
-            checked = datum_of(self.conn, places, seen.expected)
-            if checked is not None:
-                found["datum"] = checked
+            found |= self._agreement(places, found.get("pile_ups", []))
         self._run("analyze")
         return found
 
@@ -277,12 +283,33 @@ class _Stage:
             found[group or self.target.id] = audits.tiling(shapes[mine], names, whole)
         return found
 
-    def _pile_ups(self, places: Floats, keep: bool) -> list[dict[str, Any]]:
-        from gisops.loads import pileups
+    def _agreement(self, places: Floats, piles: list[dict[str, Any]]) -> dict[str, Any]:
+        """The datum, and how many rows lie where they say; those on a placeholder prove nothing."""
+        real = np.ones(len(places), bool)
+        for pile in piles:
+            real &= (places != (pile["lon"], pile["lat"])).any(axis=1)
+        kept = np.flatnonzero(real).tolist()
+        expected = {kind: [names[n] for n in kept] for kind, names in self.progress.expected.items()}
+        found: dict[str, Any] = {}
+        if (judged := agreement.judge_datum(self.conn, places[real], expected, self.crs)) is not None:
+            found["datum"] = judged
+        # Of cases dispatch says it itself, when they are published.
+        for kind in () if self.target.publish == "cases" else expected:
+            rows = [self.progress.numbers[n] for n in kept]
+            found["agreement"] = agreement.with_areas(self.conn, kind, places[real], expected[kind], rows)
+        return found
 
+    def _pile_ups(self, places: Floats, keep: bool) -> list[dict[str, Any]]:
         told = []
         for pile in pileups.find(places):
-            told.append({"lon": pile.lon, "lat": pile.lat, "rows": pile.count, "share": round(pile.share, 5)})
+            told.append(
+                {
+                    "lon": float(pile.lon),
+                    "lat": float(pile.lat),
+                    "rows": int(pile.count),
+                    "share": round(float(pile.share), 5),
+                }
+            )
             if self.target.publish != "cases" or keep:
                 continue
             rows = self._run("at_place", {"lon": pile.lon, "lat": pile.lat}).fetchall()
@@ -307,8 +334,3 @@ class _Stage:
                 "audit": Jsonb(audit),
             },
         )
-
-
-def datum_of(conn: Connection, places: Floats, expected: Mapping[str, list[str | None]]) -> dict[str, Any] | None:
-    """Hold positions against what is there already: areas or zones the rows are said to lie in, else the roads."""
-    raise NotImplementedError

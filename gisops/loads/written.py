@@ -25,7 +25,7 @@ def write(conn: Connection, load: Load, folder: Path) -> Path:
     with _own(folder / "report.json") as file:
         json.dump(told, file, ensure_ascii=False, indent=2, default=str)
     # With a mark at the beginning, for spreadsheets take a CSV without one for the machine's old encoding.
-    with _own(folder / "findings.csv", "utf-8-sig") as file:
+    with conn.transaction(), _own(folder / "findings.csv", "utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(HEADINGS)
         for one in records.findings(conn, load.load_id):
