@@ -82,9 +82,11 @@ def seeds_in(ground: Ground, among: Bools, count: int, rng: np.random.Generator)
     at = np.flatnonzero(among)
     points, weight = ground.points[at], ground.weight[at] + 1e-9
     means = points[[rng.choice(len(at), p=weight / weight.sum())]]
+    nearest = np.full(len(at), np.inf)
     for _ in range(1, count):
+        nearest = np.minimum(nearest, ((points - means[-1]) ** 2).sum(axis=1))
         # A hair more than nothing: two faces may have one middle.
-        away = weight * (cKDTree(means).query(points)[0] ** 2 + 1e-6)
+        away = weight * (nearest + 1e-6)
         means = np.vstack([means, points[rng.choice(len(at), p=away / away.sum())]])
     for _ in range(12):
         label = cKDTree(means).query(points)[1]
@@ -97,9 +99,9 @@ def seeds_in(ground: Ground, among: Bools, count: int, rng: np.random.Generator)
 def _distinct(points: Floats, means: Floats, names: Ints) -> Ints:
     """For each mean the nearest point that no earlier mean has taken."""
     taken: list[int] = []
-    for mean in means:
-        order = np.argsort(np.hypot(*(points - mean).T))
-        taken.append(next(int(i) for i in order[: len(means) + 1] if int(i) not in taken))
+    _, near = cKDTree(points).query(means, k=range(1, len(means) + 1))
+    for order in near.tolist():
+        taken.append(next(i for i in order if i not in taken))
     return names[taken]
 
 

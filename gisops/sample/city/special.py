@@ -74,7 +74,10 @@ def of_things(
         *_chosen_cells(cells, cell_community, community_street, streets, rng),
     ]
     areas = np.array([site.area for site in found], dtype=object)
-    areas = shapely.intersection(shapely.set_precision(areas, GRID_M), town.outline, grid_size=GRID_M)
+    areas = shapely.set_precision(areas, GRID_M)
+    shapely.prepare(town.outline)
+    beyond = ~shapely.covers(town.outline, areas)
+    areas[beyond] = shapely.intersection(areas[beyond], town.outline, grid_size=GRID_M)
     zones: list[Zone] = []
     counts: dict[str, int] = {}
     for site, area in zip(found, areas, strict=True):
