@@ -11,6 +11,7 @@ from rich.console import Console
 from gisops import cluster
 from gisops.cluster import Urls
 from gisops.db import migrate as migrations
+from gisops.db.pool import connect
 from gisops.settings import Settings
 
 out = Console(soft_wrap=True, highlight=False)
@@ -35,7 +36,11 @@ def database(settings: Settings) -> Iterator[Urls]:
 
 
 def bring_up_to_date(urls: Urls, *, force: bool = False) -> migrations.Report:
-    """Migrate the database to this release."""
+    """Migrate the database to this release, and have the months to come."""
+    from gisops.worker import turn_months
     from layers.catalog import view_sql
 
-    return migrations.migrate(urls.owner, view_sql(), force=force)
+    report = migrations.migrate(urls.owner, view_sql(), force=force)
+    with connect(urls.owner, autocommit=True) as conn:
+        turn_months(conn)
+    return report

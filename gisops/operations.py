@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from gisops import cases, dispatch, replays, reports, wording
+from gisops import cases, dispatch, positions, replays, reports, wording
 from gisops import locate as boundaries
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import GisopsError, InvalidInput
 from gisops.people import Actor
+from gisops.positions import Kept, Sent
 from gisops.reports import NewReport, Receipt
 
 
@@ -135,6 +136,11 @@ def dispatch_by_hand(
     """Somebody at the desk sends a case where the rules did not, and says why."""
     cases.dispatch(conn, case_no, organisation, staff, reason, expected_version, by)
     return cases.read(conn, city, case_no, by)
+
+
+def keep_positions(conn: Connection, city: City, by: Actor, sent: Sequence[Sent]) -> Kept:
+    """An officer's device says where it was: now, or also while it had no network."""
+    return positions.keep(conn, city, by, sent)
 
 
 def replay(

@@ -14,7 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from gisops.db.pool import Connection
 from gisops.db.queries import load
-from gisops.errors import BadCredentials, InvalidInput, NotSignedIn
+from gisops.errors import BadCredentials, NotSignedIn
 
 _SQL = load("gisops", "people.sql")
 
@@ -156,25 +156,6 @@ def zones(conn: Connection, actor: Actor) -> str:
     row = conn.execute(_SQL["zones"], {"staff_id": actor.staff_id}).fetchone()
     assert row is not None  # noqa: S101  (an aggregate always has one row)
     return str(row["collection"])
-
-
-def post_position(
-    conn: Connection, actor: Actor, lon: float, lat: float, accuracy_m: float, captured_at: datetime | None
-) -> None:
-    """Keep where an officer is (WGS-84 degrees, metres). A position older than the one kept changes nothing.
-
-    Raises InvalidInput where the account is no member of staff or the moment lies in the future.
-    """
-    if actor.staff_id is None:
-        raise InvalidInput("This account is no member of staff, so it has no position.", login=actor.login)
-    if captured_at is not None:
-        row = conn.execute(_SQL["is_future"], {"captured_at": captured_at}).fetchone()
-        if row is not None and row["future"]:
-            raise InvalidInput("captured_at lies in the future.", captured_at=captured_at.isoformat())
-    conn.execute(
-        _SQL["post_position"],
-        {"staff_id": actor.staff_id, "lon": lon, "lat": lat, "accuracy_m": accuracy_m, "captured_at": captured_at},
-    )
 
 
 def _actor(row: dict[str, Any]) -> Actor:

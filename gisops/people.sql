@@ -61,24 +61,3 @@ FROM (
   WHERE a.staff_id = %(staff_id)s AND a.valid @> app_now() AND z.valid @> app_now() AND zs.valid @> app_now()
   ORDER BY z.code, a.role
 ) AS mine;
-
--- name: post_position
--- Where a member of staff is. Only a newer position replaces an older one; the home district is that of the row there is, else of the
--- roster, else of the nearest district, and never changes (the table may be spread by it).
-WITH here AS (
-  SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS geom
-)
-INSERT INTO last_positions AS p (district_code, staff_id, captured_at, accuracy_m, geom)
-SELECT coalesce(
-  (SELECT l.district_code FROM last_positions AS l WHERE l.staff_id = %(staff_id)s ORDER BY l.captured_at DESC LIMIT 1),
-  (SELECT r.district_code FROM rosters AS r WHERE r.staff_id = %(staff_id)s ORDER BY upper(r.on_duty) DESC LIMIT 1),
-  (SELECT d.code FROM admin_areas AS d WHERE d.level = 2 AND d.valid @> app_now() ORDER BY d.geom <-> here.geom, d.code LIMIT 1)
-), %(staff_id)s, coalesce(%(captured_at)s::timestamptz, app_now()), %(accuracy_m)s, here.geom
-FROM here
-ON CONFLICT (district_code, staff_id) DO UPDATE SET
-  captured_at = excluded.captured_at, accuracy_m = excluded.accuracy_m, geom = excluded.geom
-WHERE p.captured_at < excluded.captured_at;
-
--- name: is_future
--- A clock that runs ahead by more than a minute.
-SELECT %(captured_at)s::timestamptz > app_now() + interval '1 minute' AS future;

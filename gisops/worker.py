@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from gisops import cluster_files, events, limits, people, room
+from gisops import cluster_files, events, limits, partitions, people, room
 from gisops.cluster import database_urls
 from gisops.db.pool import Connection, connect
 from gisops.settings import Settings
@@ -22,6 +22,7 @@ BUSY_S = 0.025
 IDLE_S = 0.050
 BEAT_S = 1.0
 TIDY_S = 60.0
+MONTHS_S = 86_400.0
 _LONGEST_WAIT_S = 2.0
 # Of 5,000 events: enough to keep up with 1,600 a second, and still no long pause of the relay.
 _MOST_BITES = 20
@@ -47,7 +48,7 @@ def run(settings: Settings, stop: threading.Event | None = None) -> None:
 
 
 def _work(conn: Connection, stop: threading.Event, folder: Path | None) -> None:
-    beat_at = tidy_at = 0.0
+    beat_at = tidy_at = months_at = 0.0
     while not stop.is_set():
         busy = events.stamp(conn) > 0
         now = time.monotonic()
@@ -59,6 +60,9 @@ def _work(conn: Connection, stop: threading.Event, folder: Path | None) -> None:
             if folder is not None:
                 room.keep_ballast(folder)
             tidy_at = now + TIDY_S
+        if now >= months_at:
+            turn_months(conn)
+            months_at = now + MONTHS_S
         stop.wait(BUSY_S if busy else IDLE_S)
 
 
@@ -69,6 +73,19 @@ def tidy(conn: Connection) -> None:
     for _ in range(_MOST_BITES):
         if events.prune(conn) == 0:
             break
+
+
+def turn_months(conn: Connection) -> None:
+    """Have the months to come, and drop those of tracks whose time is over. What cannot be done today (somebody holds
+    a lock) is done tomorrow: months are made a quarter ahead.
+    """
+    try:
+        for name in partitions.ensure_ahead(conn):
+            log.info("worker: made the month %s", name)
+        for name in partitions.forget_positions(conn):
+            log.info("worker: dropped the month %s", name)
+    except psycopg.errors.LockNotAvailable as error:
+        log.warning("worker: months were left for tomorrow (%s)", _first_line(error))
 
 
 def _stop_on_signals() -> threading.Event:

@@ -9,15 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from api.console import err, out, read_settings
 from gisops import backups as kept
 from gisops import cluster, restores
-from gisops.settings import Settings
-
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 _WORDS = {
     "copy": "复制 / copying",
@@ -32,7 +28,7 @@ def backup(
 ) -> None:
     """备份 / Take a base backup while everybody works on; from the first one on, all WAL is kept as well."""
     with _told() as progress:
-        base = kept.take(Settings(), to=to, keep=keep, progress=progress)
+        base = kept.take(read_settings(), to=to, keep=keep, progress=progress)
     out.print(f"✓ {base.folder}  {_size(base.bytes)}  {_moment(base.ended_at)}", markup=False)
 
 
@@ -40,7 +36,7 @@ def backups(
     source: Annotated[Path | None, typer.Option("--from", help="Folder of the backups.")] = None,
 ) -> None:
     """列出备份 / List base backups, and the moments that can be made again from each."""
-    settings = Settings()
+    settings = read_settings()
     kept.be_ours(settings)
     folder = (source or kept.root(settings)).expanduser().resolve()
     there = [(path, span) for path in kept.clusters(folder) for span in kept.spans(path)]
@@ -66,7 +62,7 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """恢复 / Make the private database again as it was at a second. gisops must be down."""
-    settings = Settings()
+    settings = read_settings()
     kept.be_ours(settings)
     moment = restores.moment(at) if at is not None else None
     if not yes and cluster.status(settings).exists:

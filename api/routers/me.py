@@ -6,17 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api import answers
+from api import answers, problems
 from api.deps import Ctx, SignedIn, Tx
-from api.schemas.people import PositionIn
-from gisops import cases, coordinates, people
-from gisops.errors import OutsideCity
+from api.schemas.people import PositionIn, PositionsIn
+from gisops import cases, operations, people
+from gisops.positions import Sent
 from layers.viewer import viewer_of
 
 router = APIRouter(prefix="/api/me", tags=["me"])
-
-# The tables take a point this far beyond the city's box, degrees.
-EXTENT_MARGIN = 0.05
 
 
 @router.get("", openapi_extra={"x-permission": "signed_in"})
@@ -42,14 +39,15 @@ def tasks(caller: SignedIn, conn: Tx, city: Ctx, limit: Annotated[int, Query(ge=
 
 
 @router.post("/positions", status_code=204, openapi_extra={"x-permission": "signed_in"})
-def positions(body: PositionIn, caller: SignedIn, conn: Tx, city: Ctx) -> Response:
-    """Keep where the caller is."""
-    lon, lat = coordinates.to_wgs84(body.lon, body.lat, body.crs or "", city.extent)
-    west, south, east, north = city.extent
-    margin = EXTENT_MARGIN
-    if not (west - margin < lon < east + margin and south - margin < lat < north + margin):
-        raise OutsideCity(
-            f"The position lies outside {city.name_zh} ({city.name_en}).", lon=lon, lat=lat, extent=list(city.extent)
-        )
-    people.post_position(conn, caller.actor, lon, lat, body.accuracy_m, body.captured_at)
-    return Response(status_code=204)
+def positions(body: PositionsIn, caller: SignedIn, conn: Tx, city: Ctx) -> Response:
+    """Keep where the caller is, or up to 1,000 positions where he was: these are answered by what became of them."""
+    one = isinstance(body, PositionIn)
+    given = [body] if isinstance(body, PositionIn) else body.positions
+    sent = [Sent(p.lon, p.lat, p.crs or "", p.accuracy_m, p.captured_at) for p in given]
+    kept = operations.keep_positions(conn, city, caller.actor, sent)
+    if one:
+        for error in kept.refused.values():
+            raise error
+        return Response(status_code=204)
+    refused = [{"n": n, **problems.of_error(error)} for n, error in kept.refused.items()]
+    return answers.json({"kept": kept.fresh, "known": kept.known, "late": kept.late, "refused": refused})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Discriminator, Field, Tag
 
 from api.schemas.shapes import Body, Coordinate, Metres, Text
 
@@ -24,3 +24,24 @@ class PositionIn(Body):
     crs: Text | None = None
     accuracy_m: Metres
     captured_at: AwareDatetime | None = None
+
+
+class PositionThenIn(PositionIn):
+    """Where an officer was; the moment is what tells it from the others."""
+
+    captured_at: AwareDatetime
+
+
+class TrackIn(Body):
+    """Where an officer was while his device had no network."""
+
+    positions: Annotated[list[PositionThenIn], Field(min_length=1, max_length=1000)]
+
+
+def _form(body: Any) -> str:
+    several = "positions" in body if isinstance(body, dict) else isinstance(body, TrackIn)
+    return "track" if several else "position"
+
+
+PositionsIn = Annotated[Annotated[PositionIn, Tag("position")] | Annotated[TrackIn, Tag("track")], Discriminator(_form)]
+"""One position, or several with their moments."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx2
 import pytest
 
+from gisops.db.pool import connect
 from tests.conftest import serve
 
 
@@ -213,8 +215,6 @@ def test_an_officer_sees_his_card_zones_and_tasks(caller) -> None:
 
 
 def test_a_position_is_kept_an_older_one_is_not_and_a_bad_one_is_refused(caller, city, live_server) -> None:
-    from gisops.db.pool import connect
-
     client = caller("officer")
     lon, lat = city["center"]
     here = {"lon": lon, "lat": lat, "crs": "WGS84", "accuracy_m": 8}
@@ -246,8 +246,6 @@ def test_it_says_that_it_is_alive_and_ready(caller) -> None:
 
 
 def test_a_relay_that_does_not_run_makes_it_unready(fresh_database) -> None:
-    from gisops.db.pool import connect
-
     database = fresh_database("sample_template")
     with serve(database) as server:
         server.worker.terminate()
@@ -295,3 +293,36 @@ def test_large_json_is_compressed_for_those_who_ask(caller) -> None:
     assert "content-encoding" not in plain.headers
     assert packed.json() == plain.json()
     assert plain.json()["categories"]
+
+
+def test_a_track_is_kept_once_and_what_is_wrong_in_it_is_told(caller, city, live_server) -> None:
+    client, now = caller("officer"), datetime.now(UTC)
+    lon, lat = city["center"]
+    track = [
+        {"lon": lon + n * 1e-4, "lat": lat, "crs": "WGS84", "accuracy_m": 5, "captured_at": moment.isoformat()}
+        for n, moment in enumerate(now - timedelta(minutes=10 - n) for n in range(5))
+    ]
+    odd = [
+        track[0] | {"lon": lon + 3},
+        track[0] | {"captured_at": (now - timedelta(days=8)).isoformat()},
+        track[0] | {"captured_at": (now + timedelta(hours=1)).isoformat()},
+    ]
+    said = client.post("/api/me/positions", json={"positions": [*track, *odd]})
+    assert said.status_code == 200
+    answer = said.json()
+    assert (answer["kept"], answer["known"], answer["late"]) == (5, 0, 1)
+    assert [(one["n"], one["code"]) for one in answer["refused"]] == [(5, "outside_city"), (7, "invalid_input")]
+    again = client.post("/api/me/positions", json={"positions": track}).json()
+    assert again == {"kept": 0, "known": 5, "late": 0, "refused": []}
+    asked = """SELECT count(*) AS n, min(p.captured_at) AS first, max(p.captured_at) AS last
+        FROM positions p JOIN accounts a USING (staff_id)
+        WHERE a.login = 'officer' AND p.captured_at > %s AND p.captured_at < %s"""
+    with connect(live_server.database.owner_url) as conn:
+        kept = conn.execute(asked.encode(), [now - timedelta(hours=1), now - timedelta(minutes=5)]).fetchone()
+    assert kept is not None
+    assert kept["n"] == 5
+    assert (kept["first"], kept["last"]) == (now - timedelta(minutes=10), now - timedelta(minutes=6))
+    problem(client.post("/api/me/positions", json={"positions": []}), 422, "invalid_body")
+    no_moment = {name: value for name, value in track[0].items() if name != "captured_at"}
+    problem(client.post("/api/me/positions", json={"positions": [no_moment]}), 422, "invalid_body")
+    problem(caller("admin").post("/api/me/positions", json={"positions": track}), 422, "invalid_input")

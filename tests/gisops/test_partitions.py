@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from gisops import cases, operations, partitions
+from gisops import cases, operations, partitions, worker
 from gisops import city as cities
 from gisops.db.migrate import migrate
 from gisops.db.pool import Connection, connect
@@ -212,6 +212,26 @@ def test_the_doors_may_have_months_made_ahead_but_choose_no_others(sample_databa
             with pytest.raises(errors.InvalidParameterValue), conn.transaction():
                 partitions.ensure_ahead(conn, months)
         conn.rollback()
+
+
+def test_the_worker_turns_the_months_and_leaves_them_for_tomorrow_where_it_cannot(
+    sample_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(sample_database.app_url, autocommit=True) as conn, connect(sample_database.owner_url) as busy:
+        monkeypatch.setattr(partitions.ensure_ahead, "__defaults__", (6,))
+        busy.execute("SELECT * FROM positions_rest")
+        worker.turn_months(conn)
+        assert len(names(conn, "positions")) == 5
+        busy.rollback()
+        worker.turn_months(conn)
+        assert len(names(conn, "positions")) == 8
+        made = names(conn, "positions")[-4:-1]
+        busy.execute(
+            "".join(
+                f"DROP TABLE {name};" for name in made + [n.replace("positions", "case_history") for n in made]
+            ).encode()
+        )
+        busy.commit()
 
 
 def test_who_waits_for_a_lock_too_long_gives_up_and_nothing_is_half_made(sample_database: Any) -> None:
