@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import folium
 import geopandas as gpd
@@ -179,6 +181,22 @@ def test_a_notebook_runs_from_top_to_bottom_and_is_kept_without_outputs(
         assert len(names["piles"]) == 1
         assert {"hot"} < set(names["spots"]["spot"])
         assert len(names["crowds"]) >= 2
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_the_page_about_hot_spots_does_what_it_says(
+    live_server, heaps: Heaps, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = (NOTEBOOKS.parent / "docs" / "howto" / "find-hotspots.md").read_text("utf-8")
+    program = page.split("```python\n")[1].split("```")[0]
+    assert "http://127.0.0.1:8000" in program
+    monkeypatch.setenv("GISOPS_DATABASE_URL", live_server.database.app_url)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(program.replace("http://127.0.0.1:8000", live_server.base_url), names)
+    with cast(CityData, names["city"]) as city:
+        assert (tmp_path / "hotspots.html").stat().st_size > 200_000
+        assert all(hasattr(city, called) for called in re.findall(r"`city\.(\w+)\(", page))
 
 
 def _run(source: str, name: str, names: dict[str, object]) -> object:
