@@ -85,10 +85,11 @@ def from_wkt(texts: Sequence[Any], rows: Rows) -> tuple[Shapes, list[Finding]]:
     # EWKT names its system first; which one it is has been declared.
     given[:] = [_plain(text) for text in texts]
     findings = []
-    try:
-        shapes = np.asarray(shapely.from_wkt(given, on_invalid="ignore"))
-    except NotImplementedError:
-        shapes = np.array([_one_wkt(text) for text in given], dtype=object)
+    with np.errstate(invalid="ignore"):  # NaN among the coordinates is found later, by row
+        try:
+            shapes = np.asarray(shapely.from_wkt(given, on_invalid="ignore"))
+        except NotImplementedError:
+            shapes = np.array([_one_wkt(text) for text in given], dtype=object)
     for at in np.flatnonzero(shapely.is_missing(shapes)):
         if given[at] is not None:
             findings.append(_unreadable(int(rows[at]), "not well-known text", given[at]))

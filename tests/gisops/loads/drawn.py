@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -89,10 +90,12 @@ def write(
     data = [np.array(values) for values in columns.values()] or [np.arange(1, len(shapes) + 1)]
     data = [values.astype(object) if values.dtype.kind in "UO" else values for values in data]
     options = {"encoding": encoding} if encoding else {}
-    pyogrio.raw.write(
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'crs' was not provided")
+        pyogrio.raw.write(
         str(path), wkb, data, names, geometry_type=kind or "Unknown", crs=crs, driver=DRIVERS[path.suffix], layer=layer,
         append=append, **options,
-    )  # fmt: skip
+        )  # fmt: skip
     return path
 
 
