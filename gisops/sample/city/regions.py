@@ -13,9 +13,9 @@ from scipy.spatial import cKDTree
 from gisops.sample.city.mesh import Bools, Floats, Ints, in_water, touching
 from gisops.sample.town import Shapes, Town
 
-# How much farther the other side of a road is, when neighbours look for each other.
-_BARRIER = {"motorway": 6.0, "trunk": 6.0, "primary": 4.0, "secondary": 2.6, "tertiary": 1.7}
-_BANK = 2.5
+# How many metres farther the other side of a road or a bank is, when faces look for what they belong to.
+_BARRIER_M = {"motorway": 1500.0, "trunk": 1500.0, "primary": 900.0, "secondary": 500.0, "tertiary": 200.0}
+_BANK_M = 400.0
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,16 @@ def ground_of(town: Town, faces: Shapes, worth: Floats) -> Ground:
     """The faces of a town as a graph; parts that touch nothing are linked to what lies nearest, as by a ferry."""
     t = touching(faces)
     points = shapely.get_coordinates(shapely.centroid(faces))
-    barrier = np.ones(len(t.a))
-    classes = np.array([_BARRIER.get(c, 1.0) for c in town.roads.road_class])
-    major = np.flatnonzero(classes > 1)
+    barrier = np.zeros(len(t.a))
+    classes = np.array([_BARRIER_M.get(c, 0.0) for c in town.roads.road_class])
+    major = np.flatnonzero(classes)
     if len(major):
         tree = shapely.STRtree(town.roads.geom[major])
         which, road = tree.query(shapely.points(t.middle), predicate="dwithin", distance=1.0)
         np.maximum.at(barrier, which, classes[major[road]])
     wet = in_water(town, faces)
-    barrier[wet[t.a] != wet[t.b]] *= _BANK
-    length = np.hypot(*(points[t.a] - points[t.b]).T) * barrier + 1.0
+    barrier[wet[t.a] != wet[t.b]] += _BANK_M
+    length = np.hypot(*(points[t.a] - points[t.b]).T) + barrier + 1.0
     a, b, far = _ferries(points, t.a, t.b)
     length, a, b = np.r_[length, far], np.r_[t.a, a], np.r_[t.b, b]
     ways = scipy.sparse.coo_array((np.r_[length, length], (np.r_[a, b], np.r_[b, a])), shape=(len(faces),) * 2)
