@@ -39,10 +39,10 @@ def judge_datum(
 ) -> dict[str, Any] | None:
     """Judge the declared system by positions (n, 2; degrees). None where there is nothing to hold them against."""
     found = None
-    for kind, names in expected.items():
+    for kind, told in expected.items():
         there, shapes = reference_of(conn, kind)
         if there and found is None:
-            found = datum.against_areas(places, names, shapes, there, declared or "WGS84")
+            found = datum.against_areas(places, told, shapes, there, declared or "WGS84")
     if found is None and len(places):
         box = dict(zip(("west", "south", "east", "north"), _box(places), strict=True))
         roads = conn.execute(_SQL["roads"], box).fetchall()

@@ -296,15 +296,15 @@ class _Publisher:
         before = self.conn.execute(_SQL["set_in_force"], {"purpose": purpose, "moment": ALWAYS}).fetchall()
         moment = self._moment(first=not before)
         open_ones = self.conn.execute(_SQL["set_in_force"], {"purpose": purpose, "moment": moment}).fetchall()
-        if open_ones and open_ones[0]["since"] >= moment:
-            raise NotPublishable(
-                f"The set {open_ones[0]['code']} comes into force after this one: {open_ones[0]['since']:%Y-%m-%d %H:%M}."
-            )
         code = told.get("zone_set") or f"{purpose}-{moment:%Y%m%d}-{self.load.load_id}".upper()
         names = {"name_zh": told.get("name_zh", code), "name_en": told.get("name_en", code)}
         row = self.conn.execute(_SQL["new_set"], {"code": code, "purpose": purpose, **names}).fetchone()
         if row is None:
             raise NotPublishable(f"There is a zone set {code} already; give another: --set zone_set=…", zone_set=code)
+        if open_ones and open_ones[0]["since"] >= moment:
+            raise NotPublishable(
+                f"The set {open_ones[0]['code']} comes into force after this one: {open_ones[0]['since']:%Y-%m-%d %H:%M}."
+            )
         made = row["zone_set_id"]
         added = self._do("add_zones", zone_set_id=sql.Literal(made))
         for role in ("primary", "backup", "leader"):
