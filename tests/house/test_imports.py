@@ -25,6 +25,7 @@ JOBS = {
     "fastapi": [("api/app.py", "FastAPI"), ("api/routers/reports.py", "APIRouter")],
     "rtree": [("api/live.py", "Index")],
     "folium": [("gisops/notebook.py", "Map")],
+    "scipy": [("gisops/hotspots/getis_ord.py", "csr_array"), ("gisops/hotspots/clusters.py", "KDTree")],
 }
 
 
