@@ -520,9 +520,26 @@ def test_text_that_is_not_utf_8_in_a_file_that_must_be_is_mended(tmp_path: Path)
         database.execute("UPDATE a SET name = CAST(? AS TEXT) WHERE fid = 2", ("责任区".encode("gbk"),))
     database.close()
     got = read(path, crs="WGS84")
-    assert len(got.rows) + len([one for one in got.findings if one.kind == "refused"]) == 3
-    assert (got.fields["name"][0], got.fields["name"][2]) == ("甲", "丙")
-    assert "recoded_text" in {one.code for one in got.findings} | {"reader_warning"} & got.file_codes()
+    assert got.codes() == [(2, "recoded_text")]
+    assert got.fields["name"] == ["甲", "责任区", "丙"]
+
+
+def test_text_in_no_encoding_is_refused_by_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gpkg", POINTS, layer="a", name=["甲", "乙", "丙"])
+    with sqlite3.connect(path) as database:
+        _drop_triggers(database)
+        database.execute("UPDATE a SET name = CAST(? AS TEXT) WHERE fid = 2", (b"\xff\xfe\xfd",))
+    database.close()
+    got = read(path, crs="WGS84")
+    assert got.codes() == [(2, "unreadable_text")]
+    assert got.rows == [1, 3]
+
+
+def test_other_files_of_an_archive_are_told(tmp_path: Path) -> None:
+    path = _zip(tmp_path, {"数据/a.csv": b"code\n1\n", "数据/readme.txt": b"x", "__MACOSX/._a.csv": b"x"})
+    got = read(path)
+    assert got.fields == {"code": ["1"]}
+    assert got.one("ignored_files").en.endswith("__MACOSX/._a.csv, 数据/readme.txt")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pyproj
 import pytest
 import shapely
@@ -233,6 +235,20 @@ def test_separators_are_seen(separator: str, tmp_path: Path) -> None:
     )
     got = read(path)
     assert got.fields == {"code": ["1", "2"], "name": [f"a{separator}\nb", "c"]}
+
+
+def test_columns_of_geometry_are_told_where_nobody_named_them(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", ["x", "Lng", "LAT"], [("1", 114.3, 34.8)])
+    got = read(path, crs="WGS84")
+    assert got.one("geometry_columns").en.endswith("the columns Lng, LAT")
+    assert got.shapes[0].wkt == "POINT (114.3 34.8)"
+    assert "geometry_columns" not in read(path, crs="WGS84", x="Lng", y="LAT").file_codes()
+
+
+def test_parquet_without_a_record_of_geometry_is_a_table(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"code": [1, 2], "lon": [114.30, None], "lat": [34.80, None]}), tmp_path / "a.parquet")
+    got = read(tmp_path / "a.parquet", crs="WGS84", expected="point", required=False)
+    assert (got.shapes[0].wkt, got.shapes[1], got.fields["code"]) == ("POINT (114.3 34.8)", None, [1, 2])
 
 
 # Encodings ----------------------------------------------------------------------------------------------------------
