@@ -7,12 +7,13 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 
 import psycopg
 
-from gisops import cluster, cluster_files, lint
+from gisops import backups, cluster, cluster_files, lint
 from gisops.db import migrate
 from gisops.db.pool import Connection, connect
 from gisops.errors import GisopsError
@@ -92,6 +93,20 @@ def _private_cluster(settings: Settings) -> Iterator[Finding]:
     stands = cluster.status(settings)
     words = f"runs (process {stands.pid})" if stands.pid else "made, not running" if stands.exists else "not made yet"
     yield Finding("Private cluster", True, f"{words}, in {place.data}")
+    if stands.exists:
+        yield _backups(settings, running=stands.pid is not None)
+
+
+def _backups(settings: Settings, running: bool) -> Finding:
+    troubles = []
+    if running:
+        # A database that does not answer is told below.
+        with suppress(psycopg.OperationalError, GisopsError):
+            troubles = list(backups.troubles(settings))
+    taken = [base for folder in backups.clusters(backups.root(settings)) for base in backups.bases(folder)]
+    last = f"the last of {len(taken)} is of {taken[-1].ended_at:%Y-%m-%d %H:%M %Z}" if taken else "none yet"
+    state = "; ".join([last, *troubles])
+    return Finding("Backups", not troubles, state, f"Look at {backups.root(settings)}: rights, free space.")
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:

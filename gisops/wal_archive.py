@@ -147,14 +147,17 @@ def run(line: list[Branch], first: int, there: dict[Segment, Path]) -> tuple[lis
     """The files from segment ``first`` on along a line of descent, without a gap, and the first one missing although
     later ones are there.
     """
-    files: list[Path] = []
-    on_line = [s.number for s in there if any(s.timeline == b.timeline and s.number >= b.first for b in line)]
-    for number in range(first, max(on_line, default=first - 1) + 1):
+
+    def at(number: int) -> Segment:
         # In the segment in which a timeline began, the newer one holds what the older one held up to there.
-        wanted = [Segment(b.timeline, number) for b in reversed(line) if number >= b.first]
-        path = there.get(wanted[0])
+        return Segment(next(b.timeline for b in reversed(line) if number >= b.first), number)
+
+    files: list[Path] = []
+    on_line = (segment.number for segment in there if segment.number >= first and segment == at(segment.number))
+    for number in range(first, max(on_line, default=first - 1) + 1):
+        path = there.get(at(number))
         if path is None:
-            return files, wanted[0]
+            return files, at(number)
         files.append(path)
     return files, None
 
