@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gisops.city import TimeLimit
 from gisops.past import PastMove
-from gisops.sample.year.kinds import Kind
 
 # Shares of cases. Ours, after what such systems report: nine in ten handled within hours, one in a hundred open.
 REFUSED, REJECTED, LINKED, VOIDED = 0.02, 0.05, 0.02, 0.003
@@ -33,9 +33,11 @@ class Life(NamedTuple):
     by_rules: bool
 
 
-def life(kind: Kind, channel: str, received_at: datetime, hour: int, until: datetime, luck: Any, chances: Any) -> Life:
-    """Live a case up to ``until``. ``hour`` is local; ``luck`` are 12 numbers around 1 that stretch its waits,
-    ``chances`` 12 from 0 to 1 that decide what happens to it.
+def life(
+    hours: float, channel: str, received_at: datetime, hour: int, until: datetime, luck: Any, chances: Any
+) -> Life:
+    """Live a case up to ``until``. It takes about so many ``hours``; ``hour`` is local; ``luck``
+    are 12 numbers around 1 that stretch its waits, ``chances`` 12 from 0 to 1 that decide what happens to it.
     """
     by_hand = chances[0] < {"hotline": 0.9, "citizen": 0.35}.get(channel, 0.0)
     now = received_at
@@ -68,7 +70,7 @@ def life(kind: Kind, channel: str, received_at: datetime, hour: int, until: date
     if chances[2] < LINKED + VOIDED:
         then("void", 25 * luck[3], "重复立案")
         return done()
-    handling = 48 * kind.hours * luck[4]
+    handling = 48 * hours * luck[4]
     if chances[3] < RETURNED:
         then("return", 30 * luck[3], one_of(_RETURNS_ZH))
         then("dispatch", 15 * luck[5])
@@ -80,7 +82,7 @@ def life(kind: Kind, channel: str, received_at: datetime, hour: int, until: date
     if chances[4] > 1 - SUSPENDED:
         then("suspend", 120 * luck[6], one_of(_SUSPENDS_ZH))
         then("resume", 60 * 24 * 6 * luck[7])
-    then("finish", _awake(handling, kind, hour))
+    then("finish", _awake(handling, hours, hour))
     if chances[6] < CHECKED:
         then("order_check", 4 * luck[8])
         if chances[7] < REWORKED / CHECKED:
@@ -94,9 +96,17 @@ def life(kind: Kind, channel: str, received_at: datetime, hour: int, until: date
     return done()
 
 
-def _awake(minutes: float, kind: Kind, hour: int) -> float:
+def usual_hours(hours: float, limit: TimeLimit | None) -> float:
+    """How long a kind of case takes where it has a time limit: whoever has two hours is there within one."""
+    if limit is None:
+        return hours
+    length = {"minute": 1 / 60, "natural_day": 24.0, "work_day": 8.0}.get(limit.unit, 1.0)
+    return min(hours, 0.6 * limit.value * length)
+
+
+def _awake(minutes: float, hours: float, hour: int) -> float:
     """What is not urgent waits for the morning."""
-    if kind.hours <= _SAME_NIGHT_H or (_NIGHT[1] <= hour < _NIGHT[0]):
+    if hours <= _SAME_NIGHT_H or (_NIGHT[1] <= hour < _NIGHT[0]):
         return minutes
     return minutes + 60 * ((_NIGHT[1] - hour) % 24)
 

@@ -19,7 +19,7 @@ from gisops.sample.chance import chance
 from gisops.sample.year import ground as grounds
 from gisops.sample.year.drawing import Drawn, draw
 from gisops.sample.year.kinds import FAULTS_OF_EVENTS_ZH, FAULTS_ZH, KINDS
-from gisops.sample.year.lives import life, moment, spread
+from gisops.sample.year.lives import life, moment, spread, usual_hours
 from gisops.sample.year.seasons import DAYS_OF_A_YEAR
 
 __all__ = ["BATCH", "Plan", "cases"]
@@ -48,6 +48,7 @@ class Plan:
         ground = grounds.read(conn, until - timedelta(days=DAYS_OF_A_YEAR + 1))
         codes = frozenset(code for scheme, code in city.categories if scheme == city.category_scheme)
         self.drawn: Drawn = draw(ground, codes, city.calendar, seed, until, count)
+        self._hours = {k.code: usual_hours(k.hours, city.category(k.code).limit) for k in KINDS if k.code in codes}
         self._zone = ZoneInfo(ground.timezone)
         west, south, east, north = SHIFTED_BOX
         self._shifted = west < ground.lon < east and south < ground.lat < north
@@ -96,7 +97,9 @@ class Plan:
                 part_code=key if isinstance(key, str) else None,
                 place_id=key if key is not None and not isinstance(key, str) else None,
             )
-            lived = life(kind, channel[n], at, at.astimezone(self._zone).hour, self.until, luck[n], chances[n])
+            lived = life(
+                self._hours[kind.code], channel[n], at, at.astimezone(self._zone).hour, self.until, luck[n], chances[n]
+            )
             found.append(PastCase(report, at, lived.moves, lived.by_rules))
         return found
 
