@@ -11,12 +11,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import hotspots, intake, zones
+from bench import hotspots, intake, loading, zones
 from bench.result import Result
 from bench.town import town
 
 BENCHES: dict[str, Callable[..., Iterator[Result]]] = {
     "zones": zones.run,
+    "loading": loading.run,
     "intake": intake.run,
     "hotspots": hotspots.run,
 }
