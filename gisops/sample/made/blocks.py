@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gisops.sample.made import plan
 from gisops.sample.made.quarters import Quarters
 from gisops.sample.made.shapes import noise
-from gisops.sample.made.streets import BROOKSIDE_M, RIVERSIDE_M, SEASIDE_M, Drawn
+from gisops.sample.made.streets import SEASIDE_M, VERGE_M, Drawn
 from gisops.sample.made.waters import Wet
 
 Floats = NDArray[np.float64]
@@ -88,15 +88,16 @@ def use(shapes: Any, drawn: Drawn, wet: Wet, quarters: Quarters, rng: np.random.
     patch, second = noise(rng, 900)(at), noise(rng, 1_500)(at)
     luck = rng.random(n)
 
-    fabric[patch > 0.35] = "tower"
-    fabric[(patch < -0.5) & (urban < 0.85)] = "lowrise"
+    fabric[patch > 0.25] = "tower"
+    fabric[(patch < -0.9) & (urban < 0.85)] = "lowrise"
     fabric[(second > 0.75) & (urban > 0.5)] = "mixed"
     # Villages the town has grown round.
-    fabric[(second < -0.62) & (urban > 0.2) & (urban < 0.75)] = "urban_village"
+    fabric[(second < -1.15) & (urban > 0.25) & (urban < 0.8)] = "urban_village"
     fabric[(patch > -0.1) & (patch < 0.0)] = "mixed"
     towns = quarters.town(at)
-    fabric[towns & (luck < 0.55)] = "urban_village"
-    fabric[towns & (luck >= 0.55)] = "lowrise"
+    fabric[towns & (luck < 0.3)] = "urban_village"
+    fabric[towns & (luck >= 0.3)] = "lowrise"
+    fabric[towns & (luck >= 0.72)] = "slab"
     fabric[quarters.industry(at) & (luck < 0.85)] = "shed"
     fabric[quarters.centre(at)] = "centre"
     fabric[quarters.old(at)] = "old"
@@ -105,7 +106,7 @@ def use(shapes: Any, drawn: Drawn, wet: Wet, quarters: Quarters, rng: np.random.
     pick = rng.permutation(n)
     for kind, per_km2, low, high in (
         ("park", 1.1, 12e3, 90e3), ("school", 1.5, 15e3, 70e3), ("hospital", 0.28, 12e3, 60e3), ("market", 0.7, 6e3, 40e3),
-        ("vacant", 2.6, 4e3, 90e3), ("campus", 0.12, 40e3, 400e3),
+        ("vacant", 1.7, 4e3, 90e3), ("campus", 0.12, 40e3, 400e3),
     ):  # fmt: skip
         fit = pick[
             (
@@ -124,18 +125,21 @@ def use(shapes: Any, drawn: Drawn, wet: Wet, quarters: Quarters, rng: np.random.
         luck[loose] < np.interp(urban[loose], (0.0, 0.08, 0.25), (0.0, 0.2, 0.85)), fabric[loose], "field"
     )
     fabric[loose & np.isin(fabric, ["tower", "mixed", "centre"])] = "lowrise"
+    # Where streets are still far apart only the edges of the fields are built on.
+    fabric[
+        (size > 130e3)
+        & (urban < 0.4)
+        & np.isin(fabric, ["urban_village", "lowrise", "slab", "tower", "mixed", "vacant"])
+    ] = "field"
     if drawn.villages:
         fabric[shapely.STRtree(np.array(drawn.villages)).query(inner, predicate="within")[0]] = "village"
 
-    water = shapely.union_all([wet.inland])
+    water = wet.inland
     shapely.prepare(water)
-    near_sea = shapely.dwithin(inner, wet.sea, SEASIDE_M - 5)
-    shore = (
-        near_sea
-        | shapely.dwithin(inner, wet.rivers, RIVERSIDE_M - 5)
-        | shapely.dwithin(inner, wet.streams, BROOKSIDE_M - 2)
-    )
+    shapely.prepare(drawn.corridor)
+    shore = shapely.contains_properly(drawn.corridor, inner)
     fabric[shore] = "shore"
+    fabric[shore & shapely.dwithin(inner, drawn.fast, VERGE_M) & ~shapely.dwithin(inner, wet.sea, SEASIDE_M)] = "verge"
     fabric[shapely.dwithin(inner, wet.lakes, 66)] = "park"
     harbour = wet.harbour.intersection(wet.sea)
     fabric[shapely.dwithin(inner, harbour, 270)] = "harbour"

@@ -14,7 +14,7 @@ from gisops.sample.made.fabrics import FABRICS, FRONTS, Fabric
 from gisops.sample.made.names import Names
 from gisops.sample.made.quarters import Quarters
 from gisops.sample.made.rows import Houses, Rule, first_come, joined, placed, together, units_along, units_inside
-from gisops.sample.made.shapes import GRID_M, noise
+from gisops.sample.made.shapes import noise
 from gisops.sample.town import Buildings, Roads
 
 # From the kerb to where a house may stand, metres.
@@ -199,7 +199,6 @@ def _told(
     households = np.where(homes, np.maximum(footprint * floors * 0.82 / 105, 1), 0).astype(np.int64)
     names = _names(houses.plot, shapes, uses, blocks.fabric[ground.block[houses.plot]], rng)
     height = np.round(floors * floor_m + rng.choice([0.0, 0.6, 1.2], count), 1)
-    shapes = shapely.set_precision(shapes, GRID_M)
     return Buildings(shapes, uses, names, floors, height, households)
 
 

@@ -27,16 +27,16 @@ class Fabric(NamedTuple):
 
 
 FABRICS: dict[str, Fabric] = {
-    "old": Fabric("residential", (5.5, 8.0), (10, 14), (1, 3), (0.6, 3.0), (2.5, 7), (2, 4), 3.2, 0.9, 1.2, "court"),
+    "old": Fabric("residential", (7, 9.5), (11, 15), (1, 3), (0.8, 4.0), (3, 8), (2, 4), 3.2, 0.9, 1.2, "court"),
     "slab": Fabric("residential", (12, 15), (11.5, 13.5), (3, 5), (9, 16), (19, 26), (6, 7), 2.9, 0.95, 5.0, "slab"),
-    "tower": Fabric("residential", (48, 60), (20, 25), (1, 1), (22, 30), (28, 40), (18, 32), 2.95, 0.86, 8.0, "tower"),
+    "tower": Fabric("residential", (40, 52), (19, 24), (1, 1), (14, 24), (22, 34), (18, 32), 2.95, 0.86, 8.0, "tower"),
     "mixed": Fabric("residential", (13, 17), (13, 16), (2, 4), (12, 22), (24, 34), (9, 18), 2.95, 0.9, 6.0, "slab"),
     "lowrise": Fabric("residential", (9, 12), (10, 13), (1, 4), (4, 10), (11, 18), (3, 5), 3.1, 0.85, 4.0, "box"),
     "urban_village": Fabric(
         "residential", (9, 11.5), (9.5, 12), (1, 2), (1.2, 3), (2.2, 5), (3, 7), 3.0, 0.92, 2.0, "box"
     ),
     "village": Fabric("residential", (12, 15.5), (9, 11.5), (1, 1), (2.5, 6), (3, 7), (1, 3), 3.2, 0.8, 2.0, "yard"),
-    "centre": Fabric("office", (58, 76), (30, 40), (1, 1), (22, 36), (26, 40), (16, 33), 3.9, 0.88, 10.0, "tower"),
+    "centre": Fabric("office", (48, 66), (28, 38), (1, 1), (16, 28), (20, 34), (16, 33), 3.9, 0.88, 10.0, "tower"),
     "shed": Fabric("industrial", (24, 34), (24, 44), (1, 3), (9, 18), (12, 22), (1, 2), 6.0, 0.82, 7.0, "box"),
     "harbour": Fabric("industrial", (30, 40), (26, 36), (2, 4), (14, 26), (22, 34), (1, 2), 7.0, 0.62, 9.0, "box"),
     "school": Fabric("school", (13, 16), (11, 14), (3, 5), (12, 20), (24, 30), (3, 5), 3.7, 0.95, 8.0, "slab"),
@@ -47,11 +47,11 @@ FABRICS: dict[str, Fabric] = {
 
 # Rows along the street in front of what stands behind: use is shops where a street is busy.
 FRONTS: dict[str, Fabric] = {
-    "old": Fabric("residential", (4.5, 7.0), (11, 16), (1, 3), (0.0, 1.6), (0, 0), (2, 4), 3.3, 0.93, 0.8),
-    "slab": Fabric("commercial", (9, 12), (11, 14), (2, 6), (5, 14), (0, 0), (2, 6), 3.6, 0.72, 4.0),
+    "old": Fabric("residential", (5.5, 8.0), (11, 16), (1, 4), (0.0, 1.6), (0, 0), (2, 4), 3.3, 0.93, 0.8),
+    "slab": Fabric("commercial", (9, 12), (11, 14), (2, 6), (6, 18), (0, 0), (2, 6), 3.6, 0.62, 4.0),
     "tower": Fabric("commercial", (11, 14), (13, 17), (3, 7), (8, 22), (0, 0), (2, 4), 4.2, 0.6, 6.0),
-    "mixed": Fabric("commercial", (10, 14), (13, 17), (2, 6), (6, 16), (0, 0), (2, 8), 3.8, 0.7, 5.0),
-    "lowrise": Fabric("commercial", (7, 10), (10, 13), (1, 4), (2, 9), (0, 0), (2, 4), 3.4, 0.75, 3.0),
+    "mixed": Fabric("commercial", (10, 14), (13, 17), (2, 6), (6, 18), (0, 0), (2, 8), 3.8, 0.64, 5.0),
+    "lowrise": Fabric("commercial", (7, 10), (10, 13), (1, 4), (2, 9), (0, 0), (2, 4), 3.4, 0.68, 3.0),
     "urban_village": Fabric("commercial", (7, 10), (10, 13), (1, 3), (0.5, 3), (0, 0), (3, 7), 3.2, 0.88, 2.0),
     "centre": Fabric("commercial", (16, 20), (20, 27), (2, 4), (14, 26), (0, 0), (3, 8), 4.6, 0.55, 9.0),
 }

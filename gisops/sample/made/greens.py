@@ -86,9 +86,7 @@ def draw_greens(
     add(polygons(shapely.difference(shore[marsh & by_sea], beach.buffer(2)), 60), "grass")
     add(shore[marsh & ~by_sea], "wetland")
     add(polygons(beach.difference(wet.inland), 200), "beach", "海滩")
-    add(polygons(shapely.union_all(wet.rivers.buffer(-20)).envelope.intersection(wet.land).difference(
-        shapely.union_all(blocks.shapes[blocks.fabric != "shore"])), 500)[:0], "wetland")  # fmt: skip
-    add(open_ground(blocks.fabric == "vacant"), "grass")
+    add(open_ground(np.isin(blocks.fabric, ["vacant", "verge"])), "grass")
     add(fields, "pitch")
 
     woods = []
@@ -99,12 +97,17 @@ def draw_greens(
     land = open_ground(blocks.fabric == "field")
     wood = rounded(shapely.union_all(woods), 12)
     parcels, centres = _parcels(land, rng)
-    wooded = shapely.contains(_ready(wood), centres) | (rng.random(len(parcels)) < 0.05)
-    add(parcels[wooded], "forest")
-    add(shapely.buffer(parcels[~wooded], -1.2, quad_segs=1, join_style="mitre"), "farmland")
-    graves = np.nonzero(wooded)[0][:: max(int(wooded.sum() / 4), 1)]
-    for one in graves[:4]:
-        add([parcels[one]], "cemetery", "陵园")
+    # Woods have their own edge; here and there a field inside was cleared, and a lot outside left to the trees.
+    lone = rng.random(len(parcels)) < 0.05
+    cleared = shapely.contains(_ready(wood), centres) & (rng.random(len(parcels)) < 0.05)
+    wood = wood.difference(shapely.union_all(shapely.buffer(parcels[cleared], 3)))
+    add(polygons(shapely.intersection(land, wood), 200), "forest")
+    outside = shapely.difference(parcels, _ready(wood))
+    add(polygons(outside[lone], 200), "forest")
+    tilled = polygons(shapely.buffer(outside[~lone], -1.2, quad_segs=1, join_style="mitre"), 200)
+    graves = rng.random(len(tilled)) < 4 / max(len(tilled), 4)
+    add(tilled[~graves], "farmland")
+    add(tilled[graves], "cemetery", "陵园")
     whole = np.array(shapes, dtype=object)
     fine = ~shapely.is_empty(whole)
     parts, of = shapely.get_parts(snapped(whole[fine]), return_index=True)

@@ -42,6 +42,12 @@ def node(drawn: Drawn, wet: Wet) -> tuple[Any, Ints]:
     return pieces, parent
 
 
+def walls(drawn: Drawn, pieces: Any, parent: Ints) -> Any:
+    """The pieces that bound blocks: all but footways."""
+    paved = np.append(np.array(drawn.classes, dtype=object) != "footway", True)
+    return pieces[paved[parent]]
+
+
 def ends(pieces: Any) -> tuple[Ints, int]:
     """The nodes each piece runs between, (n, 2), and how many nodes there are."""
     both = np.vstack([shapely.get_coordinates(shapely.get_point(pieces, k)) for k in (0, -1)])
@@ -69,7 +75,7 @@ def largest(node_of: Ints, count: int) -> NDArray[np.bool_]:
     return np.asarray(own == np.bincount(own).argmax())
 
 
-def roads(drawn: Drawn, pieces: Any, parent: Ints, quarters: Quarters, rng: np.random.Generator) -> Roads:
+def roads(drawn: Drawn, pieces: Any, parent: Ints, wet: Wet, quarters: Quarters, rng: np.random.Generator) -> Roads:
     """The roads among the pieces: those that hang together, without stubs, named."""
     keep = parent >= 0
     pieces, parent = pieces[keep], parent[keep]
@@ -78,6 +84,16 @@ def roads(drawn: Drawn, pieces: Any, parent: Ints, quarters: Quarters, rng: np.r
         degree = np.bincount(node_of.ravel(), minlength=count)
         stub = (degree[node_of].min(axis=1) == 1) & (shapely.length(pieces) < _STUB_M)
         pieces, parent = pieces[~stub], parent[~stub]
+    great = np.array([_RANK[c] <= _RANK["tertiary"] for c in drawn.classes])[parent]
+    rim = shapely.dwithin(pieces, wet.outline.boundary, 0.05) & ~shapely.dwithin(pieces, wet.sea, 1.0)
+    for _ in range(12):
+        # A great road that ends before it meets another was drawn too far; at the border it goes on.
+        node_of, count = ends(pieces)
+        degree = np.bincount(node_of.ravel(), minlength=count)
+        loose = (degree[node_of].min(axis=1) == 1) & great & ~rim & (shapely.length(pieces) < 700)
+        if not loose.any():
+            break
+        pieces, parent, great, rim = pieces[~loose], parent[~loose], great[~loose], rim[~loose]
     node_of, count = ends(pieces)
     whole = largest(node_of, count)
     pieces, parent, node_of = pieces[whole], parent[whole], node_of[whole]
@@ -95,7 +111,7 @@ def roads(drawn: Drawn, pieces: Any, parent: Ints, quarters: Quarters, rng: np.r
     order = np.argsort(stroke, kind="stable")
     for own in np.split(order, np.nonzero(np.diff(stroke[order]))[0] + 1):
         kind = str(classes[own[0]])
-        if zh[own[0]] or kind == "service" or length[stroke[own[0]]] < 140:
+        if zh[own[0]] or kind in ("service", "footway") or length[stroke[own[0]]] < 140:
             continue
         across = (
             np.ptp(middle[own], axis=0) if len(own) > 1 else np.ptp(shapely.get_coordinates(pieces[own[0]]), axis=0)

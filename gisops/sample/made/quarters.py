@@ -76,6 +76,30 @@ class Quarters:
         return np.where(self.old(points), 8.5e3, size)
 
 
+@dataclass(frozen=True)
+class Raster:
+    """A field asked beforehand on a raster: cutting faces asks it a few points at a time, very often."""
+
+    corner: Floats
+    cell_m: float
+    values: Floats
+
+    def at(self, points: Points) -> Floats:
+        """The value in the raster's cell round each point."""
+        cells = ((points - self.corner) / self.cell_m).astype(np.intp)
+        last = np.array(self.values.shape) - 1
+        return np.asarray(self.values[tuple(np.clip(cells, 0, last).T)])
+
+
+def raster(field: Any, bounds: tuple[float, float, float, float], cell_m: float = 50.0) -> Raster:
+    """A field of points as a raster over bounds (west, south, east, north)."""
+    west, south, east, north = bounds
+    xs, ys = np.arange(west, east + cell_m, cell_m), np.arange(south, north + cell_m, cell_m)
+    grid = np.stack(np.meshgrid(xs, ys, indexing="ij"), axis=-1)
+    values = field(grid.reshape(-1, 2) + cell_m / 2).reshape(grid.shape[:2])
+    return Raster(np.array([west, south]), cell_m, values)
+
+
 def quarters(scale: Scale, spread: float, rng: np.random.Generator) -> Quarters:
     """The fields of a drawing: the plan's discs made ragged by noise."""
     return Quarters(scale, spread, noise(rng, 700), noise(rng, 1_900), noise(rng, 1_100))

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import shapely
+from shapely.ops import substring
 
 from gisops.sample.made import plan
 from gisops.sample.made.faces import Cutter, Junctions, Wish, rings
-from gisops.sample.made.quarters import Quarters
+from gisops.sample.made.quarters import Quarters, raster
 from gisops.sample.made.shapes import GRID_M, Points, blob, curve, polygons, rounded, wiggled
 from gisops.sample.made.waters import Wet
 
@@ -20,6 +21,8 @@ WIDTHS = {
 }  # fmt: skip
 # Water is followed by a road at this distance from its bank, metres.
 SEASIDE_M, HARBOUR_M, RIVERSIDE_M, BROOKSIDE_M = 150.0, 260.0, 52.0, 16.0
+# And a motorway by side roads, which catch the small streets.
+VERGE_M = 46.0
 
 
 @dataclass
@@ -31,6 +34,9 @@ class Drawn:
     widths: list[float] = field(default_factory=list)
     names: list[tuple[str, str]] = field(default_factory=list)
     villages: list[Any] = field(default_factory=list)
+    # Between water or motorway and the road beside it; and the motorways.
+    corridor: Any = None
+    fast: Any = None
 
     def add(self, line: Any, road_class: str, width: float | None = None, name: tuple[str, str] = ("", "")) -> None:
         """One more line, or the lines of several parts."""
@@ -51,7 +57,8 @@ def draw_streets(wet: Wet, quarters: Quarters, rng: np.random.Generator) -> Draw
         line = shapely.LineString(wiggled(curve(scale.metres(avenue.line), 60), rng, ((22, 900), (6, 300))))
         names = (f"样例{avenue.name_zh}", f"Sample {avenue.name_en}")
         drawn.add(line.intersection(inside), avenue.road_class, avenue.width_m, names)
-    corridor = _waterside(drawn, wet, quarters)
+    corridor, rim = _waterside(drawn, wet, quarters)
+    drawn.corridor = corridor
 
     banks = [wet.outline.boundary, wet.rivers.boundary, wet.streams.boundary, wet.lakes.boundary]
     noded = shapely.union_all(np.array([*drawn.lines, *banks], dtype=object), grid_size=GRID_M)
@@ -65,13 +72,13 @@ def draw_streets(wet: Wet, quarters: Quarters, rng: np.random.Generator) -> Draw
 
     old, industry = quarters.old, quarters.industry
 
+    target = raster(quarters.target_m2, wet.outline.bounds)
+
     def wish(ring: Points) -> Wish:
-        spots = np.vstack(
-            [ring.mean(axis=0)[None], ring.mean(axis=0) + 0.45 * (ring[:: max(len(ring) // 6, 1)] - ring.mean(axis=0))]
-        )
-        target = float(quarters.target_m2(spots).min())
-        irregular = 0.75 if target < 12e3 else 0.45 if target > 150e3 else 0.08
-        return Wish(target, irregular)
+        middle = ring.mean(axis=0)
+        spots = np.vstack([middle[None], middle + 0.45 * (ring[:: max(len(ring) // 6, 1)] - middle)])
+        least = float(target.at(spots).min())
+        return Wish(least, 0.75 if least < 12e3 else 0.45 if least > 150e3 else 0.08)
 
     cutter = Cutter(rng, wish, junctions)
     cutter.run(rings(first[free]))
@@ -85,6 +92,7 @@ def draw_streets(wet: Wet, quarters: Quarters, rng: np.random.Generator) -> Draw
         drawn.add(line, road_class, 7.0 if road_class == "residential" and old(_mid(line))[0] else None)
     _bridges(drawn, lines, classes, wet, rng)
     _villages(drawn, cutter.leaves, wet, quarters, rng)
+    _promenades(drawn, wet, quarters, rim)
     return drawn
 
 
@@ -117,15 +125,28 @@ def _classes(face_m2: Any, urban: Any, old: Any, industry: Any) -> list[str]:
     return list(np.where(old & (found == "service"), "residential", found).astype(object))
 
 
-def _waterside(drawn: Drawn, wet: Wet, quarters: Quarters) -> Any:
-    """Roads along shore and banks, all from one outline, so that they meet instead of running side by side."""
+def _waterside(drawn: Drawn, wet: Wet, quarters: Quarters) -> tuple[Any, Any]:
+    """Roads along shore, banks and motorways, all from one outline: they meet instead of running side by side.
+
+    Returns the area between these roads and what they follow, and the roads as one geometry.
+    """
     harbour = wet.harbour.intersection(wet.sea)
+    fast = shapely.union_all([n for n, c in zip(drawn.lines, drawn.classes, strict=True) if c in ("motorway", "trunk")])
+    drawn.fast = fast
     reach = {
+        "fast": fast.buffer(VERGE_M, cap_style="flat"),
         "sea": shapely.union(wet.sea.buffer(SEASIDE_M), harbour.buffer(HARBOUR_M)),
         "river": wet.rivers.buffer(RIVERSIDE_M),
-        "brook": shapely.union(wet.streams.buffer(BROOKSIDE_M), wet.lakes.buffer(70)),
+        "brook": wet.streams.buffer(BROOKSIDE_M),
+        "lake": wet.lakes.buffer(70),
     }
     corridor = rounded(shapely.union_all(list(reach.values())), 14)
+    # Where a brook opens into sea, river or lake the road along the larger water goes on over a bridge.
+    for kind, road_class in (("sea", "primary"), ("river", "secondary"), ("lake", "tertiary"), ("fast", "tertiary")):
+        over = shapely.boundary(rounded(reach[kind], 5)).intersection(reach["brook"].buffer(14))
+        for part in shapely.get_parts(shapely.line_merge(over)):
+            if part.length < 170 and part.intersects(wet.streams):
+                drawn.add(part, road_class)
     # An eye of land that water surrounds on all sides needs no road of its own.
     corridor = shapely.union_all(shapely.polygons(
         shapely.get_exterior_ring(shapely.get_parts(corridor)),
@@ -142,18 +163,41 @@ def _waterside(drawn: Drawn, wet: Wet, quarters: Quarters) -> Any:
     middle = shapely.line_interpolate_point(np.array(parts), 0.5, normalized=True)
     urban = quarters.urban(shapely.get_coordinates(middle))
     away = np.column_stack(
-        [shapely.distance(middle, w) for w in (wet.sea, wet.rivers, shapely.union(wet.streams, wet.lakes))]
+        [shapely.distance(middle, w) for w in (wet.sea, wet.rivers, shapely.union(wet.streams, wet.lakes), fast)]
     )
-    near = (away - np.array([SEASIDE_M, RIVERSIDE_M, BROOKSIDE_M])).argmin(axis=1)
+    near = (away - np.array([SEASIDE_M, RIVERSIDE_M, BROOKSIDE_M, VERGE_M])).argmin(axis=1)
     by_harbour = shapely.dwithin(middle, harbour, HARBOUR_M + 30)
     for part, kind, built, port in zip(parts, near, urban, by_harbour, strict=True):
         if kind == 0 or port:
             drawn.add(part, "primary" if built > 0.25 else "secondary", name=("样例滨海大道", "Sample Binhai Avenue"))
         elif kind == 1:
             drawn.add(part, "secondary" if built > 0.3 else "tertiary", name=("样例滨江路", "Sample Riverside Road"))
-        else:
+        elif kind == 2:
             drawn.add(part, "tertiary" if built > 0.4 else "residential" if built > 0.2 else "service")
-    return corridor
+        else:
+            drawn.add(part, "tertiary" if built > 0.3 else "service", 14.0 if built > 0.3 else None)
+    return corridor, shapely.union_all(parts)
+
+
+def _promenades(drawn: Drawn, wet: Wet, quarters: Quarters, rim: Any) -> None:
+    """Footways between the waterside roads and the water, with a way over to the road every few hundred metres."""
+    for water, away, step in ((wet.sea, 62.0, 380.0), (wet.rivers, 17.0, 420.0)):
+        line = shapely.boundary(rounded(water.buffer(away), 10)).intersection(wet.land.buffer(-4))
+        for part in shapely.get_parts(shapely.line_merge(line)):
+            if part.geom_type != "LineString" or part.length < 250:
+                continue
+            pieces = [part.interpolate(at) for at in np.arange(60, part.length, step)]
+            built = quarters.urban(shapely.get_coordinates(pieces))
+            # In the country nobody paved the bank.
+            for at, point in zip(np.arange(60, part.length, step), pieces, strict=True):
+                if built[int((at - 60) / step)] < 0.25:
+                    continue
+                drawn.add(substring(part, max(at - step / 2, 0), min(at + step / 2 + 0.1, part.length)), "footway")
+                way = shapely.get_coordinates(shapely.shortest_line(point, rim))
+                long = float(np.hypot(*(way[1] - way[0])))
+                if 3 < long < 200:
+                    over = (way[1] - way[0]) / long * 0.05
+                    drawn.add(shapely.LineString([way[0] - over, way[1] + over]), "footway")
 
 
 def _pieces(points: Points, cuts: Any) -> list[Points]:
@@ -200,7 +244,7 @@ def _villages(drawn: Drawn, leaves: list[Points], wet: Wet, quarters: Quarters, 
         if built > 0.18 or face.area < 9e4 or not face.is_valid:
             continue
         room = face.buffer(-30)
-        for _ in range(int(rng.poisson(min(face.area / 5.5e5, 2.0)))):
+        for _ in range(int(rng.poisson(min(face.area / 2.6e5, 3.0)))):
             if room.is_empty:
                 break
             west, south, east, north = room.bounds
@@ -211,7 +255,7 @@ def _villages(drawn: Drawn, leaves: list[Points], wet: Wet, quarters: Quarters, 
                 continue
             room = room.difference(shape.buffer(120))
             drawn.villages.append(shape)
-            drawn.add(shape.exterior, "residential", 6.0)
+            drawn.add(shapely.LineString(shape.exterior.coords), "residential", 6.0)
             inner = Cutter(rng, lambda ring: Wish(6_500, 0.7), Junctions())
             inner.run(rings([shape]))
             for cut in inner.cuts:
@@ -220,23 +264,15 @@ def _villages(drawn: Drawn, leaves: list[Points], wet: Wet, quarters: Quarters, 
 
 
 def _connect(drawn: Drawn, shape: Any, rim: Any, rng: np.random.Generator) -> None:
-    """A village's road to the road beside it, and often a second one."""
-    short = shapely.shortest_line(shape.exterior, rim)
-    ways = [shapely.get_coordinates(short)]
+    """A village's road to the road beside it, and often a second one from its far side."""
+    rings = shape.exterior
+    ways = [shapely.get_coordinates(shapely.shortest_line(rings, rim))]
     if rng.random() < 0.6:
-        a = (
-            shape.exterior.interpolate(
-                rng.uniform(0.35, 0.65) + shape.exterior.project(shapely.Point(ways[0][0])) / shape.exterior.length,
-                normalized=True,
-            )
-            if shape.exterior.project(shapely.Point(ways[0][0])) / shape.exterior.length < 0.35
-            else None
-        )
-        if a is not None:
-            other = rim.interpolate(rim.project(a))
-            line = shapely.LineString([a, other])
-            if not line.crosses(shape):
-                ways.append(shapely.get_coordinates(line))
+        start = rings.project(shapely.Point(ways[0][0])) + rings.length * rng.uniform(0.35, 0.65)
+        gate = rings.interpolate(start % rings.length)
+        line = shapely.shortest_line(gate, rim)
+        if not line.crosses(shape):
+            ways.append(shapely.get_coordinates(line))
     for p, q in ways:
         over = (q - p) / max(float(np.hypot(*(q - p))), 1e-6) * 0.05
         drawn.add(shapely.LineString([p - over, q + over]), "residential", 6.0)

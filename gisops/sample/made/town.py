@@ -11,6 +11,7 @@ from gisops.sample.made import blocks as block_faces
 from gisops.sample.made import network, plan
 from gisops.sample.made.buildings import draw_buildings, plots
 from gisops.sample.made.greens import draw_greens, pitches
+from gisops.sample.made.parks import dig, paths
 from gisops.sample.made.quarters import quarters
 from gisops.sample.made.streets import draw_streets
 from gisops.sample.made.waters import Scale, draw_waters
@@ -38,7 +39,8 @@ PROFILE = Profile(
 def draw(seed: int, size: Literal["city", "full"] = "city") -> Town:
     """Draw the made-up city: the same seed and size give the same arrays, vertex by vertex.
 
-    ``city`` is about 120 km² with 30,000 houses, ``full`` about 570 km² with 300,000. Shapes are in metres of EPSG:4546.
+    ``city`` is about 120 km² with 30,000 houses, ``full`` about 570 km² with 300,000. Shapes are in metres of
+    EPSG:4546, on a raster of a centimetre.
     """
     stretch, water, spread = SIZES[size]
     # Each part has its own chance: one more house does not bend the river.
@@ -48,9 +50,12 @@ def draw(seed: int, size: Literal["city", "full"] = "city") -> Town:
     fields = quarters(scale, spread, chance[1])
     drawn = draw_streets(wet, fields, chance[2])
     pieces, parent = network.node(drawn, wet)
-    roads = network.roads(drawn, pieces, parent, fields, chance[3])
-    shapes = block_faces.faces(pieces)
-    blocks = block_faces.use(shapes, drawn, wet, fields, chance[4])
+    roads = network.roads(drawn, pieces, parent, wet, fields, chance[3])
+    shapes = block_faces.faces(network.walls(drawn, pieces, parent))
+    blocks, waters = dig(block_faces.use(shapes, drawn, wet, fields, chance[4]), wet.waters, chance[7])
+    roads = paths(blocks, roads, chance[7])
+    outline = shapely.coverage_union_all(blocks.shapes)
+    land = shapely.coverage_union_all(blocks.shapes[blocks.fabric != "water"])
     sport = pitches(blocks)
     ground = plots(blocks, roads, sport)
     houses = draw_buildings(blocks, ground, roads, fields, chance[5])
@@ -61,10 +66,10 @@ def draw(seed: int, size: Literal["city", "full"] = "city") -> Town:
 
     return Town(
         profile=PROFILE,
-        outline=there(wet.outline),
-        land=there(wet.land),
+        outline=there(outline),
+        land=there(land),
         roads=Roads(there(roads.geom), roads.road_class, roads.name_zh, roads.name_en, roads.oneway, roads.width_m),
-        waters=Waters(there(wet.waters.geom), wet.waters.water_class, wet.waters.name_zh, wet.waters.name_en),
+        waters=Waters(there(waters.geom), waters.water_class, waters.name_zh, waters.name_en),
         greens=Greens(there(greens.geom), greens.green_class, greens.name_zh),
         buildings=Buildings(
             there(houses.geom), houses.use, houses.name_zh, houses.floors, houses.height_m, houses.households

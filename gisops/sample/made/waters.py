@@ -80,8 +80,9 @@ def draw_waters(scale: Scale, rng: np.random.Generator) -> Wet:
     drawn += [(zh, en, "lake", lake) for (zh, en, _), lake in zip(plan.LAKES, lakes, strict=True)]
     for s in plan.STREAMS:
         drawn.append((s.name_zh, s.name_en, s.water_class, banked(*_stream(scale, s, rng, 12))))
+    dry_islets = shapely.union_all(islets)
     for zh, en, kind, area in drawn:
-        own = merged(snapped(area.intersection(outline).difference(taken)))
+        own = merged(snapped(area.intersection(outline).difference(taken).difference(dry_islets)))
         taken = shapely.union_all([taken, own], grid_size=0.01)
         rows.append((zh, en, kind, own))
     frame = outline.envelope.buffer(FRAME_M, join_style="mitre")
