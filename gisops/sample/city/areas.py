@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from gisops.sample.city.cells import MOST
 from gisops.sample.city.laid import Area
 from gisops.sample.city.mesh import Bools, Floats, Ints, joined
-from gisops.sample.city.regions import Ground, ground_of, grouped, grown, seeds_in
+from gisops.sample.city.regions import Ground, ground_of, grouped, grown, merged, quarters, seeds_in
 from gisops.sample.town import Shapes, Town
 
 _STREETS = (
@@ -28,6 +28,9 @@ _SECOND = (
     "埠 bu, 桥 qiao, 湖 hu, 港 gang, 坡 po, 塘 tang, 园 yuan, 门 men, 洲 zhou, 墩 dun, 林 lin, 田 tian, 井 jing, "
     "亭 ting, 坊 fang, 岭 ling, 湾 wan, 街 jie, 泉 quan, 堤 di"
 )
+
+# Barriers that bound quarters: secondary roads and larger, any road with a name that leads through; the city's edge.
+_LARGE_M, _LESSER_M, _EDGE_M = 400.0, 200.0, 600.0
 
 
 def _words(text: str) -> list[tuple[str, str]]:
@@ -60,14 +63,20 @@ def divide(town: Town, faces: Shapes, worth: Floats, rng: np.random.Generator) -
     core = _core(ground, dense, area)
     outside = 1 - float(area[core].sum()) / float(area.sum())
     towns = round(streets * 4 / 13) if outside > 0.25 and streets >= 4 and core.sum() > 6 * streets else 0
-    seeds = [seeds_in(ground, core if towns else np.ones(len(faces), dtype=bool), streets - towns, rng)]
     if towns:
         # The city's edge is a border too.
-        seeds.append(seeds_in(ground, ~core, towns, rng))
         a, b = ground.ways.nonzero()
-        far = scipy.sparse.csr_array((np.where(core[a] != core[b], 3.0, 1.0), (a, b)), shape=ground.ways.shape)
-        ground = Ground(scipy.sparse.csr_array(ground.ways * far), ground.points, ground.weight)
-    of_street = grown(ground, np.concatenate(seeds), rounds=4 if towns else 8)
+        edge = scipy.sparse.csr_array((np.where(core[a] != core[b], _EDGE_M, 0.0), (a, b)), shape=ground.ways.shape)
+        ground = Ground(scipy.sparse.csr_array(ground.ways + edge), ground.points, ground.weight)
+    # Streets are made of what lies between large roads, communities of what lies between lesser ones.
+    quarter = quarters(ground, _LARGE_M, 0.2 * worth.sum() / streets, rng)
+    coarse = merged(ground, quarter)
+    inner = np.bincount(quarter, weights=core * ground.weight) > 0.5 * coarse.weight
+    if towns and inner.sum() >= streets - towns and (~inner).sum() >= towns:
+        seeds = [seeds_in(coarse, inner, streets - towns, rng), seeds_in(coarse, ~inner, towns, rng)]
+    else:
+        towns, seeds = 0, [seeds_in(coarse, np.ones(len(inner), dtype=bool), streets, rng)]
+    of_street = grown(coarse, np.concatenate(seeds), rounds=4 if towns else 8)[quarter]
 
     share = np.bincount(of_street, weights=worth, minlength=streets) / worth.sum()
     wanted = np.maximum(2, np.rint(share * communities)).astype(np.int64)
@@ -77,9 +86,10 @@ def divide(town: Town, faces: Shapes, worth: Floats, rng: np.random.Generator) -
     for n, street in enumerate(order):
         members = np.flatnonzero(of_street == street)
         part = ground.part(members)
-        count = min(int(wanted[street]), len(members))
-        label = grouped(part, count, rng)
-        label = _ranked(part, label, count)
+        block = quarters(part, _LESSER_M, 0.25 * float(part.weight.sum()) / wanted[street], rng)
+        whole = merged(part, block)
+        count = min(int(wanted[street]), len(whole.points))
+        label = _ranked(part, grouped(whole, count, rng)[block], count)
         community[members] = label + len(street_of)
         street_of += [n] * count
     return Division(community, np.array(street_of), tuple(i >= streets - towns for i in range(streets)))

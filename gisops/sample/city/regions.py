@@ -77,6 +77,45 @@ def grouped(ground: Ground, count: int, rng: np.random.Generator, rounds: int = 
     return grown(ground, seeds_in(ground, np.ones(len(ground.points), dtype=bool), count, rng), rounds)
 
 
+def quarters(ground: Ground, barrier_m: float, most: float, rng: np.random.Generator) -> Ints:
+    """Labels of what lies between barriers at least so high, as blocks between main roads do.
+
+    A quarter that weighs more than ``most`` is cut into several, so that larger regions can still be balanced.
+    """
+    ways = ground.ways.tocoo()
+    plain = np.hypot(*(ground.points[ways.row] - ground.points[ways.col]).T) + 1.0
+    open_ = ways.data - plain < barrier_m - 0.5
+    links = scipy.sparse.coo_array((np.ones(int(open_.sum())), (ways.row[open_], ways.col[open_])), shape=ways.shape)
+    count, found = connected_components(links, directed=False)
+    label: Ints = found.astype(np.int64)
+    weight = np.bincount(label, weights=ground.weight)
+    for heavy in np.flatnonzero(weight > most).tolist():
+        members = np.flatnonzero(label == heavy)
+        own = grouped(ground.part(members), int(np.ceil(weight[heavy] / most)), rng, rounds=4)
+        label[members[own > 0]] = count - 1 + own[own > 0]
+        count += int(own.max())
+    return label
+
+
+def merged(ground: Ground, label: Ints) -> Ground:
+    """The same ground with the faces of a label as one; the way between two is the shortest between their faces."""
+    count = int(label.max()) + 1
+    own = ground.weight + 1e-9
+    weight: Floats = np.bincount(label, weights=own, minlength=count).astype(np.float64)
+    sums = [np.bincount(label, weights=own * ground.points[:, i], minlength=count) for i in (0, 1)]
+    points: Floats = np.column_stack(sums) / weight[:, None]
+    ways = ground.ways.tocoo()
+    a, b = label[ways.row], label[ways.col]
+    barrier = ways.data - np.hypot(*(ground.points[ways.row] - ground.points[ways.col]).T)
+    keep = a != b
+    a, b, barrier = a[keep], b[keep], barrier[keep]
+    order = np.lexsort((barrier, b, a))
+    _, first = np.unique((a << 32 | b)[order], return_index=True)
+    a, b, barrier = a[order][first], b[order][first], barrier[order][first]
+    length = np.hypot(*(points[a] - points[b]).T) + np.maximum(barrier, 1.0)
+    return Ground(scipy.sparse.csr_array((length, (a, b)), shape=(count, count)), points, weight)
+
+
 def seeds_in(ground: Ground, among: Bools, count: int, rng: np.random.Generator) -> Ints:
     """Faces far from each other and near much weight: k-means of points, then the face nearest to each mean."""
     at = np.flatnonzero(among)
