@@ -93,8 +93,8 @@ FIXTURES = {
 # Where a main lies across the street: this part of its width to the left, and so much more (metres). Cables lie
 # under the pavement.
 LATERAL = {
-    "storm": (0.16, 0.0), "sewage": (-0.16, 0.0), "water": (-0.36, 0.0), "gas": (0.36, 0.0), "power": (-0.5, 2.7),
-    "telecom": (0.5, 2.7),
+    "storm": (0.16, 0.0), "sewage": (-0.16, 0.0), "water": (-0.36, 0.0), "gas": (0.36, 0.0), "power": (-0.5, 2.0),
+    "telecom": (0.5, 2.0),
 }  # fmt: skip
 COVERS = {"storm": "P01-03", "sewage": "P01-02", "water": "P01-01", "gas": "P01-11", "power": "P01-05",
           "telecom": "P01-07"}  # fmt: skip
@@ -109,11 +109,11 @@ def lateral_m(medium: str, width: Floats) -> Floats:
 
 def has_main(streets: Streets, medium: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which roads have a main of this medium under them: the built-up ones, and the great ones between them."""
-    great = streets.is_a("trunk", "primary", "secondary")
+    great = streets.is_a("trunk", "primary", "secondary", "tertiary")
     street = great | streets.is_a("tertiary", "residential")
     long = streets.length > 2
     needed = {"storm": 0.25, "sewage": 0.3, "water": 0.08, "gas": 0.45, "power": 0.35, "telecom": 0.25}[medium]
-    found = long & ((street & (streets.urban > needed)) | (great & (streets.urban > needed / 3)))
+    found = long & ((street & (streets.urban > needed)) | (great & (streets.urban_near > needed / 3)))
     return np.asarray(found)
 
 
@@ -158,6 +158,7 @@ RULES = (
     Rule("P01-54", (0, 0, 900, 900, 700, 0, 0), (1,), 2.4, 0.75, 0.35),
     Rule("P04-05", (0, 120, 110, 0, 0, 0, 0), (1,), 2.0, 0.9, 0.7),
     Rule("P01-14", (0, 300, 260, 0, 0, 0, 160), (1,), 1.6, 0.5, 0.3),
+    Rule("P04-07", (0, 260, 220, 200, 0, 0, 0), (-1,), 1.9, 0.15, 0.45),
     # Along paths.
     Rule("P04-07", (0, 0, 0, 0, 0, 0, 46), (1,), 0.8),
     Rule("P01-39", (0, 0, 0, 0, 0, 0, 40), (-1,), 0.6, 0.3),

@@ -157,11 +157,12 @@ def _junctions(streets: Streets, rng: np.random.Generator, count: int) -> Placed
 
 
 def _in_parks(town: Town, rng: np.random.Generator, count: int) -> Placed:
-    """Old trees, a toilet, things to exercise on, here and there a fountain, in every park of some size."""
+    """Old trees, benches, lamps, a toilet, things to exercise on, in every park of some size."""
     parks = town.greens.geom[(town.greens.green_class == "park") & (shapely.area(town.greens.geom) > 2500)]
     parks = parks[np.argsort(-shapely.area(parks), kind="stable")][: max(2, count // 300)]
     inner = shapely.buffer(parks, -6)
-    kinds = ("P04-01", "P04-01", "P03-01", "P01-46", "P01-46", "P04-06", "P04-10", "P04-05", "P01-25", "P01-44")
+    once = ("P03-01", "P04-06", "P04-10", "P04-05", "P01-25", "P01-44")
+    kinds = (*once, *("P04-01", "P01-46") * 2, *("P04-07", "P01-39") * 4)
     found = [_points("P04-01", np.empty((0, 2)))]
     for category in kinds:
         # A point of a park, drawn within its box; what falls outside is left out.

@@ -111,7 +111,8 @@ def _joints(streets: Streets, roads: Ints, lines: Shapes) -> Floats:
     off = np.einsum("ij,ij->i", ends - ends[hub], ahead)
     # Not farther along than the crossing is wide: two streets at a sharp angle would meet far away.
     width = streets.node_width[nodes]
-    foot = ends[hub] + ahead * np.clip(off, -width, width)[:, None]
+    # And not behind its end, unless it goes on there.
+    foot = ends[hub] + ahead * np.clip(off, np.where(goes_on[hub], -width, 0.0), width)[:, None]
     stops = ~goes_on & (degree > 2)
     joints[stops] = foot[stops]
     return joints.reshape(-1, 2, 2)

@@ -40,7 +40,7 @@ _SHOP_HOUSES = ("commercial", "market", "residential", "office", "retail", "mixe
 TRADES = (
     Trade("six_small", ("小餐馆", "小吃店", "面馆", "茶餐店"), 0.16, _SHOP_HOUSES),
     Trade("six_small", ("理发店", "美容店"), 0.06, _SHOP_HOUSES),
-    Trade("six_small", ("旅馆", "宾馆"), 0.025, _SHOP_HOUSES),
+    Trade("six_small", ("旅馆", "宾馆"), 0.025, ("hotel", "commercial")),
     Trade("six_small", ("网吧", "歌舞厅", "浴室"), 0.02, _SHOP_HOUSES),
     Trade("shop", ("便利店", "水果店", "服装店", "药店", "五金店", "文具店", "家电店"), 0.28, _SHOP_HOUSES),
     Trade("key_trade", ("汽修店", "洗车行", "废品回收站", "建材店", "加油站"), 0.07, (*_SHOP_HOUSES, "industrial")),

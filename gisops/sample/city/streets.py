@@ -68,6 +68,14 @@ class Streets:
         return np.isin(self.kind, [ROAD_CLASSES.index(name) for name in classes])
 
     @cached_property
+    def urban_near(self) -> Floats:
+        """How built up it is along each road or a road it meets: a bridge belongs to the town at its ends."""
+        at_node = np.zeros(len(self.node_xy))
+        np.maximum.at(at_node, self.nodes.ravel(), np.repeat(self.urban, 2))
+        found: Floats = at_node[self.nodes].max(axis=1)
+        return found
+
+    @cached_property
     def carriageways(self) -> Shapes:
         """The ground that traffic uses, of all but footways: one polygon for each road, in their order."""
         drive = np.flatnonzero(~self.is_a("footway"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -346,3 +347,28 @@ def test_the_database_takes_it_all_and_puts_each_part_into_its_cell(
     with connect(database.owner_url) as conn:
         assert conn.execute(asked.encode()).fetchall() == []
         assert conn.execute(invalid.encode()).fetchall() == []
+
+
+# ---- the whole made-up city ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.soak
+def test_a_whole_city_has_all_its_parts_and_places_in_seconds() -> None:
+    from gisops.sample.city.sheets import lay
+    from gisops.sample.made.town import draw
+
+    city = lay(draw(1, "city"), 1, UNTIL, cells=20_000, staff=4_000)
+    begun = time.process_time()
+    drawn_now = things(city, 1, UNTIL, parts=60_000, places=10_047)
+    counted = {sheet.table: (sheet, sum(1 for _ in sheet.rows)) for sheet in drawn_now}
+    assert time.process_time() - begun < 25
+    assert counted["parts"][1] == counted["parts"][0].count > 60_000
+    assert counted["places"][1] == 10_047
+    numbers = {"party_sites": 300, "relief_households": 600, "cameras": 600, "vehicles": 200}
+    assert {table: counted[table][1] for table in numbers} == numbers
+    streets = read_streets(city.town)
+    for medium in MEDIA:
+        _, lines = draw_mains(streets, medium, np.flatnonzero(has_main(streets, medium)))
+        # Islands of mains are villages and what a river cuts off.
+        pieces = shapely.get_parts(shapely.union_all(shapely.buffer(lines, 0.3)))
+        assert shapely.area(pieces).max() > 0.8 * shapely.area(pieces).sum(), medium
