@@ -12,7 +12,9 @@ from gisops import reference
 from gisops.db.pool import connect
 from gisops.sample.city.laid import Laid
 from gisops.sample.city.sheets import lay
+from gisops.sample.made import draw
 from gisops.sample.sheet import Sheet
+from gisops.sample.town import Town
 from tests.gisops.sample.towns import little_town
 
 # A Sunday morning in China, 11 o'clock.
@@ -24,6 +26,12 @@ CELLS, STAFF = 700, 170
 def little_city(seed: int = 1) -> Laid:
     """The little town divided, staffed and zoned."""
     return lay(little_town(), seed, UNTIL, cells=CELLS, staff=STAFF)
+
+
+@cache
+def made_town() -> Town:
+    """The made-up city's ground, drawn once for all tests that look at it (some ten seconds)."""
+    return draw(1, "city")
 
 
 def copy_sheets(owner_url: str, sheets: Iterable[Sheet]) -> dict[str, int]:
