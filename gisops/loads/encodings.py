@@ -194,3 +194,16 @@ def dbase_texts(dbf: Path) -> Iterator[bytes]:
                 part = table[:, start:end]
                 for row in np.flatnonzero((part & 0x80).any(axis=1)):
                     yield part[row].tobytes().rstrip(b" \0")
+
+
+def dbase_deleted(dbf: Path) -> int:
+    """How many records of a dBASE table are marked as deleted: they are still in the file, and are no rows."""
+    with dbf.open("rb") as file:
+        head = file.read(32)
+        records, header, width = (int.from_bytes(head[a:b], "little") for a, b in ((4, 8), (8, 10), (10, 12)))
+        file.seek(header)
+        deleted = 0
+        while width and records > 0 and (block := file.read(width * min(records, 20_000))):
+            deleted += block[::width].count(b"*")
+            records -= len(block) // width or 1
+    return deleted

@@ -233,6 +233,26 @@ def test_damage_in_the_middle_is_never_silent(suffix: str, tmp_path: Path) -> No
         assert len(got.rows) + len(refused) == 3000
 
 
+def test_deleted_records_of_a_shapefile_are_no_rows(tmp_path: Path) -> None:
+    table = write(tmp_path / "a.shp", POINTS, name=["a", "b", "c"]).with_suffix(".dbf")
+    raw = bytearray(table.read_bytes())
+    raw[int.from_bytes(raw[8:10], "little") + int.from_bytes(raw[10:12], "little")] = ord("*")
+    table.write_bytes(raw)
+    got = read(tmp_path / "a.shp", crs="WGS84")
+    assert (got.fields["name"], got.rows, got.source.total_rows) == (["a", "c"], [1, 2], 2)
+
+
+def test_a_geopackage_s_wrong_note_of_its_rows_makes_none_up(tmp_path: Path) -> None:
+    """Left by a program that does not keep GDAL's note up to date; GDAL alone gives the last row twice."""
+    path = write(tmp_path / "a.gpkg", POINTS, layer='odd "name"')
+    with sqlite3.connect(path) as database:
+        _drop_triggers(database)
+        database.execute('DELETE FROM "odd ""name""" WHERE fid = 2')
+    database.close()
+    got = read(path, crs="WGS84")
+    assert (got.fields["fid"], got.source.total_rows) == ([1, 3], 2)
+
+
 # Systems --------------------------------------------------------------------------------------------------------------
 
 
