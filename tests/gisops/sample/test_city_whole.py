@@ -43,7 +43,7 @@ def test_the_made_city_has_the_figures_of_a_city() -> None:
     assert sum(s.rural for s in laid.streets) == 4
     assert 80 <= len(laid.communities) <= 100
     assert 3_900 <= len(laid.staff) <= 4_000
-    assert 1_000 <= len(laid.zones) <= 1_500
+    assert 1_000 <= len(laid.zones) <= 1_700
     assert {a.shape.geom_type for a in (*laid.streets, *laid.communities)} == {"Polygon"}
     size = shapely.area(laid.cell_shapes)
     dry = size[np.isin(laid.cell_community, np.flatnonzero([not c.rural for c in laid.communities]))]
