@@ -109,8 +109,8 @@ class VectorReader:
             with ExitStack() as stack:
                 with _listening(self._warned):
                     opened = pyogrio.raw.open_arrow(
-                        self._source, layer=self.facts.layer, encoding=self._encoding, return_fids=True, where=self._where,
-                        batch_size=rows, use_pyarrow=True, **extra,
+                        self._source, layer=self.facts.layer, encoding=self._encoding, where=self._where,
+                        return_fids=True, batch_size=rows, use_pyarrow=True, **extra,
                     )  # fmt: skip
                     meta, reader = stack.enter_context(opened)
                 while (batch := self._next(reader)) is not None:

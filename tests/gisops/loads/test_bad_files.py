@@ -244,10 +244,10 @@ def test_deleted_records_of_a_shapefile_are_no_rows(tmp_path: Path) -> None:
 
 def test_a_geopackage_s_wrong_note_of_its_rows_makes_none_up(tmp_path: Path) -> None:
     """Left by a program that does not keep GDAL's note up to date; GDAL alone gives the last row twice."""
-    path = write(tmp_path / "a.gpkg", POINTS, layer='odd "name"')
+    path = write(tmp_path / "a.gpkg", POINTS, layer="路灯 一")
     with sqlite3.connect(path) as database:
         _drop_triggers(database)
-        database.execute('DELETE FROM "odd ""name""" WHERE fid = 2')
+        database.execute('DELETE FROM "路灯 一" WHERE fid = 2')
     database.close()
     got = read(path, crs="WGS84")
     assert (got.fields["fid"], got.source.total_rows) == ([1, 3], 2)
