@@ -132,6 +132,6 @@ def _parcels(land: Any, rng: np.random.Generator) -> tuple[Any, Any]:
     parts = polygons(drawn, 300)
     # A cut may lie outside a bent rim by a little, and fields have ponds and villages in them.
     tree = shapely.STRtree(land)
-    one, other = tree.query(shapely.point_on_surface(parts), predicate="within")
+    one, other = tree.query(parts, predicate="intersects")
     inside = polygons(shapely.intersection(parts[one], land[other]), 300)
     return inside, shapely.point_on_surface(inside)

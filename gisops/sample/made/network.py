@@ -84,16 +84,19 @@ def roads(drawn: Drawn, pieces: Any, parent: Ints, wet: Wet, quarters: Quarters,
         degree = np.bincount(node_of.ravel(), minlength=count)
         stub = (degree[node_of].min(axis=1) == 1) & (shapely.length(pieces) < _STUB_M)
         pieces, parent = pieces[~stub], parent[~stub]
-    great = np.array([_RANK[c] <= _RANK["tertiary"] for c in drawn.classes])[parent]
-    rim = shapely.dwithin(pieces, wet.outline.boundary, 0.05) & ~shapely.dwithin(pieces, wet.sea, 1.0)
+    rank = np.array([_RANK[c] for c in drawn.classes])
+    border = shapely.boundary(wet.outline).difference(wet.sea.buffer(1))
+    goes_on = shapely.dwithin(pieces, border, 0.05)
     for _ in range(12):
         # A great road that ends before it meets another was drawn too far; at the border it goes on.
         node_of, count = ends(pieces)
-        degree = np.bincount(node_of.ravel(), minlength=count)
-        loose = (degree[node_of].min(axis=1) == 1) & great & ~rim & (shapely.length(pieces) < 700)
+        driven = rank[parent] < _RANK["footway"]
+        degree = np.bincount(node_of[driven].ravel(), minlength=count)
+        loose = (degree[node_of].min(axis=1) == 1) & (rank[parent] <= _RANK["tertiary"]) & ~goes_on
+        loose &= shapely.length(pieces) < 700
         if not loose.any():
             break
-        pieces, parent, great, rim = pieces[~loose], parent[~loose], great[~loose], rim[~loose]
+        pieces, parent, goes_on = pieces[~loose], parent[~loose], goes_on[~loose]
     node_of, count = ends(pieces)
     whole = largest(node_of, count)
     pieces, parent, node_of = pieces[whole], parent[whole], node_of[whole]

@@ -58,7 +58,7 @@ def banked(points: Points, half_m: NDArray[np.float64]) -> Any:
 
 def rounded(area: Any, radius_m: float) -> Any:
     """The area with its corners rounded off, inner and outer ones, and no more vertices than that needs."""
-    soft = area.buffer(radius_m).buffer(-2 * radius_m).buffer(radius_m)
+    soft = area.buffer(radius_m, quad_segs=5).buffer(-2 * radius_m, quad_segs=5).buffer(radius_m, quad_segs=5)
     return shapely.simplify(soft, 0.6)
 
 

@@ -141,12 +141,13 @@ def _waterside(drawn: Drawn, wet: Wet, quarters: Quarters) -> tuple[Any, Any]:
         "lake": wet.lakes.buffer(70),
     }
     corridor = rounded(shapely.union_all(list(reach.values())), 14)
-    # Where a brook opens into sea, river or lake the road along the larger water goes on over a bridge.
+    # Where a brook or a motorway comes across, the road along the larger water goes on, over it or under it.
     for kind, road_class in (("sea", "primary"), ("river", "secondary"), ("lake", "tertiary"), ("fast", "tertiary")):
-        over = shapely.boundary(rounded(reach[kind], 5)).intersection(reach["brook"].buffer(14))
-        for part in shapely.get_parts(shapely.line_merge(over)):
-            if part.length < 170 and part.intersects(wet.streams):
-                drawn.add(part, road_class)
+        for across in {"brook", "fast"} - {kind}:
+            over = shapely.boundary(rounded(reach[kind], 5)).intersection(reach[across].buffer(18))
+            for part in shapely.get_parts(shapely.line_merge(over)):
+                if part.length < 320:
+                    drawn.add(part, road_class)
     # An eye of land that water surrounds on all sides needs no road of its own.
     corridor = shapely.union_all(shapely.polygons(
         shapely.get_exterior_ring(shapely.get_parts(corridor)),

@@ -83,6 +83,9 @@ def draw_waters(scale: Scale, rng: np.random.Generator) -> Wet:
     dry_islets = shapely.union_all(islets)
     for zh, en, kind, area in drawn:
         own = merged(snapped(area.intersection(outline).difference(taken).difference(dry_islets)))
+        if (zh, en) in {(s.name_zh, s.name_en) for s in plan.STREAMS}:
+            # What lies beyond the river it joins is no part of it.
+            own = max(polygons(own), key=lambda p: float(p.area))
         taken = shapely.union_all([taken, own], grid_size=0.01)
         rows.append((zh, en, kind, own))
     frame = outline.envelope.buffer(FRAME_M, join_style="mitre")
