@@ -355,7 +355,9 @@ def _write(
     only = profile.district.code if profile.district else profile.code
     own = profile.district or Districts(code=only)
     single = (only, own.name_zh or profile.name_zh, own.name_en or profile.name_en, outline)
-    areas: list[tuple[int, str, str | None, str, str, Any]] = [(1, city, None, profile.name_zh, profile.name_en, outline)]
+    areas: list[tuple[int, str, str | None, str, str, Any]] = [
+        (1, city, None, profile.name_zh, profile.name_en, outline)
+    ]
     areas += [(2, code, city, zh, en, shape) for code, zh, en, shape in districts or [single]]
     for level, code, parent, zh, en, shape in areas:
         area = {"level": level, "code": code, "parent_code": parent, "name_zh": zh, "name_en": en}

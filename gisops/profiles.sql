@@ -7,7 +7,7 @@ SELECT proj4text LIKE '%%+units=m%%' OR proj4text LIKE '%%+proj=utm%%' AS metres
 SELECT DISTINCT scheme FROM categories ORDER BY 1;
 
 -- name: add_city
--- The city.
+-- The one city of this database.
 INSERT INTO city (code, name_zh, name_en, geom, metric_srid, timezone, category_scheme, grid_code_scheme, auto_file, settings)
 VALUES (%(code)s, %(name_zh)s, %(name_en)s, ST_Multi(ST_GeomFromWKB(%(geom)s, 4326)), %(metric_srid)s, %(timezone)s, %(category_scheme)s,
         %(grid_code_scheme)s, %(auto_file)s, %(settings)s);

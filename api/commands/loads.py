@@ -251,7 +251,8 @@ def audit_lines(audit: dict[str, Any]) -> Iterator[str]:
         causes = ", ".join(f"{cause} {n}" for cause, n in agreed["causes"].items()) or "—"
         yield (
             f"与文件所记一致 / as the file says: {agreed['equal']:,} of {agreed['compared']:,} "
-            f"({agreed['share'] or 0:.3%}; 计入误差 / within the error {agreed['share_within_error'] or 0:.3%}); {causes}"
+            f"({agreed['share'] or 0:.3%}; 计入误差 / within the error "
+            f"{agreed['share_within_error'] or 0:.3%}); {causes}"
         )
 
 

@@ -26,7 +26,7 @@ LISTED = 200
 
 
 def reference_of(conn: Connection, kind: str) -> tuple[list[str], Shapes]:
-    """Names and polygons (degrees) of what an expectation of this kind names: zones, districts, streets, communities."""
+    """Names and polygons (degrees) of what an expectation names: zones, districts, streets or communities."""
     if kind == "zone":
         rows = conn.execute(_SQL["zones"]).fetchall()
     else:

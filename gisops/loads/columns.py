@@ -46,7 +46,6 @@ CODES: Mapping[str, tuple[str, str]] = {
     "ends_before_it_starts": ("结束不晚于开始", "ends before it starts"),
     "in_future": ("时间在将来", "lies in the future"),
     "refused_by_dispatch": ("派遣不接受：{right}", "dispatch does not take it: {right}"),
-    "known_before": ("此前已载入", "was loaded before"),
 }
 
 _YES = {"true", "t", "yes", "y", "1", "是", "有", "对"}

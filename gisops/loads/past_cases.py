@@ -64,8 +64,15 @@ def remove(conn: Connection, load: Load) -> None:
     if moved:
         named = ", ".join(row["case_no"] for row in moved)
         raise CasesMovedOn(f"Cases of load {load.load_id} have been worked on since: {named} …", case_no=named)
-    for query in ("recipients", "decisions", "history", "reports", "keys", "cases"):
-        conn.execute(_compose(f"remove_{query}", load))
+    for query in (
+        "remove_recipients",
+        "remove_decisions",
+        "remove_history",
+        "remove_reports",
+        "remove_keys",
+        "remove_cases",
+    ):
+        conn.execute(_compose(query, load))
     conn.execute(_compose("drop", load, name=f"told_{load.load_id}"))
 
 

@@ -70,7 +70,7 @@ DELETE FROM reports r USING staging.{told} t WHERE r.district_code = t.district_
 DELETE FROM intake_keys r USING staging.{told} t WHERE r.district_code = t.district_code AND r.case_id = t.case_id AND t.fresh;
 
 -- name: remove_cases
--- The cases.
+-- The cases themselves, last.
 DELETE FROM cases r USING staging.{told} t WHERE r.district_code = t.district_code AND r.case_id = t.case_id AND t.fresh;
 
 -- name: drop

@@ -16,7 +16,7 @@ from psycopg import sql
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import Conflict
-from gisops.loads import catalogue, records, targets
+from gisops.loads import catalogue, past_cases, records, targets
 from gisops.loads.records import Load
 from gisops.loads.targets import Target
 
@@ -112,8 +112,6 @@ def undo(conn: Connection, load_id: int) -> Load:
     _nothing_decided_on(conn, load, target)
     try:
         if target.publish == "cases":
-            from gisops.loads import past_cases
-
             past_cases.remove(conn, load)
         elif target.publish == "zone_set":
             _remove_set(conn, load)
@@ -189,8 +187,6 @@ class _Publisher:
     def run(self, step: Step) -> tuple[dict[str, Any], dict[str, Any]]:
         """Publish; the outcome, and what publishing adds to the audit."""
         if self.target.publish == "cases":
-            from gisops.loads import past_cases
-
             return past_cases.publish(self.conn, self.load, step)
         ways = {"upsert": self._upsert, "versions": self._versions, "zone_set": self._zone_set}
         outcome = ways[self.target.publish]()
@@ -303,7 +299,7 @@ class _Publisher:
             raise NotPublishable(f"There is a zone set {code} already; give another: --set zone_set=…", zone_set=code)
         if open_ones and open_ones[0]["since"] >= moment:
             raise NotPublishable(
-                f"The set {open_ones[0]['code']} comes into force after this one: {open_ones[0]['since']:%Y-%m-%d %H:%M}."
+                f"The set {open_ones[0]['code']} comes into force later, {open_ones[0]['since']:%Y-%m-%d %H:%M}."
             )
         made = row["zone_set_id"]
         added = self._do("add_zones", zone_set_id=sql.Literal(made))

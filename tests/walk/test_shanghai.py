@@ -84,7 +84,9 @@ def test_the_same_places_declared_as_gcj02_fall_short_and_check_says_so(
     assert datum_words(database) == []
 
 
-def test_999_of_1000_places_lie_in_the_district_they_name_or_on_its_border(shanghai: tuple[Connection, Path], database: Any) -> None:
+def test_999_of_1000_places_lie_in_the_district_they_name_or_on_its_border(
+    shanghai: tuple[Connection, Path], database: Any
+) -> None:
     conn, folder = shanghai
     done = real_city.load(conn, "places", pois(), folder / "mapping.toml", crs="WGS84")
     agreed = done.audit["agreement"]
