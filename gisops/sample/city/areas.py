@@ -122,9 +122,21 @@ def _ranked(ground: Ground, label: Ints, count: int) -> Ints:
 
 
 def capped(worth: Floats, community: Ints) -> Floats:
-    """The same worth, less where a community would have more cells than its three digits can count."""
+    """The same worth shared out so that no community has more cells than its three digits can count.
+
+    What one is over, the others get in proportion; some room is left for cells that cutting makes beyond their number.
+    """
+    most, whole = 0.85 * MOST, worth.sum()
+    for _ in range(20):
+        total = np.bincount(community, weights=worth)
+        worth = worth * np.minimum(1.0, most / total)[community]
+        left = whole - worth.sum()
+        growing = total[community] < most
+        if left < 0.5 or not growing.any():
+            break
+        worth = np.where(growing, worth * (1 + left / worth[growing].sum()), worth)
     total = np.bincount(community, weights=worth)
-    return worth * np.minimum(1.0, 0.9 * MOST / total)[community]
+    return worth * np.minimum(1.0, most / total)[community]
 
 
 def named(

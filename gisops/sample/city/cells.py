@@ -48,9 +48,9 @@ def _density(town: Town, blocks: Shapes, urban: Floats) -> Floats:
     return np.where(in_water(town, blocks), _WET, _RURAL + (1 - _RURAL) * np.clip(urban, 0, 1))
 
 
-def cut(shapes: Shapes, worth: Floats, cells: int, rng: np.random.Generator) -> tuple[Shapes, Ints]:
-    """Cut faces into about ``cells`` cells, noded; and the face each comes from."""
-    count = _whole(worth, cells)
+def cut(shapes: Shapes, worth: Floats, community: Ints, rng: np.random.Generator) -> tuple[Shapes, Ints]:
+    """Cut faces into about as many cells as each community is worth, noded; and the face each comes from."""
+    count = _whole(worth, community)
     share = shapely.area(shapes) / count
     home = np.arange(len(shapes))
     done_shapes, done_home = [shapes[count == 1]], [home[count == 1]]
@@ -79,16 +79,16 @@ def cut(shapes: Shapes, worth: Floats, cells: int, rng: np.random.Generator) -> 
     return on_raster(joined(found, label)), owner[first]
 
 
-def _whole(worth: Floats, total: int) -> Ints:
-    """At least one each, ``total`` in all as nearly as can be, in proportion."""
-    low, high = 0.0, 4.0
-    for _ in range(50):
+def _whole(worth: Floats, community: Ints) -> Ints:
+    """At least one each, in proportion, and in each community as many as it is worth, as nearly as can be."""
+    wanted = np.bincount(community, weights=worth)
+    low, high = np.zeros(len(wanted)), np.full(len(wanted), 1.5)
+    for _ in range(40):
         middle = (low + high) / 2
-        if np.maximum(1, np.rint(worth * middle)).sum() < total:
-            low = middle
-        else:
-            high = middle
-    return np.maximum(1, np.rint(worth * high)).astype(np.int64)
+        few = np.bincount(community, weights=np.maximum(1, np.rint(worth * middle[community]))) < wanted
+        low, high = np.where(few, middle, low), np.where(few, high, middle)
+    count: Ints = np.maximum(1, np.rint(worth * high[community])).astype(np.int64)
+    return count
 
 
 def _halved(shapes: Shapes, count: Ints, rng: np.random.Generator) -> NDArray[np.object_]:

@@ -91,7 +91,7 @@ def _cells(town: Town, seed: int, count: int) -> tuple[Shapes, Ints, areas.Divis
     found, worth = faces(town, count)
     division = areas.divide(town, found, worth, chance(seed, "areas"))
     worth = areas.capped(worth, division.community)
-    shapes, face = cut(found, worth, count, chance(seed, "cells"))
+    shapes, face = cut(found, worth, division.community, chance(seed, "cells"))
     return shapes, division.community[face], division
 
 
