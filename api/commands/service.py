@@ -76,12 +76,14 @@ def text(settings: Settings, user: str) -> str:
     except KeyError:
         typer.echo(f"useradd --system --home-dir {home} {user}   # 没有这个用户 / there is no such user yet", err=True)
     base = cluster_files.place(home).base if user == "root" else home
+    # A folder that is not there keeps systemd from starting anything; "-" lets it be made later.
+    backup = [f"-{settings.backup_dir.expanduser().resolve()}"] if settings.backup_dir is not None else []
     return UNIT.format(
         user=user,
         home=home,
         project=project,
         program=program,
-        folders=" ".join(dict.fromkeys([str(home), str(base)])),
+        folders=" ".join(dict.fromkeys([str(home), str(base), *map(str, backup)])),
         # As root, PostgreSQL is handed to its own user, which takes a change of user.
         no_new="false" if user == "root" else "true",
     )

@@ -149,9 +149,7 @@ def wreck(settings: Settings) -> None:
 
 def a_city(home: Path, told: int, posted: int, span: str = "20 days") -> Drill:
     """Made, told of, reported to; backed up while more comes in; marked; and more after that."""
-    settings = Settings(
-        home=home, backup_dir=home / "kept", sample_password=SecretStr("for this test only"), sample_size="district"
-    )
+    settings = Settings(home=home, backup_dir=home / "kept", sample_password=SecretStr("for this test only"))
     with opened(settings) as own:
         migrate(own.url(OWNER), view_sql())
         sample.load(own.url(OWNER), settings, size="district")
