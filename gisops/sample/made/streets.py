@@ -63,6 +63,12 @@ def draw_streets(wet: Wet, quarters: Quarters, rng: np.random.Generator) -> Draw
     banks = [wet.outline.boundary, wet.rivers.boundary, wet.streams.boundary, wet.lakes.boundary]
     noded = shapely.union_all(np.array([*drawn.lines, *banks], dtype=object), grid_size=GRID_M)
     first = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
+    ways = _spokes(first, wet, corridor)
+    if ways:
+        for way in ways:
+            drawn.add(way, "tertiary" if quarters.urban(_mid(way))[0] > 0.3 else "residential")
+        noded = shapely.union_all(np.array([noded, *ways], dtype=object), grid_size=GRID_M)
+        first = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
     inner = shapely.point_on_surface(first)
     dry = ~shapely.dwithin(inner, shapely.union_all([wet.inland, wet.sea]), 0.0)
     # Between a waterside road and its water lies the promenade: no streets there.
@@ -94,6 +100,25 @@ def draw_streets(wet: Wet, quarters: Quarters, rng: np.random.Generator) -> Draw
     _villages(drawn, cutter.leaves, wet, quarters, rng)
     _promenades(drawn, wet, quarters, rim)
     return drawn
+
+
+def _spokes(faces: Any, wet: Wet, corridor: Any) -> list[Any]:
+    """Streets from what lies like an island in a face (a lake with the road round it) out to the face's rim."""
+    found: list[Any] = []
+    for face in faces[shapely.get_num_interior_rings(faces) > 0]:
+        inner = face.representative_point()
+        if inner.intersects(corridor) or inner.intersects(wet.inland):
+            continue
+        for hole in face.interiors:
+            points = shapely.get_coordinates(hole)
+            for way in np.array([(1.0, 0.05), (-1.0, -0.04), (0.06, 1.0), (-0.05, -1.0)]):
+                start = points[(points @ way).argmax()]
+                ray = shapely.LineString([start - way * 0.05, start + way * 30_000]).intersection(face)
+                first = min(shapely.get_parts(ray), key=lambda p: float(p.distance(shapely.Point(start))))
+                ends = shapely.get_coordinates(first)[[0, -1]]
+                if first.length > 5:
+                    found.append(shapely.LineString([ends[0] - way * 0.05, ends[1] + way * 0.05]))
+    return found
 
 
 def _mid(line: Any) -> Points:
@@ -141,32 +166,45 @@ def _waterside(drawn: Drawn, wet: Wet, quarters: Quarters) -> tuple[Any, Any]:
         "lake": wet.lakes.buffer(70),
     }
     corridor = rounded(shapely.union_all(list(reach.values())), 14)
-    # Where a brook or a motorway comes across, the road along the larger water goes on, over it or under it.
-    for kind, road_class in (("sea", "primary"), ("river", "secondary"), ("lake", "tertiary"), ("fast", "tertiary")):
-        for across in {"brook", "fast"} - {kind}:
-            over = shapely.boundary(rounded(reach[kind], 5)).intersection(reach[across].buffer(18))
-            for part in shapely.get_parts(shapely.line_merge(over)):
-                if part.length < 320:
-                    drawn.add(part, road_class)
     # An eye of land that water surrounds on all sides needs no road of its own.
-    corridor = shapely.union_all(shapely.polygons(
-        shapely.get_exterior_ring(shapely.get_parts(corridor)),
-    )).difference(shapely.union_all([shapely.Polygon(hole) for p in shapely.get_parts(corridor) for hole in p.interiors
-                                     if shapely.Polygon(hole).area > 60_000]))  # fmt: skip
+    corridor = shapely.union_all(
+        [
+            shapely.Polygon(part.exterior, [hole for hole in part.interiors if shapely.Polygon(hole).area > 60_000])
+            for part in shapely.get_parts(corridor)
+        ]
+    )
+    # Where a brook or a motorway comes across, the road along the larger water goes on, over it or under it.
+    whole_rim = shapely.boundary(corridor)
+    for kind, road_class in (("sea", "primary"), ("river", "secondary"), ("lake", "tertiary"), ("fast", "tertiary")):
+        for across in ("brook", "fast"):
+            if across == kind:
+                continue
+            over = shapely.boundary(rounded(reach[kind], 5)).intersection(reach[across])
+            for part in shapely.get_parts(shapely.line_merge(over)):
+                points = shapely.get_coordinates(part)
+                way = [
+                    shapely.get_coordinates(shapely.shortest_line(shapely.Point(p), whole_rim)) for p in points[[0, -1]]
+                ]
+                if part.length < 400 and all(np.hypot(*(w[1] - w[0])) < 45 for w in way):
+                    first, last = (w[1] + (w[1] - w[0]) * 0.01 for w in way)
+                    line = shapely.LineString([first, *points[1:-1], last])
+                    drawn.add(line, road_class)
     rim = shapely.segmentize(shapely.get_parts(shapely.boundary(corridor)), 120)
     pieces = shapely.get_parts(shapely.intersection(rim, wet.outline.buffer(-1)))
     parts: list[Any] = []
     for piece in shapely.get_parts(shapely.line_merge(shapely.multilinestrings(list(pieces)))):
         points = shapely.get_coordinates(piece)
-        # About 300 m long pieces: each has the class its own surroundings ask for.
-        cuts = np.searchsorted(np.cumsum(np.hypot(*np.diff(points, axis=0).T)), np.arange(300, piece.length, 300))
+        # About 120 m long pieces: each has the class its own surroundings ask for.
+        cuts = np.searchsorted(np.cumsum(np.hypot(*np.diff(points, axis=0).T)), np.arange(120, piece.length, 120))
         parts += [shapely.LineString(p) for p in _pieces(points, cuts)]
     middle = shapely.line_interpolate_point(np.array(parts), 0.5, normalized=True)
     urban = quarters.urban(shapely.get_coordinates(middle))
     away = np.column_stack(
         [shapely.distance(middle, w) for w in (wet.sea, wet.rivers, shapely.union(wet.streams, wet.lakes), fast)]
     )
-    near = (away - np.array([SEASIDE_M, RIVERSIDE_M, BROOKSIDE_M, VERGE_M])).argmin(axis=1)
+    # The larger water's road keeps its class where it passes the mouth of a smaller one.
+    gap = np.abs(away - np.array([SEASIDE_M, RIVERSIDE_M, BROOKSIDE_M, VERGE_M]))
+    near = np.where((gap < 8).any(axis=1), (gap < 8).argmax(axis=1), gap.argmin(axis=1))
     by_harbour = shapely.dwithin(middle, harbour, HARBOUR_M + 30)
     for part, kind, built, port in zip(parts, near, urban, by_harbour, strict=True):
         if kind == 0 or port:
@@ -245,7 +283,7 @@ def _villages(drawn: Drawn, leaves: list[Points], wet: Wet, quarters: Quarters, 
         if built > 0.18 or face.area < 9e4 or not face.is_valid:
             continue
         room = face.buffer(-30)
-        for _ in range(int(rng.poisson(min(face.area / 2.6e5, 3.0)))):
+        for _ in range(int(rng.poisson(min(face.area / 3.6e5, 2.5)))):
             if room.is_empty:
                 break
             west, south, east, north = room.bounds

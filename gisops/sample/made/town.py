@@ -18,7 +18,7 @@ from gisops.sample.made.waters import Scale, draw_waters
 from gisops.sample.town import Buildings, Fixtures, Greens, Profile, Roads, Spots, Town, Waters
 
 # How far the plan is stretched, how much wider rivers are, and how far the town reaches against its plan.
-SIZES: dict[str, tuple[float, float, float]] = {"city": (1.0, 1.0, 0.93), "full": (2.18, 1.5, 1.27)}
+SIZES: dict[str, tuple[float, float, float]] = {"city": (1.0, 1.0, 0.89), "full": (2.18, 1.5, 1.27)}
 
 PROFILE = Profile(
     # 4699 is a prefix that GB/T 2260 gives to nobody.
