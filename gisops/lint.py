@@ -148,6 +148,14 @@ def _home_is_fixed(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             yield f"{table['name']}.district_code", f"{role} may change it: a row cannot move to another server"
 
 
+def _partitions(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for table in catalogue.tables:
+        if table["has_rest"] is False:
+            yield table["name"], "is in parts without a default one: a row that fits none would be refused"
+        for role in table["goers_round"]:
+            yield table["name"], f"{role} holds rights on a part, and so goes round those on its table"
+
+
 def _notify(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     # The relay wakes the listeners, from its own statement. A writer who notifies waits for every other who does.
     for function in catalogue.functions:
@@ -182,6 +190,7 @@ RULES: dict[str, Rule] = {
     "triggers": _behind_the_back,
     "sequences": _sequences,
     "home district": _home_is_fixed,
+    "partitions": _partitions,
     "notify": _notify,
     "definers": _definers,
     "geometry first": _geometry_leads,

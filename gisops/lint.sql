@@ -17,7 +17,14 @@ SELECT c.relname AS name, obj_description(c.oid, 'pg_class') AS comment,
              FROM pg_roles g
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'district_code'
              WHERE NOT g.rolsuper AND g.rolname !~ '^pg_' AND g.oid <> c.relowner AND has_column_privilege(g.oid, c.oid, a.attnum, 'UPDATE')
-               AND NOT pg_has_role(g.oid, c.relowner, 'USAGE') ORDER BY 1) AS movers
+               AND NOT pg_has_role(g.oid, c.relowner, 'USAGE') ORDER BY 1) AS movers,
+       -- of a table in parts: whether one of them takes what no other holds; of a part: who could go round its table
+       (SELECT p.partdefid <> 0 FROM pg_partitioned_table p WHERE p.partrelid = c.oid) AS has_rest,
+       ARRAY(SELECT g.rolname::text
+             FROM pg_roles g
+             WHERE c.relispartition AND NOT g.rolsuper AND g.rolname !~ '^pg_' AND g.oid <> c.relowner AND NOT pg_has_role(g.oid, c.relowner, 'USAGE')
+               AND (has_table_privilege(g.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE') OR has_any_column_privilege(g.oid, c.oid, 'SELECT, INSERT, UPDATE'))
+             ORDER BY 1) AS goers_round
 FROM pg_class c
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')

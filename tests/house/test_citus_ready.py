@@ -126,6 +126,9 @@ BREACHES = [
     ),
     ("GRANT UPDATE ON things TO gisops_app", "home district", "things.district_code"),
     ("GRANT UPDATE (district_code) ON things TO PUBLIC", "home district", "things.district_code"),
+    ("ALTER TABLE case_history DETACH PARTITION case_history_rest", "partitions", "case_history"),
+    ("GRANT SELECT ON case_history_rest TO gisops_app", "partitions", "case_history_rest"),
+    ("GRANT INSERT (payload) ON case_history_rest TO gisops_app", "partitions", "case_history_rest"),
     (
         "CREATE FUNCTION tell() RETURNS void LANGUAGE sql AS $$ SELECT pg_notify('x', '') $$",
         "notify",
