@@ -55,7 +55,7 @@ def _given_away(found: Any, small: NDArray[np.bool_]) -> Any:
     left, right = own[twin], own[twin + 1]
     length = np.hypot(*(edges[order][twin, :2] - edges[order][twin, 2:]).T)
     goes: dict[int, int] = {}
-    for one in np.nonzero(small)[0]:
+    for one in np.nonzero(small)[0].tolist():
         beside = np.concatenate([right[left == one], left[right == one]])
         shared = np.concatenate([length[left == one], length[right == one]])
         beside, shared = beside[beside != one], shared[beside != one]
@@ -63,7 +63,7 @@ def _given_away(found: Any, small: NDArray[np.bool_]) -> Any:
             to = int(np.bincount(beside, weights=shared).argmax())
             # Two slips of the pen side by side wait for the next turn.
             if goes.get(to) is None and to not in goes.values():
-                goes[int(one)] = to
+                goes[one] = to
     groups: dict[int, list[int]] = {}
     for one, to in goes.items():
         groups.setdefault(to, [to]).append(one)
@@ -105,8 +105,8 @@ def use(shapes: Any, drawn: Drawn, wet: Wet, quarters: Quarters, rng: np.random.
     town = (urban > 0.25) & ~np.isin(fabric, ["old"])
     pick = rng.permutation(n)
     for kind, per_km2, low, high in (
-        ("park", 1.1, 12e3, 90e3), ("school", 1.5, 15e3, 70e3), ("hospital", 0.28, 12e3, 60e3), ("market", 0.7, 6e3, 40e3),
-        ("vacant", 1.7, 4e3, 90e3), ("campus", 0.12, 40e3, 400e3),
+        ("park", 1.1, 12e3, 90e3), ("school", 1.5, 15e3, 70e3), ("hospital", 0.28, 12e3, 60e3),
+        ("market", 0.7, 6e3, 40e3), ("vacant", 1.7, 4e3, 90e3), ("campus", 0.12, 40e3, 400e3),
     ):  # fmt: skip
         fit = pick[
             (
@@ -116,7 +116,7 @@ def use(shapes: Any, drawn: Drawn, wet: Wet, quarters: Quarters, rng: np.random.
                 & ~np.isin(fabric, ["park", "school", "hospital", "market", "vacant"])
             )[pick]
         ]
-        fabric[fit[: int(round(size[town].sum() / 1e6 * per_km2))]] = kind
+        fabric[fit[: round(float(size[town].sum()) / 1e6 * per_km2)]] = kind
     for centre in plan.CAMPUSES:
         near = np.hypot(*(at - quarters.scale.metres(centre)).T) < 330
         fabric[near & town] = "campus"

@@ -14,27 +14,29 @@ from gisops.sample.made.fabrics import FABRICS, FRONTS, Fabric
 from gisops.sample.made.names import Names
 from gisops.sample.made.quarters import Quarters
 from gisops.sample.made.rows import Houses, Rule, first_come, joined, placed, together, units_along, units_inside
-from gisops.sample.made.shapes import noise
+from gisops.sample.made.shapes import noise, without
 from gisops.sample.town import Buildings, Roads
 
 # From the kerb to where a house may stand, metres.
 VERGE_M = {
-    "motorway": 26.0, "trunk": 14.0, "primary": 8.0, "secondary": 6.0, "tertiary": 4.5, "residential": 2.6, "service": 1.8,
+    "motorway": 26.0, "trunk": 14.0, "primary": 8.0, "secondary": 6.0, "tertiary": 4.5, "residential": 2.6,
+    "service": 1.8,
 }  # fmt: skip
 _BUSY = ("primary", "secondary", "tertiary")
 
 # Footprints on the square -1..1, counter-clockwise.
 _SHAPES: dict[str, tuple[tuple[float, float], ...]] = {
     "box": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
-    "plus": ((-0.45, -1), (0.45, -1), (0.45, -0.45), (1, -0.45), (1, 0.5), (0.45, 0.5), (0.45, 1), (-0.45, 1), (-0.45, 0.5), (-1, 0.5),
-             (-1, -0.45), (-0.45, -0.45)),
-    "aitch": ((-1, -1), (-0.3, -1), (-0.3, -0.5), (0.3, -0.5), (0.3, -1), (1, -1), (1, 1), (0.3, 1), (0.3, 0.6), (-0.3, 0.6), (-0.3, 1),
-              (-1, 1)),
-    "butterfly": ((-1, -0.7), (-0.25, -1), (0.25, -1), (1, -0.7), (1, 0.5), (0.35, 0.3), (0.3, 1), (-0.3, 1), (-0.35, 0.3), (-1, 0.5)),
-    "ell": ((-1, -1), (1, -1), (1, 0.0), (-0.1, 0.0), (-0.1, 1), (-1, 1)),
+    "plus": ((-0.45, -1), (0.45, -1), (0.45, -0.45), (1, -0.45), (1, 0.5), (0.45, 0.5), (0.45, 1), (-0.45, 1),
+        (-0.45, 0.5), (-1, 0.5), (-1, -0.45), (-0.45, -0.45)),
+    "aitch": ((-1, -1), (-0.3, -1), (-0.3, -0.5), (0.3, -0.5), (0.3, -1), (1, -1), (1, 1), (0.3, 1),
+        (0.3, 0.6), (-0.3, 0.6), (-0.3, 1), (-1, 1)),
+    "butterfly": ((-1, -0.7), (-0.25, -1), (0.25, -1), (1, -0.7), (1, 0.5), (0.35, 0.3), (0.3, 1), (-0.3, 1),
+        (-0.35, 0.3), (-1, 0.5)),
+    "ell": ((-1, -1), (1, -1), (1, 0), (-0.1, 0), (-0.1, 1), (-1, 1)),
     "you": ((-1, -1), (1, -1), (1, 1), (0.4, 1), (0.4, -0.2), (-0.4, -0.2), (-0.4, 1), (-1, 1)),
-    "stairs": ((-1, -1), (1, -1), (1, 0.72), (0.68, 0.72), (0.68, 1), (0.32, 1), (0.32, 0.72), (-0.32, 0.72), (-0.32, 1), (-0.68, 1),
-               (-0.68, 0.72), (-1, 0.72)),
+    "stairs": ((-1, -1), (1, -1), (1, 0.72), (0.68, 0.72), (0.68, 1), (0.32, 1), (0.32, 0.72), (-0.32, 0.72),
+        (-0.32, 1), (-0.68, 1), (-0.68, 0.72), (-1, 0.72)),
 }  # fmt: skip
 _FORMS = {"box": ("box",), "slab": ("box", "stairs", "stairs"), "tower": ("plus", "aitch", "butterfly", "box"),
           "court": ("box", "ell", "you", "box"), "yard": ("box", "ell")}  # fmt: skip
@@ -57,11 +59,7 @@ def plots(blocks: Blocks, roads: Roads, taken: Any) -> Plots:
     clear[narrow] -= 1.7
     surfaces = np.concatenate([shapely.buffer(roads.geom[drivable], clear, quad_segs=2), taken])
     shapes = blocks.shapes[built]
-    block, surface = shapely.STRtree(surfaces).query(shapes, predicate="intersects")
-    start = np.searchsorted(block, np.arange(len(shapes) + 1))
-    room = shapes.copy()
-    covers = [shapely.union_all(surfaces[surface[a:b]]) for a, b in zip(start, start[1:], strict=False)]
-    room = shapely.difference(room, np.array(covers, dtype=object))
+    room = without(shapes, surfaces)
     # A bank or shore has no kerb.
     room = shapely.intersection(room, shapely.buffer(shapes, -3.0, quad_segs=1))
     parts, of = shapely.get_parts(room, return_index=True)
@@ -174,10 +172,8 @@ def _told(
 ) -> Buildings:
     """Heights, households and names. The skyline rises to the centre; a compound's houses are about equally high."""
     count = len(shapes)
-    low, high, floor_m = (
-        np.repeat([pick(f) for f in sources], [len(s.plot) for s in sets])
-        for pick in (lambda f: f.floors[0], lambda f: f.floors[1], lambda f: f.floor_m)
-    )
+    numbers = np.array([(*f.floors, f.floor_m) for f in sources])
+    low, high, floor_m = np.repeat(numbers, [len(s.plot) for s in sets], axis=0).T
     plot_luck = rng.random(len(ground.block))[houses.plot]
     urban = quarters.urban(houses.centre)
     sky = np.clip(
@@ -218,8 +214,8 @@ def _names(plot: Any, shapes: Any, uses: Any, fabric: Any, rng: np.random.Genera
         own = own[uses[own] != "commercial"]
         if kind in counted:
             counted[kind] += 1
-            what = {"school": "小学" if counted[kind] % 3 else "中学", "hospital": "医院", "campus": "学院"}[kind]
-            title = f"样例第{counted[kind]}{what}"
+            numbered = {"school": "小学" if counted[kind] % 3 else "中学", "hospital": "医院", "campus": "学院"}[kind]
+            title = f"样例第{counted[kind]}{numbered}"
         else:
             what = {"centre": "大厦", "market": "农贸市场", "shed": "工业园", "harbour": "港区仓库"}.get(kind)
             title = f"样例{stems.stem()[0]}{what or _COMPOUND[int(rng.integers(len(_COMPOUND)))]}"

@@ -216,7 +216,7 @@ class Cutter:
 def _plain(ring: Points) -> Points:
     """A ring without the vertices that repeat the one before."""
     keep = np.abs(_ahead(ring) - ring).max(axis=1) > 1e-6
-    return ring[keep]
+    return np.asarray(ring[keep])
 
 
 def rings(areas: Any) -> list[Points]:

@@ -14,7 +14,7 @@ from gisops.sample.made.faces import Cutter, Junctions, Wish, rings
 from gisops.sample.made.names import Names
 from gisops.sample.made.quarters import Quarters
 from gisops.sample.made.rows import main_turn
-from gisops.sample.made.shapes import blob, polygons, rounded, snapped
+from gisops.sample.made.shapes import blob, polygons, rounded, snapped, without
 from gisops.sample.made.waters import Wet
 from gisops.sample.town import Greens, Roads
 
@@ -25,8 +25,10 @@ _TRACK, _COURTS = (104.0, 62.0), (42.0, 30.0)
 def pitches(blocks: Blocks) -> Any:
     """A track or courts at one end of every school's ground; houses keep off them."""
     own = np.nonzero(np.isin(blocks.fabric, ["school", "campus"]))[0]
-    turns = main_turn(blocks.shapes[own]) if len(own) else []
-    found = []
+    found: list[Any] = []
+    if not len(own):
+        return np.empty(0, dtype=object)
+    turns = main_turn(blocks.shapes[own])
     for ground, turn in zip(blocks.shapes[own], turns, strict=True):
         room = ground.buffer(-22)
         flat = affinity.rotate(room, -turn, origin=(0, 0), use_radians=True)
@@ -35,9 +37,14 @@ def pitches(blocks: Blocks) -> Any:
         west, south, east, north = flat.bounds
         for length, width in (_TRACK, _TRACK[::-1], _COURTS, _COURTS[::-1]):
             spots = [
-                (west, south), (east - length, south), (west, north - width), (east - length, north - width),
-                (west + (east - west - length) / 2, south), (west + 12, south + 12), (east - length - 12, north - width - 12),
-            ]  # fmt: skip
+                (west, south),
+                (east - length, south),
+                (west, north - width),
+                (east - length, north - width),
+                (west + (east - west - length) / 2, south),
+                (west + 12, south + 12),
+                (east - length - 12, north - width - 12),
+            ]
             fields = [shapely.box(x, y, x + length, y + width) for x, y in spots]
             fits = [f for f in fields if flat.buffer(0.5).contains(f)]
             if fits:
@@ -63,14 +70,10 @@ def draw_greens(
             kinds.append(kind)
             titles.append(f"样例{names.stem()[0]}{named}" if named and area.area > 8_000 else "")
 
-    kerbs = shapely.STRtree(surfaces := shapely.buffer(roads.geom, roads.width_m / 2 + 1.0, quad_segs=2))
+    kerbs = shapely.buffer(roads.geom, roads.width_m / 2 + 1.0, quad_segs=2)
 
     def open_ground(kind: Any) -> Any:
-        areas = blocks.shapes[kind]
-        one, other = kerbs.query(areas, predicate="intersects")
-        start = np.searchsorted(one, np.arange(len(areas) + 1))
-        covers = [shapely.union_all(surfaces[other[a:b]]) for a, b in zip(start, start[1:], strict=False)]
-        return polygons(shapely.difference(areas, np.array(covers, dtype=object)), 60)
+        return polygons(without(blocks.shapes[kind], kerbs), 60)
 
     for area in open_ground(blocks.fabric == "park"):
         add([area], "park", "公园" if area.area > 25_000 else "游园")

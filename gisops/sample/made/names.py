@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
+# A character, then how it is read.
 _FIRST = (
-    ("海", "hai"), ("长", "chang"), ("永", "yong"), ("安", "an"), ("和", "he"), ("平", "ping"), ("文", "wen"), ("明", "ming"),
-    ("福", "fu"), ("新", "xin"), ("金", "jin"), ("玉", "yu"), ("青", "qing"), ("白", "bai"), ("红", "hong"), ("龙", "long"),
-    ("凤", "feng"), ("云", "yun"), ("春", "chun"), ("秋", "qiu"), ("东", "dong"), ("西", "xi"), ("南", "nan"), ("北", "bei"),
-    ("中", "zhong"), ("兴", "xing"), ("建", "jian"), ("华", "hua"), ("振", "zhen"), ("博", "bo"), ("德", "de"), ("仁", "ren"),
-    ("义", "yi"), ("礼", "li"), ("智", "zhi"), ("信", "xin"), ("景", "jing"), ("秀", "xiu"), ("美", "mei"), ("丽", "li"),
-    ("江", "jiang"), ("河", "he"), ("湖", "hu"), ("椰", "ye"), ("榕", "rong"), ("桂", "gui"), ("梅", "mei"), ("竹", "zhu"),
-)  # fmt: skip
+    "海hai 长chang 永yong 安an 和he 平ping 文wen 明ming 福fu 新xin 金jin 玉yu 青qing 白bai 红hong 龙long "
+    "凤feng 云yun 春chun 秋qiu 东dong 西xi 南nan 北bei 中zhong 兴xing 建jian 华hua 振zhen 博bo 德de 仁ren 义yi "
+    "礼li 智zhi 信xin 景jing 秀xiu 美mei 丽li 江jiang 河he 湖hu 椰ye 榕rong 桂gui 梅mei 竹zhu"
+)
 _SECOND = (
-    ("府", "fu"), ("甸", "dian"), ("山", "shan"), ("泉", "quan"), ("林", "lin"), ("园", "yuan"), ("堤", "di"), ("桥", "qiao"),
-    ("港", "gang"), ("湾", "wan"), ("岛", "dao"), ("洲", "zhou"), ("埠", "bu"), ("塘", "tang"), ("坡", "po"), ("岭", "ling"),
-    ("坊", "fang"), ("门", "men"), ("亭", "ting"), ("台", "tai"), ("阳", "yang"), ("光", "guang"), ("星", "xing"), ("月", "yue"),
-    ("庆", "qing"), ("丰", "feng"), ("盛", "sheng"), ("隆", "long"), ("昌", "chang"), ("宁", "ning"), ("康", "kang"), ("乐", "le"),
-    ("爱", "ai"), ("善", "shan"), ("贤", "xian"), ("学", "xue"), ("达", "da"), ("通", "tong"), ("源", "yuan"), ("溪", "xi"),
-)  # fmt: skip
+    "府fu 甸dian 山shan 泉quan 林lin 园yuan 堤di 桥qiao 港gang 湾wan 岛dao 洲zhou 埠bu 塘tang 坡po 岭ling "
+    "坊fang 门men 亭ting 台tai 阳yang 光guang 星xing 月yue 庆qing 丰feng 盛sheng 隆long 昌chang 宁ning "
+    "康kang 乐le 爱ai 善shan 贤xian 学xue 达da 通tong 源yuan 溪xi"
+)
 
 
 class Names:
     """Hands out every name once. After all pairs are used, numbers tell the later ones apart."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        pairs = [(a[0] + b[0], (a[1] + b[1]).capitalize()) for a in _FIRST for b in _SECOND if a[0] != b[0]]
+        pairs = [
+            (a[0] + b[0], (a[1:] + b[1:]).capitalize()) for a in _FIRST.split() for b in _SECOND.split() if a[0] != b[0]
+        ]
         self._pairs = [pairs[i] for i in rng.permutation(len(pairs))]
         self._rng = rng
         self._next = 0

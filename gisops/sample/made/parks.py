@@ -77,8 +77,11 @@ def paths(blocks: Blocks, roads: Roads, rng: np.random.Generator) -> Roads:
             continue
         ponds = shapely.union_all([shapely.Polygon(r) for r in block.interiors])
         inner = block.buffer(-0.16 * np.sqrt(block.area)) if ponds.is_empty else ponds.buffer(11)
-        loops = polygons(rounded(shapely.Polygon(max(polygons(inner, 0), key=lambda p: float(p.area)).exterior), 9), 900) \
-            if not inner.is_empty else []  # fmt: skip
+        if inner.is_empty:
+            continue
+        walk = max(polygons(inner, 0), key=lambda p: float(p.area))
+        soft = 9.0 if len(block.interiors) else min(0.12 * np.sqrt(walk.area), 40.0)
+        loops = polygons(rounded(shapely.Polygon(walk.exterior), soft), 900)
         if not len(loops):
             continue
         drawn = [loops[0].exterior]

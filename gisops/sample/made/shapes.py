@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,3 +91,11 @@ def merged(geometry: Any) -> Any:
     """The polygons of a geometry as one Polygon or MultiPolygon, specks left out."""
     parts = polygons(geometry)
     return parts[0] if len(parts) == 1 else shapely.multipolygons(parts)
+
+
+def without(areas: Any, covers: Any) -> Any:
+    """Each area without all covers that touch it."""
+    one, other = shapely.STRtree(covers).query(areas, predicate="intersects")
+    start = np.searchsorted(one, np.arange(len(areas) + 1))
+    taken = [shapely.union_all(covers[other[a:b]]) for a, b in pairwise(start)]
+    return shapely.difference(areas, np.array(taken, dtype=object))

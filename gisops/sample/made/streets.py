@@ -1,8 +1,9 @@
-"""The streets of the made-up city as drawn, before they are cut where they meet: from the motorway to the village lane."""
+"""The streets of the made-up city as drawn, before they are cut where they meet: from motorway to village lane."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,7 @@ def _spokes(faces: Any, wet: Wet, corridor: Any) -> list[Any]:
 
 
 def _mid(line: Any) -> Points:
-    return shapely.get_coordinates(shapely.line_interpolate_point(line, 0.5, normalized=True))
+    return np.asarray(shapely.get_coordinates(shapely.line_interpolate_point(line, 0.5, normalized=True)))
 
 
 def _prepared(area: Any) -> Any:
@@ -241,7 +242,7 @@ def _promenades(drawn: Drawn, wet: Wet, quarters: Quarters, rim: Any) -> None:
 
 def _pieces(points: Points, cuts: Any) -> list[Points]:
     bounds = [0, *sorted(set((cuts + 1).tolist()) - {0, len(points) - 1}), len(points) - 1]
-    return [points[a : b + 1] for a, b in zip(bounds, bounds[1:], strict=False) if b > a]
+    return [points[a : b + 1] for a, b in pairwise(bounds) if b > a]
 
 
 def _bridges(drawn: Drawn, lines: Any, classes: list[str], wet: Wet, rng: np.random.Generator) -> None:
@@ -272,8 +273,8 @@ def _bridges(drawn: Drawn, lines: Any, classes: list[str], wet: Wet, rng: np.ran
 def _villages(drawn: Drawn, leaves: list[Points], wet: Wet, quarters: Quarters, rng: np.random.Generator) -> None:
     """Villages in the fields: a ring of lanes near a country road, lanes inside it, a road or two out."""
     water = shapely.union_all([wet.inland, wet.sea]).buffer(25)
-    hills = shapely.union_all([
-        shapely.Point(quarters.scale.metres(c)).buffer(r * 800 * quarters.scale.plan) for c, r in plan.HILLS])  # fmt: skip
+    grown = 800 * quarters.scale.plan
+    hills = shapely.union_all([shapely.Point(quarters.scale.metres(c)).buffer(r * grown) for c, r in plan.HILLS])
     taken = shapely.union(water, hills)
     shapely.prepare(taken)
     faces = [shapely.Polygon(ring) for ring in leaves]
