@@ -156,9 +156,10 @@ BEGIN
              covering.street, covering.community,
              coalesce(covering.district, (
                SELECT a.code FROM admin_areas a
-               WHERE a.level = 2 AND in_force(a.valid, coalesce(i.at, app_now()))
+               WHERE cell.code IS NULL AND a.level = 2 AND in_force(a.valid, coalesce(i.at, app_now()))
                ORDER BY local_distance_m(a.geom, i.lon, i.lat, m.kx, m.ky), a.code COLLATE "C" LIMIT 1)) AS district
-      FROM city
+      -- OFFSET 0: pulled up, the condition would become one of the join, and the city's whole outline be looked at for every point
+      FROM (SELECT geom FROM city WHERE cell.code IS NULL OFFSET 0) city
       CROSS JOIN LATERAL (
         SELECT max(first.code) FILTER (WHERE first.level = 2) AS district,
                max(first.code) FILTER (WHERE first.level = 3) AS street,
@@ -170,7 +171,6 @@ BEGIN
           ORDER BY a.level, ST_DWithin(a.geom, ST_Translate(m.p, 1e-9, 1e-9), 1e-10) DESC, a.code COLLATE "C"
         ) first
       ) covering
-      WHERE cell.code IS NULL
     ) area ON true
   )
   SELECT l.n, l.at, 'ok', NULL::text, d.mode, d.organisation_id, d.zone_id, d.part_id, d.part_distance_m, d.part_category_id,
@@ -344,6 +344,12 @@ BEGIN
       OFFSET 0
     ) mine
     CROSS JOIN LATERAL (
+      -- who is assigned, asked once for all the organisation's staff: some have hundreds
+      SELECT array_agg(zs.staff_id) FILTER (WHERE zs.role = 'primary') AS primaries, array_agg(zs.staff_id) FILTER (WHERE zs.role = 'backup') AS backups
+      FROM zone_staff zs
+      WHERE zs.zone_id = ANY (mine.zone_ids) AND zs.role IN ('primary', 'backup') AND in_force(zs.valid, l.at)
+    ) assigned
+    CROSS JOIN LATERAL (
       SELECT jsonb_agg(jsonb_build_object('staff', q.code, 'role', q.role, 'load', q.load, 'max_open', q.max_open, 'distance_m', q.distance_m)
                        ORDER BY q.code COLLATE "C") AS staff_facts,
              (array_agg(q.staff_id ORDER BY q.role, q.load, q.distance_m NULLS LAST, q.code COLLATE "C") FILTER (WHERE q.load < q.max_open))[1] AS staff_id,
@@ -354,11 +360,9 @@ BEGIN
                coalesce(fact.max_open, st.max_open) AS max_open,
                CASE WHEN l.staff_facts IS NULL THEN seen.distance_m ELSE fact.distance_m END AS distance_m
         FROM staff st
-        LEFT JOIN LATERAL (
-          SELECT min(CASE zs.role WHEN 'primary' THEN 0 ELSE 1 END) AS role
-          FROM zone_staff zs
-          WHERE zs.staff_id = st.staff_id AND zs.zone_id = ANY (mine.zone_ids) AND zs.role IN ('primary', 'backup') AND in_force(zs.valid, l.at)
-        ) a ON true
+        CROSS JOIN LATERAL (
+          SELECT CASE WHEN st.staff_id = ANY (assigned.primaries) THEN 0 WHEN st.staff_id = ANY (assigned.backups) THEN 1 END AS role
+        ) a
         LEFT JOIN LATERAL (
           SELECT round(local_distance_m(lp.geom, l.lon, l.lat, l.kx, l.ky)) AS distance_m
           FROM last_positions lp

@@ -8,3 +8,5 @@ COMMENT ON COLUMN cases.closed_at IS 'work: When it was over: closed, joined wit
 DROP INDEX cases_geom_3857;
 -- Usage: layer cases as tiles.
 CREATE INDEX cases_open_geom_3857 ON cases USING gist (geom_3857) WHERE stage < 7;
+-- Usage: dispatch (the name of the part that decided), as places_place is for places.
+CREATE INDEX parts_part ON parts (part_id);
