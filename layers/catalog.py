@@ -67,11 +67,13 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class Tiling:
     """How a layer is cut: counted squares below ``counted_below``; at most ``max_features`` drawn singly in one
-    tile.
+    tile; ``buffer`` (of the tile's 4,096 units) is how far beyond its edge it reaches: what is drawn wider than that
+    would be cut off there.
     """
 
     counted_below: int
     max_features: int
+    buffer: int
     label_minzoom: int | None
     by_zoom_field: str | None
     by_zoom: tuple[tuple[str, int], ...]
@@ -275,6 +277,7 @@ def _read_tiling(told: _Told) -> Tiling:
     tiling = Tiling(
         counted_below=told.number("counted_below", 0, 22, 0),
         max_features=told.number("max_features", 100, 20_000, 8_000),
+        buffer=told.number("buffer", 0, 1_024, 64),
         label_minzoom=told.number("label_minzoom", 0, 22) if "label_minzoom" in told.values else None,
         by_zoom_field=by_zoom.text("field") if by_zoom.values else None,
         by_zoom=tuple((str(value), int(zoom)) for value, zoom in by_zoom.table("from", {}).items()),

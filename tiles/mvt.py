@@ -45,6 +45,7 @@ def tile(conn: Connection, layer: Layer, viewer: Viewer, at: Tile) -> bytes:
         "y": at.y,
         "side": _WORLD_M / (1 << at.z),
         "most": layer.tiling.max_features,
+        "buffer": layer.tiling.buffer,
         "hidden": [value for value, zoom in layer.tiling.by_zoom if at.z < zoom],
     }
     if at.z < layer.tiling.counted_below:

@@ -1,13 +1,13 @@
 -- name: features
 -- The features of one tile, drawn singly: at most `most` of them (one more is read, to know that there are more). The box is
--- widened by the buffer (64 of 4,096 units) so that what lies just outside is drawn up to the edge.
+-- widened by the layer's buffer (units of 4,096) so that what lies just outside is drawn up to the edge.
 WITH found AS (
   SELECT {columns}, geom_3857
   FROM {relation}
-  WHERE geom_3857 && ST_TileEnvelope(%(z)s, %(x)s, %(y)s, margin => 0.015625) AND {shown}
+  WHERE geom_3857 && ST_TileEnvelope(%(z)s, %(x)s, %(y)s, margin => %(buffer)s / 4096.0) AND {shown}
   LIMIT %(most)s + 1
 ), drawn AS (
-  SELECT {names}, ST_AsMVTGeom(geom_3857, ST_TileEnvelope(%(z)s, %(x)s, %(y)s), 4096, 64, true) AS geom
+  SELECT {names}, ST_AsMVTGeom(geom_3857, ST_TileEnvelope(%(z)s, %(x)s, %(y)s), 4096, %(buffer)s, true) AS geom
   FROM found
   ORDER BY {key}
 )
