@@ -57,8 +57,8 @@ def divide(town: Town, faces: Shapes, worth: Floats, rng: np.random.Generator) -
     whole = shapely.area(town.blocks)
     size_km2 = float((whole * np.clip(town.urban, 0.05, 1)).sum()) / 1e6
     ground = ground_of(town, faces, worth)
-    streets = min(int(np.clip(round(2 + size_km2 / 4), 2, 13)), max(1, len(faces) // 6))
-    communities = max(2 * streets, min(round(2.1 * size_km2), 7 * streets), int(worth.sum() / (0.7 * MOST)) + 1)
+    streets = min(int(np.clip(round(2 + size_km2 / 2.8), 2, 13)), max(1, len(faces) // 6))
+    communities = max(2 * streets, min(round(2.8 * size_km2), 7 * streets), int(worth.sum() / (0.7 * MOST)) + 1)
 
     core = _core(ground, dense, area)
     outside = 1 - float(area[core].sum()) / float(area.sum())
