@@ -70,9 +70,9 @@ def with_areas(
     counts: dict[str, int] = {}
     differs: list[dict[str, Any]] = []
     named: dict[str, list[int]] = {}
-    for n, name in enumerate(names):
-        if name is not None:
-            named.setdefault(name, []).append(n)
+    for n, told in enumerate(names):
+        if told is not None:
+            named.setdefault(told, []).append(n)
     for name, own in named.items():
         area = areas.get(name)
         if area is None:
@@ -89,8 +89,8 @@ def with_areas(
             counts[cause] = counts.get(cause, 0) + 1
             if len(differs) < LISTED:
                 lon, lat = places[n].tolist()
-                told = {"row_no": rows[n], "expected": name, "away_m": round(away, 1), "lon": lon, "lat": lat}
-                differs.append({"cause": cause, **told})
+                where = {"expected": name, "away_m": round(away, 1), "lon": lon, "lat": lat}
+                differs.append({"row_no": rows[n], "cause": cause, **where})
     total, equal = sum(counts.values()), counts.get("equal", 0)
     return {
         "kind": kind,
