@@ -56,7 +56,7 @@ SIZES: dict[str, Amounts] = {
     "full": Amounts(cells=60_000, staff=4_000, parts=780_000, places=10_047, cases=1_000_000),
 }
 REFERENCE_TABLES = ("categories", "filing_conditions", "time_limits", "part_scopes")
-# Layers that change by loading only; live ones (cases, officers, vehicles) have no version.
+# Layers that change by loading only; live ones (cases, officers, sensors, vehicles) have no version.
 STATIC_LAYERS = (
     "party_building",
     "flood_control",
@@ -72,7 +72,7 @@ STATIC_LAYERS = (
     "pipes",
     "green_areas",
     "cameras",
-    "sensors",
+    "camera_views",
 )
 # Put into the order of their geometry after loading: what lies together on the ground then lies together on disk.
 _CLUSTERED = ("zones", "parts", "places", "buildings", "roads", "pipes")
