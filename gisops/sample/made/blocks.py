@@ -14,6 +14,7 @@ from gisops.sample.made.quarters import Quarters
 from gisops.sample.made.shapes import noise
 from gisops.sample.made.streets import SEASIDE_M, VERGE_M, Drawn
 from gisops.sample.made.waters import Wet
+from gisops.sample.town import Waters
 
 Floats = NDArray[np.float64]
 
@@ -148,3 +149,19 @@ def use(shapes: Any, drawn: Drawn, wet: Wet, quarters: Quarters, rng: np.random.
     quiet = np.select([wet_block, shore, np.isin(fabric, ["park"]), fabric == "field"], [0.0, 0.25, 0.5, 0.5], 1.0)
     built = np.where(fabric == "village", np.maximum(urban, 0.22), urban) * quiet
     return Blocks(shapes, np.clip(built, 0, 1), fabric)
+
+
+def bodies(blocks: Blocks, waters: Waters) -> Waters:
+    """The waters as unions of the blocks that are water, so that land and water meet to the centimetre.
+
+    A speck at a bank may have gone to the land beside it. The sea lies outside the blocks and stays as it is.
+    """
+    own = np.nonzero(blocks.fabric == "water")[0]
+    inner = shapely.point_on_surface(blocks.shapes[own])
+    block, body = shapely.STRtree(waters.geom[1:]).query(inner, predicate="intersects")
+    geom = waters.geom.copy()
+    kept = [0]
+    for k in np.unique(body).tolist():
+        geom[k + 1] = shapely.coverage_union_all(blocks.shapes[own[block[body == k]]])
+        kept.append(k + 1)
+    return Waters(geom[kept], waters.water_class[kept], waters.name_zh[kept], waters.name_en[kept])

@@ -21,6 +21,7 @@ from gisops.sample.town import Buildings, Roads
 VERGE_M = {
     "motorway": 26.0, "trunk": 14.0, "primary": 8.0, "secondary": 6.0, "tertiary": 4.5, "residential": 2.6,
     "service": 1.8,
+    "footway": 1.5,
 }  # fmt: skip
 _BUSY = ("primary", "secondary", "tertiary")
 
@@ -53,11 +54,10 @@ class Plots:
 def plots(blocks: Blocks, roads: Roads, taken: Any) -> Plots:
     """The plots of all blocks that are built on at all; ``taken`` are shapes that must stay free (pitches)."""
     built = np.nonzero(np.isin(blocks.fabric, list(FABRICS)))[0]
-    drivable = roads.road_class != "footway"
-    clear = np.array([VERGE_M[c] for c in roads.road_class[drivable]]) + roads.width_m[drivable] / 2
-    narrow = (roads.road_class[drivable] == "residential") & (roads.width_m[drivable] < 9)
+    clear = np.array([VERGE_M[c] for c in roads.road_class]) + roads.width_m / 2
+    narrow = (roads.road_class == "residential") & (roads.width_m < 9)
     clear[narrow] -= 1.7
-    surfaces = np.concatenate([shapely.buffer(roads.geom[drivable], clear, quad_segs=2), taken])
+    surfaces = np.concatenate([shapely.buffer(roads.geom, clear, quad_segs=2), taken])
     shapes = blocks.shapes[built]
     room = without(shapes, surfaces)
     # A bank or shore has no kerb.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,12 @@ def roads(drawn: Drawn, pieces: Any, parent: Ints, wet: Wet, quarters: Quarters,
     oneway = narrow & (rng.random(int(stroke.max()) + 1)[stroke] < 0.45)
     oneway |= (classes == "service") & (urban > 0.5) & (rng.random(int(stroke.max()) + 1)[stroke] < 0.06)
     return Roads(pieces, classes, zh, en, oneway, widths)
+
+
+def connected(whole: Roads) -> Roads:
+    """The roads that hang together."""
+    keep = largest(*ends(whole.geom))
+    return Roads(*(getattr(whole, f.name)[keep] for f in fields(Roads)))
 
 
 def strokes(pieces: Any, node_of: Ints, rank: Ints, parent: Ints) -> Ints:

@@ -9,7 +9,7 @@ import shapely
 
 from gisops.sample.made.blocks import Blocks
 from gisops.sample.made.names import Names
-from gisops.sample.made.network import ends
+from gisops.sample.made.network import connected, ends
 from gisops.sample.made.shapes import GRID_M, blob, polygons, rounded, snapped
 from gisops.sample.made.streets import WIDTHS
 from gisops.sample.town import Roads, Waters
@@ -99,7 +99,7 @@ def paths(blocks: Blocks, roads: Roads, rng: np.random.Generator) -> Roads:
         return roads
     extra = np.array(lines, dtype=object)
     blank = np.full(len(extra), "", dtype=object)
-    return Roads(
+    together = Roads(
         np.concatenate([roads.geom, extra]),
         np.concatenate([roads.road_class, np.full(len(extra), "footway", dtype=object)]),
         np.concatenate([roads.name_zh, blank]),
@@ -107,3 +107,5 @@ def paths(blocks: Blocks, roads: Roads, rng: np.random.Generator) -> Roads:
         np.concatenate([roads.oneway, np.zeros(len(extra), dtype=bool)]),
         np.concatenate([roads.width_m, np.full(len(extra), WIDTHS["footway"])]),
     )
+    # A walk whose ways were all refused hangs on nothing.
+    return connected(together)

@@ -91,7 +91,7 @@ class Raster:
         return np.asarray(self.values[tuple(np.clip(cells, 0, last).T)])
 
 
-def raster(field: Any, bounds: tuple[float, float, float, float], cell_m: float = 50.0) -> Raster:
+def raster(field: Any, bounds: tuple[float, float, float, float], cell_m: float = 75.0) -> Raster:
     """A field of points as a raster over bounds (west, south, east, north)."""
     west, south, east, north = bounds
     xs, ys = np.arange(west, east + cell_m, cell_m), np.arange(south, north + cell_m, cell_m)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -42,7 +43,12 @@ def draw(seed: int, size: Literal["city", "full"] = "city") -> Town:
     ``city`` is about 120 km² with 30,000 houses, ``full`` about 570 km² with 300,000. Shapes are in metres of
     EPSG:4546, on a raster of a centimetre.
     """
-    stretch, water, spread = SIZES[size]
+    town = draw_at(seed, *SIZES[size])
+    return replace(town, facts={**town.facts, "size": size})
+
+
+def draw_at(seed: int, stretch: float, water: float, spread: float) -> Town:
+    """Draw the plan stretched by a factor, with rivers wider by another and the town reaching further by a third."""
     # Each part has its own chance: one more house does not bend the river.
     chance = [np.random.default_rng([seed, part]) for part in range(8)]
     scale = Scale(stretch, water)
@@ -53,6 +59,7 @@ def draw(seed: int, size: Literal["city", "full"] = "city") -> Town:
     roads = network.roads(drawn, pieces, parent, wet, fields, chance[3])
     shapes = block_faces.faces(network.walls(drawn, pieces, parent))
     blocks, waters = dig(block_faces.use(shapes, drawn, wet, fields, chance[4]), wet.waters, chance[7])
+    waters = block_faces.bodies(blocks, waters)
     roads = paths(blocks, roads, chance[7])
     outline = shapely.coverage_union_all(blocks.shapes)
     land = shapely.coverage_union_all(blocks.shapes[blocks.fabric != "water"])
@@ -78,5 +85,5 @@ def draw(seed: int, size: Literal["city", "full"] = "city") -> Town:
         fixtures=Fixtures(*(np.empty(0, dtype=object) for _ in range(2))),
         blocks=there(blocks.shapes),
         urban=blocks.urban,
-        facts={"drawn_by": "gisops.sample.made", "seed": seed, "size": size},
+        facts={"drawn_by": "gisops.sample.made", "seed": seed},
     )
