@@ -69,8 +69,13 @@ def paths(blocks: Blocks, roads: Roads, rng: np.random.Generator) -> Roads:
     tree = shapely.STRtree(shapely.points(places[crossings]))
     own = np.nonzero(blocks.fabric == "park")[0]
     park, at = tree.query(blocks.shapes[own], predicate="dwithin", distance=GRID_M)
+    # Where a promenade runs already there is no round walk to cross it.
+    within = shapely.buffer(blocks.shapes[own], -1.0, quad_segs=1)
+    walked = set(shapely.STRtree(roads.geom).query(within, predicate="intersects")[0].tolist())
     lines: list[Any] = []
     for n, i in enumerate(own):
+        if n in walked:
+            continue
         gates = places[crossings[at[park == n]]]
         block = blocks.shapes[i]
         if len(gates) < 2 or block.area < 9_000:

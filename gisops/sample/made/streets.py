@@ -221,6 +221,8 @@ def _waterside(drawn: Drawn, wet: Wet, quarters: Quarters) -> tuple[Any, Any]:
 
 def _promenades(drawn: Drawn, wet: Wet, quarters: Quarters, rim: Any) -> None:
     """Footways between the waterside roads and the water, with a way over to the road every few hundred metres."""
+    inland = wet.inland
+    shapely.prepare(inland)
     for water, away, step in ((wet.sea, 62.0, 380.0), (wet.rivers, 17.0, 420.0)):
         line = shapely.boundary(rounded(water.buffer(away), 10)).intersection(wet.land.buffer(-4))
         for part in shapely.get_parts(shapely.line_merge(line)):
@@ -235,7 +237,8 @@ def _promenades(drawn: Drawn, wet: Wet, quarters: Quarters, rim: Any) -> None:
                 drawn.add(substring(part, max(at - step / 2, 0), min(at + step / 2 + 0.1, part.length)), "footway")
                 way = shapely.get_coordinates(shapely.shortest_line(point, rim))
                 long = float(np.hypot(*(way[1] - way[0])))
-                if 3 < long < 200:
+                # An islet has no way over.
+                if 3 < long < 200 and not shapely.LineString(way).intersects(inland):
                     over = (way[1] - way[0]) / long * 0.05
                     drawn.add(shapely.LineString([way[0] - over, way[1] + over]), "footway")
 
