@@ -231,6 +231,8 @@ def _base(place: Place, conn: Connection, own: Cluster, folder: Path, identifier
     name = f"{began_at:%Y%m%dT%H%M%SZ}"
     half, whole = folder / "base" / f"{name}.new", folder / "base" / name
     words = ["-h", str(place.sockets), "-p", str(cluster_files.PORT), "-U", ADMIN, "-w", "-D", str(half), "-P"]
+    if not _archiving(conn)["synced"]:
+        words.append("--no-sync")  # a server that writes nothing safely has no backup to write safely
     words += ["--checkpoint=fast", "--wal-method=stream", "--manifest-checksums=SHA256", "--label", f"gisops {name}"]
     try:
         done = beside(lambda: cluster_files.run(place, "pg_basebackup", *words), lambda: _tell_how_far(conn, progress))

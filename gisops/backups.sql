@@ -1,6 +1,6 @@
 -- name: archiving
 -- Whether the server can hand its WAL over, by which command, and what it could not hand over last.
-SELECT current_setting('archive_mode') AS mode, current_setting('archive_command') AS command,
+SELECT current_setting('archive_mode') AS mode, current_setting('archive_command') AS command, current_setting('fsync')::boolean AS synced,
        (SELECT system_identifier FROM pg_control_system())::text AS identifier,
        a.last_archived_time, a.last_failed_wal, a.last_failed_time
 FROM pg_stat_archiver a;

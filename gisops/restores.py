@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,11 +66,13 @@ def restore(
     source: Path | None = None,
     at: datetime | None = None,
     base: str | None = None,
+    conf: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Restored:
     """Make the cluster again as it was at ``at``, what was committed at that very moment included; without it, as it
     was at the last commit there is. It is left stopped. ``base`` names the base backup to begin with: the only way back
-    to what an earlier restore has left behind.
+    to what an earlier restore has left behind. ``conf`` overrides lines of the server's configuration, as in
+    :func:`gisops.cluster.ensure`.
 
     Raises :class:`Conflict` while gisops runs; :class:`NoBackup`; :class:`OutsideSpan` with the span in words;
     :class:`MissingWal` with the segment's name; :class:`BrokenBackup`. In every case the data is what it was before.
@@ -78,6 +80,7 @@ def restore(
     backups.be_ours(settings)
     began = time.monotonic()
     held = private_cluster.hold(settings)
+    held.conf = dict(conf or {})
     try:
         place = held.place
         place.base.mkdir(parents=True, exist_ok=True)
@@ -214,7 +217,7 @@ def _bring_back(
             place.data.rename(aside)
         half.rename(place.data)
         swapped = True
-        made = _recover(place, folder, span, at, rescued, progress)
+        made = _recover(held, folder, span, at, rescued, progress)
     except BaseException:
         if swapped:
             private_cluster.stop(held)
@@ -246,11 +249,13 @@ def _copy(place: Place, base: Base, to: Path, progress: Progress) -> None:
     to.chmod(0o700)
 
 
-def _recover(place: Place, folder: Path, span: Span, at: datetime | None, rescued: Path, progress: Progress) -> _Made:
+def _recover(held: Cluster, folder: Path, span: Span, at: datetime | None, rescued: Path, progress: Progress) -> _Made:
     """Start the copy so that it reads WAL up to the moment, and begin a new timeline there."""
+    place = held.place
     (place.data / wal_archive.CONF).unlink(missing_ok=True)
     cluster_files.write(place, place.data / "recovery.signal", "")
     conf = {
+        **held.conf,
         "restore_command": wal_archive.restore_command(folder / "wal", rescued),
         "recovery_target_timeline": str(span.base.timeline) if span.left else "latest",
         "recovery_target_action": "promote",
@@ -268,14 +273,14 @@ def _recover(place: Place, folder: Path, span: Span, at: datetime | None, rescue
 
     done = cluster_files.pg_ctl(place, "start", "-w", "-s", "-l", str(place.log))
     # Without hot standby, `pg_ctl` calls it started when recovery begins; it is over when somebody is let in.
-    while done.returncode != 0 or not _lets_in(place):
+    while done.returncode != 0 or not _lets_in(held):
         if done.returncode != 0 or cluster_files.postmaster(place) is None:
             said = cluster_files.last_words(place, before).strip()[-900:]
             raise BrokenBackup(f"The restore failed, and the data is as it was before. PostgreSQL said: {said}")
         read = "".join(_since(path, before.get(path, 0)) for path in cluster_files.logs(place))
         progress("wal", read.count("restored log file"), span.segments)
         time.sleep(0.1)
-    with connect(Cluster(place, owned=True).url(ADMIN), unhurried=True) as conn:
+    with connect(held.url(ADMIN), unhurried=True) as conn:
         row = conn.execute(_SQL["restored_at"]).fetchone()
         assert row is not None  # noqa: S101
         reached = row["at"] or span.base.ended_at
@@ -307,9 +312,9 @@ def _wait_for_history(conn: Connection, archive: Path, timeline: int) -> None:
         time.sleep(0.3)
 
 
-def _lets_in(place: Place) -> bool:
+def _lets_in(held: Cluster) -> bool:
     try:
-        with connect(Cluster(place, owned=True).url(ADMIN), connect_timeout=5):
+        with connect(held.url(ADMIN), connect_timeout=5):
             return True
     except psycopg.OperationalError:
         return False

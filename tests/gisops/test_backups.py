@@ -65,8 +65,11 @@ def note(own: Cluster, said: str) -> datetime:
 
 
 def notes(settings: Settings) -> list[str]:
-    with private_cluster.running(settings) as own, connect(own.url(OWNER)) as conn:
-        return [row["said"] for row in conn.execute("SELECT said FROM notes ORDER BY at")]
+    own = private_cluster.ensure(settings, conf=QUICK)
+    with connect(own.url(OWNER)) as conn:
+        found = [row["said"] for row in conn.execute("SELECT said FROM notes ORDER BY at")]
+    close(own)
+    return found
 
 
 def folder_of(settings: Settings) -> Path:
@@ -91,7 +94,7 @@ def private_cluster_is_down(own: Cluster, settings: Settings) -> None:
     """Restore from what there is, with the cluster stopped for it and started again."""
     close(own)
     try:
-        restores.restore(settings)
+        restores.restore(settings, conf=QUICK)
     finally:
         again = private_cluster.ensure(settings, conf=QUICK)
         own.owned, own.started, own._lock = again.owned, again.started, again._lock
@@ -127,7 +130,7 @@ def test_a_copy_to_take_away_restores_to_its_own_end(own: Cluster, settings: Set
     assert not (backups.root(settings)).exists(), "it starts no archive"
     there = Settings(home=home / "there")
     try:
-        restores.restore(there, source=home / "taken away")
+        restores.restore(there, source=home / "taken away", conf=QUICK)
         assert notes(there)[-1] == "in the copy"
         [span] = backups.spans(backups.clusters(home / "taken away")[0])
         assert span.base.name == copy.name
@@ -148,23 +151,23 @@ def test_what_a_restore_has_left_behind_is_marked_and_can_be_named(own: Cluster,
     close(own)
     with pytest.raises(Conflict, match="how many"):
         backups.take(settings, keep=-1)
-    made = restores.restore(settings, at=a)
+    made = restores.restore(settings, at=a, conf=QUICK)
     assert (made.base.name, made.timeline) == (first.name, 2)
     assert notes(settings) == ["a"]
     with private_cluster.running(settings) as again:
         note(again, "c")
     spans = {span.base.name: span for span in backups.spans(folder_of(settings))}
     assert (spans[first.name].left, spans[second.name].left) == (False, True)
-    made = restores.restore(settings)
+    made = restores.restore(settings, conf=QUICK)
     assert (made.base.name, made.timeline) == (first.name, 3)
     assert notes(settings) == ["a", "c"]
-    made = restores.restore(settings, base=second.name)
+    made = restores.restore(settings, base=second.name, conf=QUICK)
     assert (made.base.name, made.timeline) == (second.name, 4)
     assert notes(settings) == ["a", "b", "b, later"]
     with private_cluster.running(settings) as again, connect(again.url(OWNER)) as conn:
         assert conn.execute("SELECT epoch FROM relay_state").fetchone() == {"epoch": 4}
     with pytest.raises(NoBackup, match=first.name):
-        restores.restore(settings, base="20010101T000000Z")
+        restores.restore(settings, base="20010101T000000Z", conf=QUICK)
 
 
 def test_wal_that_cannot_be_handed_over_is_told_and_goes_on_when_it_can(own: Cluster, settings: Settings) -> None:
@@ -205,7 +208,7 @@ def test_backups_outlive_the_data(own: Cluster, settings: Settings, home: Path) 
         private_cluster.destroy(apart)
         assert not made.place.data.exists()
         assert base.folder.is_dir()
-        restores.restore(apart)
+        restores.restore(apart, conf=QUICK)
         assert cluster_files.exists(made.place)
     finally:
         close(made)
