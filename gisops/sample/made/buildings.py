@@ -192,7 +192,7 @@ def _told(
     uses[shops & (floors > 4) & (rng.random(count) < 0.4)] = "office"
     uses[(uses == "office") & (rng.random(count) < 0.12)] = "hotel"
     homes = uses == "residential"
-    households = np.where(homes, np.maximum(footprint * floors * 0.82 / 105, 1), 0).astype(np.int64)
+    households = np.where(homes, np.maximum(footprint * floors / 160, 1), 0).astype(np.int64)
     names = _names(houses.plot, shapes, uses, blocks.fabric[ground.block[houses.plot]], rng)
     height = np.round(floors * floor_m + rng.choice([0.0, 0.6, 1.2], count), 1)
     return Buildings(shapes, uses, names, floors, height, households)

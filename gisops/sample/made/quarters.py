@@ -18,10 +18,15 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Quarters:
-    """The fields of one drawing. ``spread`` is how far the built-up part reaches, against the plan."""
+    """The fields of one drawing.
+
+    ``spread`` is how far the built-up part reaches, against the plan; ``villages`` how many are tried in a square
+    kilometre of fields.
+    """
 
     scale: Scale
     spread: float
+    villages: float
     patches: Any
     wilds: Any
     tall: Any
@@ -100,6 +105,6 @@ def raster(field: Any, bounds: tuple[float, float, float, float], cell_m: float 
     return Raster(np.array([west, south]), cell_m, values)
 
 
-def quarters(scale: Scale, spread: float, rng: np.random.Generator) -> Quarters:
+def quarters(scale: Scale, spread: float, villages: float, rng: np.random.Generator) -> Quarters:
     """The fields of a drawing: the plan's discs made ragged by noise."""
-    return Quarters(scale, spread, noise(rng, 700), noise(rng, 1_900), noise(rng, 1_100))
+    return Quarters(scale, spread, villages, noise(rng, 700), noise(rng, 1_900), noise(rng, 1_100))

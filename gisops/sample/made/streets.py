@@ -287,7 +287,7 @@ def _villages(drawn: Drawn, leaves: list[Points], wet: Wet, quarters: Quarters, 
         if built > 0.18 or face.area < 9e4 or not face.is_valid:
             continue
         room = face.buffer(-30)
-        for _ in range(int(rng.poisson(min(face.area / 3.6e5, 2.5)))):
+        for _ in range(int(rng.poisson(min(face.area / 1e6 * quarters.villages, 4.0)))):
             if room.is_empty:
                 break
             west, south, east, north = room.bounds

@@ -18,8 +18,9 @@ from gisops.sample.made.streets import draw_streets
 from gisops.sample.made.waters import Scale, draw_waters
 from gisops.sample.town import Buildings, Fixtures, Greens, Profile, Roads, Spots, Town, Waters
 
-# How far the plan is stretched, how much wider rivers are, and how far the town reaches against its plan.
-SIZES: dict[str, tuple[float, float, float]] = {"city": (1.0, 1.0, 0.89), "full": (2.18, 1.5, 1.27)}
+# How far the plan is stretched, how much wider rivers are, how far the town reaches against its plan, and how many
+# villages are tried in a square kilometre of fields.
+SIZES: dict[str, tuple[float, float, float, float]] = {"city": (1.0, 1.0, 0.88, 2.5), "full": (2.18, 1.5, 1.32, 6.0)}
 
 PROFILE = Profile(
     # 4699 is a prefix that GB/T 2260 gives to nobody.
@@ -47,13 +48,13 @@ def draw(seed: int, size: Literal["city", "full"] = "city") -> Town:
     return replace(town, facts={**town.facts, "size": size})
 
 
-def draw_at(seed: int, stretch: float, water: float, spread: float) -> Town:
-    """Draw the plan stretched by a factor, with rivers wider by another and the town reaching further by a third."""
+def draw_at(seed: int, stretch: float, water: float, spread: float, villages: float) -> Town:
+    """Draw the plan at a size of its own: what the four numbers are stands at ``SIZES``."""
     # Each part has its own chance: one more house does not bend the river.
     chance = [np.random.default_rng([seed, part]) for part in range(8)]
     scale = Scale(stretch, water)
     wet = draw_waters(scale, chance[0])
-    fields = quarters(scale, spread, chance[1])
+    fields = quarters(scale, spread, villages, chance[1])
     drawn = draw_streets(wet, fields, chance[2])
     pieces, parent = network.node(drawn, wet)
     roads = network.roads(drawn, pieces, parent, wet, fields, chance[3])

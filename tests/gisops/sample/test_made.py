@@ -17,7 +17,7 @@ from gisops.sample.made.town import draw_at
 from gisops.sample.town import GREEN_CLASSES, ROAD_CLASSES, WATER_CLASSES, Town, to_degrees
 
 # The plan at a third of its size: everything is in it, in two seconds.
-SMALL = (0.35, 0.6, 1.0)
+SMALL = (0.35, 0.6, 1.0, 3.0)
 
 
 @pytest.fixture(scope="module")
