@@ -6,6 +6,8 @@ database whose files are wrecked loses nothing that was committed, as long as it
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -235,18 +237,20 @@ def _copy(place: Place, base: Base, to: Path, progress: Progress) -> None:
 
     def one(source: str, target: str) -> str:
         nonlocal done
-        shutil.copy2(source, target)
-        cluster_files.hand_over(place, Path(target))
-        done += Path(target).stat().st_size
+        shutil.copyfile(source, target)
+        os.chmod(target, 0o600)
+        done += os.stat(target).st_size
         progress("copy", done, base.bytes)
         return target
 
     # The log of those days stays with the backup; a new one begins.
     shutil.copytree(base.folder, to, copy_function=one, symlinks=True, ignore=shutil.ignore_patterns("log"))
-    for path in (to, *to.rglob("*")):
-        if path.is_dir():
-            cluster_files.hand_over(place, path)
-    to.chmod(0o700)
+    # PostgreSQL wants its files for itself, whoever owns the copy they come from.
+    owner = pwd.getpwuid(place.owner_uid)
+    for folder, _, files in os.walk(to):
+        os.chmod(folder, 0o700)
+        for path in (folder, *(os.path.join(folder, name) for name in files)):
+            os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
 def _recover(held: Cluster, folder: Path, span: Span, at: datetime | None, rescued: Path, progress: Progress) -> _Made:
