@@ -90,10 +90,10 @@ def use(shapes: Any, drawn: Drawn, wet: Wet, quarters: Quarters, rng: np.random.
     luck = rng.random(n)
 
     fabric[patch > 0.25] = "tower"
-    fabric[(patch < -0.9) & (urban < 0.85)] = "lowrise"
+    fabric[(patch < -0.9 + quarters.crowded) & (urban < 0.85)] = "lowrise"
     fabric[(second > 0.75) & (urban > 0.5)] = "mixed"
     # Villages the town has grown round.
-    fabric[(second < -1.15) & (urban > 0.25) & (urban < 0.8)] = "urban_village"
+    fabric[(second < -1.15 + quarters.crowded) & (urban > 0.25) & (urban < 0.8)] = "urban_village"
     fabric[(patch > -0.1) & (patch < 0.0)] = "mixed"
     towns = quarters.town(at)
     fabric[towns & (luck < 0.3)] = "urban_village"

@@ -21,12 +21,13 @@ class Quarters:
     """The fields of one drawing.
 
     ``spread`` is how far the built-up part reaches, against the plan; ``villages`` how many are tried in a square
-    kilometre of fields.
+    kilometre of fields; ``crowded`` how much more of the town is low and dense.
     """
 
     scale: Scale
     spread: float
     villages: float
+    crowded: float
     patches: Any
     wilds: Any
     tall: Any
@@ -105,6 +106,6 @@ def raster(field: Any, bounds: tuple[float, float, float, float], cell_m: float 
     return Raster(np.array([west, south]), cell_m, values)
 
 
-def quarters(scale: Scale, spread: float, villages: float, rng: np.random.Generator) -> Quarters:
+def quarters(scale: Scale, spread: float, villages: float, crowded: float, rng: np.random.Generator) -> Quarters:
     """The fields of a drawing: the plan's discs made ragged by noise."""
-    return Quarters(scale, spread, villages, noise(rng, 700), noise(rng, 1_900), noise(rng, 1_100))
+    return Quarters(scale, spread, villages, crowded, noise(rng, 700), noise(rng, 1_900), noise(rng, 1_100))

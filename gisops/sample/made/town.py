@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import shapely
@@ -18,9 +18,23 @@ from gisops.sample.made.streets import draw_streets
 from gisops.sample.made.waters import Scale, draw_waters
 from gisops.sample.town import Buildings, Fixtures, Greens, Profile, Roads, Spots, Town, Waters
 
-# How far the plan is stretched, how much wider rivers are, how far the town reaches against its plan, and how many
-# villages are tried in a square kilometre of fields.
-SIZES: dict[str, tuple[float, float, float, float]] = {"city": (1.0, 1.0, 0.88, 2.5), "full": (2.18, 1.5, 1.32, 6.0)}
+
+class Size(NamedTuple):
+    """How a drawing's size is made.
+
+    ``stretch`` is how far the plan is stretched, ``water`` how much wider its rivers are, ``spread`` how far the town
+    reaches against its plan, ``villages`` how many are tried in a square kilometre of fields, ``crowded`` how much
+    more of the town is low and dense.
+    """
+
+    stretch: float
+    water: float
+    spread: float
+    villages: float
+    crowded: float
+
+
+SIZES = {"city": Size(1.0, 1.0, 0.88, 2.5, 0.0), "full": Size(2.18, 1.5, 1.06, 5.5, 0.5)}
 
 PROFILE = Profile(
     # 4699 is a prefix that GB/T 2260 gives to nobody.
@@ -44,17 +58,17 @@ def draw(seed: int, size: Literal["city", "full"] = "city") -> Town:
     ``city`` is about 120 km² with 30,000 houses, ``full`` about 570 km² with 300,000. Shapes are in metres of
     EPSG:4546, on a raster of a centimetre.
     """
-    town = draw_at(seed, *SIZES[size])
+    town = draw_at(seed, SIZES[size])
     return replace(town, facts={**town.facts, "size": size})
 
 
-def draw_at(seed: int, stretch: float, water: float, spread: float, villages: float) -> Town:
-    """Draw the plan at a size of its own: what the four numbers are stands at ``SIZES``."""
+def draw_at(seed: int, size: Size) -> Town:
+    """Draw the plan at a size of one's own."""
     # Each part has its own chance: one more house does not bend the river.
     chance = [np.random.default_rng([seed, part]) for part in range(8)]
-    scale = Scale(stretch, water)
+    scale = Scale(size.stretch, size.water)
     wet = draw_waters(scale, chance[0])
-    fields = quarters(scale, spread, villages, chance[1])
+    fields = quarters(scale, size.spread, size.villages, size.crowded, chance[1])
     drawn = draw_streets(wet, fields, chance[2])
     pieces, parent = network.node(drawn, wet)
     roads = network.roads(drawn, pieces, parent, wet, fields, chance[3])
