@@ -101,10 +101,15 @@ def _district_code(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
 def _district_keys(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for table in catalogue.of_class("district"):
         for key in catalogue.keys_of(table["name"], "PRIMARY KEY", "UNIQUE", "EXCLUDE"):
-            if key["columns"][:1] != ["district_code"]:
-                yield f"{table['name']}.{key['name']}", f"{key['kind']} does not begin with district_code"
-            elif key["kind"] == "EXCLUDE" and key["first_operator"] != "=":
-                yield f"{table['name']}.{key['name']}", "EXCLUDE does not compare district_code with ="
+            where = f"{table['name']}.{key['name']}"
+            if key["kind"] != "EXCLUDE":
+                if key["columns"][:1] != ["district_code"]:
+                    yield where, f"{key['kind']} does not begin with district_code"
+            # An exclusion holds it anywhere: what comes first in a GiST should tell rows apart, which a district does not
+            elif "district_code" not in key["columns"]:
+                yield where, "EXCLUDE does not hold district_code"
+            elif key["operators"][key["columns"].index("district_code")] != "=":
+                yield where, "EXCLUDE does not compare district_code with ="
 
 
 def _foreign_keys(catalogue: Catalogue) -> Iterator[tuple[str, str]]:

@@ -41,7 +41,7 @@ SELECT t.relname AS on_table, k.conname AS name,
        ARRAY(SELECT a.attname::text
              FROM unnest(k.confkey) WITH ORDINALITY AS n (attnum, place)
              JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = n.attnum ORDER BY n.place) AS to_columns,
-       (SELECT o.oprname::text FROM pg_operator o WHERE o.oid = k.conexclop[1]) AS first_operator
+       ARRAY(SELECT o.oprname::text FROM unnest(k.conexclop) WITH ORDINALITY AS n (oid, place) JOIN pg_operator o ON o.oid = n.oid ORDER BY n.place) AS operators
 FROM pg_constraint k
 JOIN pg_class t ON t.oid = k.conrelid
 LEFT JOIN pg_class other ON other.oid = k.confrelid
@@ -52,7 +52,7 @@ SELECT t.relname, i.relname, 'UNIQUE',
              FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS n (attnum, place)
              LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = n.attnum AND n.attnum <> 0
              WHERE n.place <= x.indnkeyatts ORDER BY n.place),
-       NULL, '{}', NULL
+       NULL, '{}', '{}'
 FROM pg_index x
 JOIN pg_class i ON i.oid = x.indexrelid
 JOIN pg_class t ON t.oid = x.indrelid

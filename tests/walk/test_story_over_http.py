@@ -11,6 +11,7 @@ import httpx2
 import pytest
 import shapely
 
+from gisops.db.pool import connect
 from gisops.sample.district.shapes import to_degrees
 from tests.api.test_live import listening
 
@@ -118,6 +119,21 @@ def test_somebody_reports_and_hears_who_got_it_and_why(door: Call) -> None:
     assert shapely.from_geojson(json.dumps(place["boundary"])).contains(shapely.Point(body["lon"], body["lat"]))
 
 
+@pytest.fixture
+def everybody_in_the_park(live_server: Any) -> None:
+    """Who keeps the parks is on duty, whatever the hour: a load that grows needs somebody else to go to."""
+    with connect(live_server.database.owner_url) as conn:
+        conn.execute(
+            """INSERT INTO rosters (district_code, staff_id, on_duty, shift_code)
+            SELECT '469901', s.staff_id, now_and_then, 'day'
+            FROM staff s
+            JOIN organisations o ON o.organisation_id = s.organisation_id AND o.code = 'PARKS'
+            CROSS JOIN (SELECT tstzrange(app_now() - interval '1 min', app_now() + interval '5 min')) q (now_and_then)
+            WHERE NOT EXISTS (SELECT FROM rosters r WHERE r.staff_id = s.staff_id AND r.on_duty && now_and_then)"""
+        )
+
+
+@pytest.mark.usefixtures("everybody_in_the_park")
 def test_a_dispatcher_sees_the_case_and_takes_its_decision_again(door: Call) -> None:
     body = report(RIVERSIDE_PARK, "E01-17")
     case_no = sent(door(), body)["case"]["case_no"]
