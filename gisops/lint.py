@@ -105,7 +105,7 @@ def _district_keys(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             if key["kind"] != "EXCLUDE":
                 if key["columns"][:1] != ["district_code"]:
                     yield where, f"{key['kind']} does not begin with district_code"
-            # An exclusion holds it anywhere: what comes first in a GiST should tell rows apart, which a district does not
+            # An exclusion holds it anywhere: what comes first in a GiST should tell rows apart, as no district does.
             elif "district_code" not in key["columns"]:
                 yield where, "EXCLUDE does not hold district_code"
             elif key["operators"][key["columns"].index("district_code")] != "=":

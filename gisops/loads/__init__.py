@@ -1,1 +1,1 @@
-"""A city's own files on their way in: read with care, mapped to tables, audited, published in one go, undone if need be."""
+"""A city's own files on their way in: read with care, mapped, audited, published in one go, undone if need be."""

@@ -51,7 +51,8 @@ MAY: dict[str, dict[str, str]] = {
     "cases": {
         "SELECT": ALL,
         "INSERT": ALL,
-        "UPDATE": "closed_at dispatched_at filed_at handled_at handler_id organisation_id stage state superior_id version",
+        "UPDATE": "closed_at dispatched_at filed_at handled_at handler_id organisation_id stage state superior_id"
+        " version",
     },
     "reports": {
         "SELECT": "accuracy_m captured_at case_id channel district_code geom part_code photos raw_crs"
