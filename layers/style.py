@@ -1,13 +1,15 @@
 """The map's style (MapLibre style 8), composed of what each layer's ``style.json`` says about itself.
 
 A fragment holds ``colours`` (one palette per theme) and ``layers``; ``$name`` anywhere in a fragment is a colour of
-the palette. What lies above what is not the order of folders alone: ground, areas, lines, borders, points, then all
-labels, each in catalogue order.
+the palette; ``$metre`` is how many pixels a metre takes at zoom 18, so that what has a width is drawn as wide as it
+is. What lies above what is not the order of folders alone: ground, areas, lines, borders, points, then all labels,
+each in catalogue order.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -17,17 +19,19 @@ from layers.viewer import Viewer
 THEMES = ("day", "dark")
 _LEVELS = ("ground", "areas", "lines", "borders", "points", "labels")
 _LEVEL_OF_TYPE = {"fill": "areas", "line": "lines", "circle": "points", "symbol": "labels"}
+_EQUATOR_M = 40_075_016.686
 # Beyond the city's edge: sea, or another city; calm either way.
-_BACKGROUND = {"day": "#e9ebec", "dark": "#0d1116"}
+_BACKGROUND = {"day": "#e3e3e1", "dark": "#0c0f13"}
 
 
-def compose(viewer: Viewer, theme: str, catalog: Catalog | None = None) -> dict[str, Any]:
+def compose(viewer: Viewer, theme: str, catalog: Catalog | None = None, latitude: float = 0.0) -> dict[str, Any]:
     """Compose the style of one theme (``day`` or ``dark``) from the layers this viewer may see.
 
+    ``latitude`` of the city's middle, degrees: Web Mercator draws a metre the larger the further from the equator.
     No ``glyphs``: text is drawn from the fonts of the page. Each source is the layer's TileJSON.
     """
     seen = [layer for layer in catalog or load_catalog() if viewer.may_see(layer)]
-    drawn = [piece for layer in seen for piece in fragments(layer, theme)]
+    drawn = [piece for layer in seen for piece in fragments(layer, theme, round(latitude, 1))]
     drawn.sort(key=lambda piece: _LEVELS.index(piece["metadata"]["gisops:level"]))
     return {
         "version": 8,
@@ -44,7 +48,7 @@ def compose(viewer: Viewer, theme: str, catalog: Catalog | None = None) -> dict[
 
 
 @lru_cache(maxsize=256)
-def fragments(layer: Layer, theme: str) -> tuple[dict[str, Any], ...]:
+def fragments(layer: Layer, theme: str, latitude: float = 0.0) -> tuple[dict[str, Any], ...]:
     """Return the style layers of one layer in one theme. Raises ``CatalogError`` for a fragment that cannot be
     composed.
     """
@@ -52,10 +56,12 @@ def fragments(layer: Layer, theme: str) -> tuple[dict[str, Any], ...]:
     palettes = told.get("colours", {})
     if set(palettes) != set(THEMES) or len({frozenset(palette) for palette in palettes.values()}) != 1:
         raise CatalogError(f"{layer.id}/style.json: colours must hold the same names for {' and '.join(THEMES)}")
-    return tuple(_fragment(layer, piece, palettes[theme]) for piece in told["layers"])
+    metre = 512 * 2**18 / (_EQUATOR_M * math.cos(math.radians(latitude)))
+    named = {**palettes[theme], "metre": round(metre, 3)}
+    return tuple(_fragment(layer, piece, named) for piece in told["layers"])
 
 
-def _fragment(layer: Layer, piece: dict[str, Any], palette: dict[str, str]) -> dict[str, Any]:
+def _fragment(layer: Layer, piece: dict[str, Any], palette: dict[str, Any]) -> dict[str, Any]:
     where = f"{layer.id}/style.json: {piece.get('id')}"
     metadata = dict(piece.get("metadata", {}))
     level = metadata.setdefault("gisops:level", _LEVEL_OF_TYPE.get(str(piece.get("type")), ""))
@@ -76,7 +82,7 @@ def _fragment(layer: Layer, piece: dict[str, Any], palette: dict[str, str]) -> d
     return coloured
 
 
-def _coloured(value: Any, palette: dict[str, str], where: str) -> Any:
+def _coloured(value: Any, palette: dict[str, Any], where: str) -> Any:
     if isinstance(value, str) and value.startswith("$"):
         if value[1:] not in palette:
             raise CatalogError(f"{where}: there is no colour {value} in its palette")

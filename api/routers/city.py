@@ -14,7 +14,11 @@ router = APIRouter(prefix="/api", tags=["city"])
 
 @router.get("/city", openapi_extra={"x-permission": "public"})
 def city(caller: Caller, ctx: Ctx) -> Response:
-    """Name, box and layers; ``allowed`` says whether a layer is open to the caller."""
+    """Name, box, whose map it is, and layers; ``allowed`` says whether a layer is open to the caller.
+
+    ``sample`` is null for a city of one's own; ``made_up`` is false where the ground is a real city's.
+    """
+    sample = ctx.settings.get("sample")
     west, south, east, north = ctx.extent
     viewer = viewer_of(caller.role if caller else None)
     layers = [
@@ -40,6 +44,9 @@ def city(caller: Caller, ctx: Ctx) -> Response:
             "center": [(west + east) / 2, (south + north) / 2],
             "crs": "EPSG:4326",
             "timezone": ctx.timezone.key,
+            # Whoever drew the ground is named on the map itself; open licences ask for it.
+            "attribution": (sample or ctx.settings).get("attribution"),
+            "sample": None if sample is None else {"made_up": bool(sample.get("made_up", True))},
             "layers": layers,
         }
     )

@@ -228,11 +228,12 @@ def get_tile(
 
 
 @router.get("/styles/{theme}.json", openapi_extra=PUBLIC_ROUTE)
-def get_style(theme: str, caller: Caller) -> Response:
+def get_style(theme: str, conn: Tx, caller: Caller) -> Response:
     """MapLibre style (``day`` or ``dark``) of the layers open to the caller."""
     if theme not in style.THEMES:
         raise NotFound(f"There is no style {theme!r}.", style=theme, styles=list(style.THEMES))
-    return _json(style.compose(_viewer(caller), theme), _kept_by_nobody_else())
+    _, south, _, north = extent_of_city(conn) or (0.0, 0.0, 0.0, 0.0)
+    return _json(style.compose(_viewer(caller), theme, latitude=(south + north) / 2), _kept_by_nobody_else())
 
 
 router.include_router(ogc)

@@ -6,7 +6,7 @@ import { language, named, words } from "../shared/i18n";
 import { listen } from "../shared/live";
 import { makeMap, metresPerPixel } from "../shared/map_view";
 import { composed } from "../shared/style";
-import type { Bbox } from "../shared/types";
+import type { Bbox, City } from "../shared/types";
 import { theme } from "../shared/theme";
 import { drawCases, drawPlace, overlays } from "./overlays";
 import { addCase, askAt, asked, cases, city, me, pane, place, readCases, sent, shown, style, switched } from "./state";
@@ -57,6 +57,10 @@ function fillingZoom(map: MapLibreMap, [west, south, east, north]: Bbox): number
   return Math.min(1, Math.max(0, 0.8 * Math.log2(Math.max(wide, high))));
 }
 
+/** The law of open data, and honesty: whose ground this is, and whether there is such a city. */
+const creditOf = ({ attribution, sample }: City): string =>
+  [attribution, sample && (sample.made_up ? "样例数据 / sample data" : "样例业务数据 / sample records")].filter(Boolean).join(" · ");
+
 export function MapPane() {
   const container = useRef<HTMLDivElement>(null);
 
@@ -68,7 +72,7 @@ export function MapPane() {
       composed(server, { language: language.value, shown, overlays: overlays.composed(theme.value === "dark") });
     // Read before the map is made, which writes its own view there.
     const cameWithView = location.hash.includes("map=");
-    const map = makeMap(container.current, look(firstStyle), firstCity.bbox);
+    const map = makeMap(container.current, look(firstStyle), firstCity.bbox, creditOf(firstCity));
     theMap = map;
     overlays.attach(map);
     // For the browser's console, and for the tests that ask what is really drawn.

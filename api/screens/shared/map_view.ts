@@ -2,7 +2,7 @@
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import "maplibre-gl/dist/maplibre-gl.css";
 import {
-  AttributionControl, type GeoJSONSource, Map as MapLibreMap, NavigationControl, ScaleControl, setWorkerUrl, type StyleSpecification,
+  AttributionControl, type GeoJSONSource, type IControl, Map as MapLibreMap, NavigationControl, ScaleControl, setWorkerUrl, type StyleSpecification,
 } from "maplibre-gl";
 import { words } from "./i18n";
 import type { Bbox } from "./types";
@@ -38,7 +38,25 @@ export class Overlays {
   }
 }
 
-export function makeMap(container: HTMLElement, style: StyleSpecification, bbox: Bbox): MapLibreMap {
+/** Who drew the ground, always in sight: the sources behind the sign are who keeps each layer. */
+class Credit implements IControl {
+  readonly element = document.createElement("div");
+
+  constructor(text: string) {
+    this.element.className = "maplibregl-ctrl credit";
+    this.element.textContent = text;
+  }
+
+  onAdd(): HTMLElement {
+    return this.element;
+  }
+
+  onRemove(): void {
+    this.element.remove();
+  }
+}
+
+export function makeMap(container: HTMLElement, style: StyleSpecification, bbox: Bbox, credit: string): MapLibreMap {
   const [west, south, east, north] = bbox;
   const margin = Math.max(east - west, north - south);
   const text = words.peek().controls;
@@ -63,6 +81,7 @@ export function makeMap(container: HTMLElement, style: StyleSpecification, bbox:
       "Map.Title": words.peek().mapLabel,
     },
   });
+  if (credit) map.addControl(new Credit(credit), "bottom-left");
   map.addControl(new NavigationControl({ visualizePitch: true }), "bottom-left");
   map.addControl(new ScaleControl({ maxWidth: 120 }), "bottom-left");
   map.addControl(new AttributionControl({ compact: true }), "bottom-left");

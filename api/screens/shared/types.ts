@@ -31,6 +31,10 @@ export interface City extends Named {
   bbox: Bbox;
   center: [lon: number, lat: number];
   crs: string;
+  /** Who drew the ground, where that must be said on the map. */
+  attribution: string | null;
+  /** Null for a city of one's own. */
+  sample: { made_up: boolean } | null;
   layers: CityLayer[];
 }
 
