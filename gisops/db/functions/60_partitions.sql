@@ -93,7 +93,7 @@ BEGIN
     FROM pg_inherits i
     JOIN pg_class c ON c.oid = i.inhrelid
     WHERE i.inhparent = 'public.positions'::regclass AND c.relname ~ '^positions_[0-9]{4}_[0-9]{2}$'
-      AND to_timestamp(right(c.relname, 7) || '+00', 'YYYY_MMTZH') < kept_from AT TIME ZONE 'UTC'
+      AND to_date(right(c.relname, 7), 'YYYY"_"MM') < kept_from::date
     ORDER BY c.relname
   LOOP
     EXECUTE format('DROP TABLE public.%I', part);
