@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, cast
 from uuid import UUID, uuid5
 
+import psycopg
 from psycopg import sql
 
 from gisops import city as cities
-from gisops import past
+from gisops import partitions, past
 from gisops.city import City
 from gisops.db import queries
-from gisops.db.pool import Connection
+from gisops.db.pool import Connection, connect
 from gisops.errors import Conflict, GisopsError
 from gisops.loads.columns import Problem
 from gisops.loads.records import Load
@@ -24,6 +26,8 @@ _SQL = queries.load("gisops.loads", "past_cases.sql")
 # Names of cases of other systems, made into keys: the same source and number give the same key, always.
 NAMESPACE = UUID("5f1a4c0e-6a53-5c1e-9d0b-7f6f2e0a9b11")
 LISTED = 200
+# No month is made before this one; what claims to be older lies in the rest.
+_FIRST_MONTH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class CasesMovedOn(Conflict):
@@ -43,6 +47,7 @@ def publish(
     """Tell the staged cases, all in the caller's transaction; the outcome, and the agreement for the audit."""
     city = cities.load(conn)
     source = load.mapping.get("settings", {}).get("source") or load.file_name
+    _make_months(conn, load)
     conn.execute(_compose("make_told", load))
     done, counted = 0, Counter[str]()
     with conn.cursor(name=f"cases_{load.load_id}") as cursor:
@@ -56,6 +61,22 @@ def publish(
     agreed = _agreement(conn, load, city) if "zone" in load.mapping.get("expect", {}) else None
     conn.execute(_compose("drop", load, name=f"load_{load.load_id}"))
     return {"source": source, **counted}, {"agreement": agreed} if agreed else {}
+
+
+def _make_months(conn: Connection, load: Load) -> None:
+    """The months of the history these cases will lie in. Committed by themselves, on a connection of their own: making
+    one locks the rest, which nobody should wait for while thousands of cases are told.
+    """
+    span = conn.execute(_compose("span", load)).fetchone()
+    if span is None or span["first"] is None:
+        return
+    first, last = max(span["first"], _FIRST_MONTH), min(span["last"], datetime.now(UTC))
+    if first > last:
+        return
+    info = conn.info
+    address = psycopg.conninfo.make_conninfo(info.dsn, password=info.password or None)
+    with connect(address, unhurried=True) as own:
+        partitions.ensure(own, first, last)
 
 
 def remove(conn: Connection, load: Load) -> None:

@@ -5,6 +5,10 @@ FROM staging.{stage} s
 JOIN categories k ON k.category_id = s.category
 ORDER BY s.received_at, s.row_no;
 
+-- name: span
+-- From when to when they were received.
+SELECT min(received_at) AS first, max(received_at) AS last FROM staging.{stage};
+
 -- name: make_told
 -- What became of each: for undoing, and for the comparison with what the file expects.
 CREATE TABLE staging.{told} (

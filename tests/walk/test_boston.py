@@ -170,6 +170,8 @@ def test_cases_get_the_police_district_that_the_city_put_down(boston: tuple[Conn
     assert told["organisations"] >= 12
     assert conn.execute("SELECT count(*) AS n FROM broken_history()").fetchone() == {"n": 0}
     assert conn.execute("SELECT count(*) AS n FROM outbox").fetchone() == {"n": 0}
+    # Each month of 2011 was made before its history came.
+    assert conn.execute("SELECT count(*) AS n FROM case_history_rest").fetchone() == {"n": 0}
 
 
 def test_a_second_load_doubles_nothing_and_undoing_takes_all_of_it_back(boston: tuple[Connection, Path]) -> None:
