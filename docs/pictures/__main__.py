@@ -1,7 +1,12 @@
-"""Screenshots of every screen, from a real server with a sample city of its own: ``make pictures``."""
+"""Screenshots of every screen, from real servers with sample cities of their own: ``make pictures``.
+
+The real city is read from the extract in ``$GISOPS_PICTURES_OSM``, else Helsinki's among the test data; without a file
+its pictures stay as they are.
+"""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -13,24 +18,36 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 LOGIN, PASSWORD = "dispatcher", "for the pictures"
 # Sizes: a desk's screen, and a phone held upright.
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESK, PHONE, MAP = {"width": 1440, "height": 900}, {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+EXTRACT = Path(
+    os.environ.get("GISOPS_PICTURES_OSM")
+    or Path(os.environ.get("GISOPS_TEST_DATA") or ROOT.parent / "shared" / "data") / "osm" / "Helsinki.osm.pbf"
+)
+# Where the whole city, a quarter and a street corner are looked at: longitude, latitude, zoom.
+CITY = ((110.352, 20.026, 12.4), (110.343, 20.0215, 14.6), (110.3487, 20.0224, 16.8))
+REAL_CITY = ((24.9435, 60.171, 14.0), (24.9425, 60.1685, 15.5), (24.9466, 60.1697, 17.2))
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Yield the address of ``gisops up`` in a folder of its own; both are gone afterwards."""
+def server(*sample: str) -> Iterator[str]:
+    """Yield the address of ``gisops up`` in a folder of its own; both are gone afterwards.
+
+    ``sample``: what ``gisops sample`` is told.
+    """
     with tempfile.TemporaryDirectory(prefix="gisops-pictures-") as home:
         os.chmod(home, 0o755)  # user postgres must be able to enter it
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GISOPS_")}
         environment |= {"GISOPS_HOME": home, "GISOPS_PORT": "0", "GISOPS_SAMPLE_PASSWORD": PASSWORD}
         environment |= {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "api.cli"]
+        subprocess.run([*command, "sample", *sample], env=environment, check=True, stdout=subprocess.DEVNULL)
         up = subprocess.Popen([*command, "up"], env=environment, stdout=subprocess.PIPE, text=True)
         try:
             assert up.stdout is not None
@@ -63,8 +80,30 @@ def settled(page: Page) -> None:
 def take(page: Page, name: str) -> None:
     """Keep what the page shows."""
     settled(page)
-    page.screenshot(path=HERE / f"{name}.png")
-    print(f"docs/pictures/{name}.png")
+    keep(page.screenshot(), name)
+
+
+def keep(png: bytes, name: str) -> None:
+    """Write a picture with 256 colours: a map has few, and a repository keeps every version for ever."""
+    few = Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(HERE / f"{name}.png", optimize=True)
+    print(f"docs/pictures/{name}.png {(HERE / f'{name}.png').stat().st_size // 1000} kB")
+
+
+def views(browser: Browser, address: str, name: str, places: tuple[tuple[float, float, float], ...]) -> None:
+    """Take the map alone, without its panels, at each place."""
+    page = browser.new_page(viewport=MAP, locale="zh-CN")
+    page.goto(address)
+    settled(page)
+    page.evaluate("""() => {
+      for (const panel of document.querySelectorAll(".head, .left, .right")) panel.style.display = "none";
+      document.querySelector(".maplibregl-ctrl-bottom-left").style.left = 0;
+      window.gisops.map.setPadding({left: 0, right: 0, top: 0, bottom: 0});
+    }""")
+    for number, (lon, lat, zoom) in enumerate(places, 1):
+        page.evaluate("([lon, lat, zoom]) => window.gisops.map.jumpTo({center: [lon, lat], zoom})", [lon, lat, zoom])
+        take(page, f"{name}_{number}")
+    page.close()
 
 
 def report(page: Page, category: str, text: str) -> None:
@@ -112,9 +151,16 @@ def main() -> None:
     if chromium is None:
         sys.exit("No Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk).")
     arguments = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-    with server() as address, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        pictures(browser, address)
+        with server("--size", "city") as address:
+            views(browser, address, "city", CITY)
+            pictures(browser, address)
+        if EXTRACT.is_file():
+            with server("--from", str(EXTRACT)) as address:
+                views(browser, address, "helsinki", REAL_CITY)
+        else:
+            print(f"no {EXTRACT.name}: the pictures of a real city stay as they are")
         browser.close()
 
 

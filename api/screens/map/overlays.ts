@@ -23,7 +23,7 @@ function layers(dark: boolean): StyleSpecification["layers"] {
     { id: `${ANSWER}-edge`, type: "line", source: ANSWER, layout: { "line-join": "round" }, paint: { "line-color": accent, "line-width": 2.6, "line-dasharray": [2.4, 1.4] } },
     { id: `${ACCURACY}-fill`, type: "fill", source: ACCURACY, paint: { "fill-color": accent, "fill-opacity": 0.2 } },
     { id: `${ACCURACY}-edge`, type: "line", source: ACCURACY, paint: { "line-color": accent, "line-width": 1.4 } },
-    { id: `${CASES}-dot`, type: "circle", source: CASES, paint: { "circle-radius": ["case", ["get", "fresh"], 8, 6], "circle-color": caseColour, "circle-stroke-color": ground, "circle-stroke-width": 2 } },
+    { id: `${CASES}-dot`, type: "circle", source: CASES, paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 11, ["case", ["get", "fresh"], 7, 3.5], 15, ["case", ["get", "fresh"], 8, 6]], "circle-color": caseColour, "circle-stroke-color": ground, "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 11, 1, 15, 2] } },
     { id: `${CASES}-name`, type: "symbol", source: CASES, filter: ["==", ["get", "fresh"], true], layout: { "text-field": ["get", "name"], "text-font": [MAP_FONT], "text-size": 14, "text-offset": [0, 1.1], "text-anchor": "top", "text-allow-overlap": true }, paint: { "text-color": dark ? "#ffd9d1" : "#8c2413", "text-halo-color": ground, "text-halo-width": 2 } },
     { id: `${POINT}-ring`, type: "circle", source: POINT, paint: { "circle-radius": 8, "circle-color": ground, "circle-stroke-color": accent, "circle-stroke-width": 2 } },
     { id: `${POINT}-dot`, type: "circle", source: POINT, paint: { "circle-radius": 4, "circle-color": accent } },
