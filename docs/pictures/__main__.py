@@ -84,8 +84,12 @@ def take(page: Page, name: str) -> None:
 
 
 def keep(png: bytes, name: str) -> None:
-    """Write a picture with 256 colours: a map has few, and a repository keeps every version for ever."""
-    few = Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    """Write a picture with 256 colours: a map has few, and a repository keeps every version for ever.
+
+    The rare colours of small dots are what the legend speaks of, so coverage counts, not how often one is met.
+    """
+    few = Image.open(io.BytesIO(png)).convert("RGB")
+    few = few.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
     few.save(HERE / f"{name}.png", optimize=True)
     print(f"docs/pictures/{name}.png {(HERE / f'{name}.png').stat().st_size // 1000} kB")
 
