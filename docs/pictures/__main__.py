@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 LOGIN, PASSWORD = "dispatcher", "for the pictures"
 # Sizes: a desk's screen, and a phone held upright.
-DESK, PHONE, MAP = {"width": 1440, "height": 900}, {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+DESK, PHONE, MAP = (ViewportSize(width=w, height=h) for w, h in ((1440, 900), (390, 844), (1280, 800)))
 EXTRACT = Path(
     os.environ.get("GISOPS_PICTURES_OSM")
     or Path(os.environ.get("GISOPS_TEST_DATA") or ROOT.parent / "shared" / "data") / "osm" / "Helsinki.osm.pbf"
