@@ -295,7 +295,17 @@ def test_every_decision_is_taken_again_as_it_was_recorded(
 def test_what_is_open_counts_as_load_and_what_is_over_does_not(
     told: Connection, city: City, in_d07: tuple[float, float]
 ) -> None:
-    now = datetime.now(UTC) - timedelta(hours=1)
+    # An hour into the last turn of one of those who look after the zone: at night there may be nobody but their lead.
+    turn = told.execute(
+        """SELECT max(lower(r.on_duty)) + interval '1 hour' AS at
+        FROM rosters r
+        JOIN zone_staff a ON a.staff_id = r.staff_id AND a.role IN ('primary', 'backup') AND upper_inf(a.valid)
+        JOIN zones z ON z.zone_id = a.zone_id AND z.code = 'D07'
+        JOIN staff s ON s.staff_id = r.staff_id AND s.organisation_id = z.organisation_id
+        WHERE lower(r.on_duty) < now() - interval '2 hours'"""
+    ).fetchone()
+    assert turn is not None
+    now = turn["at"]
 
     def loads(case_id: UUID) -> list[int]:
         row = told.execute("SELECT staff_facts FROM dispatch_decisions WHERE case_id = %s", [case_id]).fetchone()
