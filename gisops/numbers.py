@@ -11,10 +11,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import psycopg
-
 from gisops.db import queries
-from gisops.db.pool import Connection, connect
+from gisops.db.pool import Connection, beside
 
 _SQL = queries.load("gisops", "numbers.sql")
 BLOCK = 256
@@ -50,9 +48,7 @@ def take(conn: Connection, district_code: str, year: int, count: int = 1) -> lis
 
 
 def _lease(conn: Connection, district_code: str, year: int, size: int) -> int:
-    info = conn.info
-    address = psycopg.conninfo.make_conninfo(info.dsn, password=info.password or None)
-    with connect(address, autocommit=True) as own:
+    with beside(conn, autocommit=True) as own:
         row = own.execute(_SQL["lease"], {"district_code": district_code, "year": year, "size": size}).fetchone()
     assert row is not None  # an upsert returns its row  # noqa: S101
     return int(row["first"])

@@ -10,9 +10,9 @@ import pytest
 _ROOT = Path(os.environ.get("GISOPS_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 
 
-def real_data(name: str) -> Path:
-    """One folder of real data; the test is skipped where it is absent."""
-    folder = _ROOT / name
-    if not folder.is_dir():
-        pytest.skip(f"the real data {name!r} is not in the folder GISOPS_TEST_DATA names")
-    return folder
+def real_data(*names: str) -> Path:
+    """A folder or file of the real data; the test is skipped where it is absent."""
+    found = _ROOT.joinpath(*names)
+    if not found.exists():
+        pytest.skip(f"the real data {'/'.join(names)} is not in the folder GISOPS_TEST_DATA names")
+    return found

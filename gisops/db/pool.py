@@ -37,6 +37,12 @@ def connect(url: str, *, autocommit: bool = False, unhurried: bool = False, **kw
     return psycopg.connect(url, autocommit=autocommit, row_factory=dict_row, options=options, **kwargs)
 
 
+def beside(conn: Connection, **kwargs: Any) -> Connection:
+    """Open one more connection to the database of another: for what must be committed whatever becomes of that one."""
+    info = conn.info
+    return connect(psycopg.conninfo.make_conninfo(info.dsn, password=info.password or None), **kwargs)
+
+
 def open_pool(url: str, size: int) -> ConnectionPool[Connection]:
     """Open a pool of at most ``size`` connections; each is looked at as it is handed out, so a restart of the database
     costs the caller a reconnect and not an error.

@@ -9,14 +9,13 @@ from itertools import islice
 from typing import Any, cast
 from uuid import UUID, uuid5
 
-import psycopg
 from psycopg import sql
 
 from gisops import city as cities
 from gisops import partitions, past
 from gisops.city import City
 from gisops.db import queries
-from gisops.db.pool import Connection, connect
+from gisops.db.pool import Connection, beside
 from gisops.errors import Conflict, GisopsError
 from gisops.loads.columns import Problem
 from gisops.loads.records import Load
@@ -73,9 +72,7 @@ def _make_months(conn: Connection, load: Load) -> None:
     first, last = max(span["first"], _FIRST_MONTH), min(span["last"], datetime.now(UTC))
     if first > last:
         return
-    info = conn.info
-    address = psycopg.conninfo.make_conninfo(info.dsn, password=info.password or None)
-    with connect(address, unhurried=True) as own:
+    with beside(conn, unhurried=True) as own:
         partitions.ensure(own, first, last)
 
 

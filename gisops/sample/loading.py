@@ -21,12 +21,13 @@ from gisops import founding, partitions, reference
 from gisops.db import queries
 from gisops.db.pool import Connection, connect
 from gisops.founding import CityIsThere
-from gisops.sample.city.people import SignIn, sign_ins
+from gisops.sample.city.people import sign_ins
 from gisops.sample.city.sheets import Counts, counts, lay, sheets
 from gisops.sample.city.things import things
 from gisops.sample.district import people as district_people
 from gisops.sample.district.sheets import draw as draw_district
 from gisops.sample.sheet import Row, Sheet
+from gisops.sample.sign_ins import SignIn
 from gisops.sample.town import Town
 from gisops.settings import SampleSize, Settings
 
@@ -192,12 +193,8 @@ def _draw(seed: int, until: datetime, size: SampleSize, source: Path | None, sho
 
 def _drawn_district(seed: int, until: datetime) -> _Drawn:
     staff = district_people.draw_staff()
-    accounts = []
-    for login, role, organisation, roles in district_people.ACCOUNTS:
-        person = district_people.account_person(staff, organisation, roles, until)
-        home = person.organisation if person else organisation
-        accounts.append(SignIn(login, role, person.staff_id if person else None, home))
-    return _Drawn(draw_district(seed, until), tuple(accounts), dict(district_people.ORGANISATION_ID), 0)
+    accounts = district_people.draw_sign_ins(staff, until)
+    return _Drawn(draw_district(seed, until), accounts, dict(district_people.ORGANISATION_ID), 0)
 
 
 def _worth(town: Town) -> Amounts:

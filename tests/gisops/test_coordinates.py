@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import threading
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,9 +29,8 @@ from gisops.coordinates import (
 )
 from gisops.crs import transformer
 from gisops.errors import InvalidCoordinate, SwappedCoordinate, UnknownCrs
+from tests.real_data import real_data
 
-REAL_DATA = Path(os.environ.get("GISOPS_TEST_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
-VECTORS = REAL_DATA / "datum" / "eviltransform_vectors.csv"
 GEOD = Geod(ellps="WGS84")
 
 SYSTEMS = ["WGS84", "GCJ02", "BD09", "CGCS2000", "EPSG:4547", "EPSG:4526", "EPSG:3857"]
@@ -48,9 +45,7 @@ strip_lat = st.floats(21.52, 45.45)
 
 
 def vectors(op: str) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    if not VECTORS.exists():
-        pytest.skip(f"no golden vectors: {VECTORS.name} is not in the folder GISOPS_TEST_DATA names")
-    with VECTORS.open(encoding="utf-8", newline="") as file:
+    with real_data("datum", "eviltransform_vectors.csv").open(encoding="utf-8", newline="") as file:
         return [
             ((float(row["in_lon"]), float(row["in_lat"])), (float(row["out_lon"]), float(row["out_lat"])))
             for row in csv.DictReader(file)

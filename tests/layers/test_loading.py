@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import geopandas
@@ -12,9 +11,7 @@ from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, UnknownCrs
 from layers.loading import load_file, read_file
-
-DATA = Path(os.environ.get("GISOPS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-DISTRICTS = DATA / "admin_cn" / "districts_5cities_wgs84_amap.geojson"
+from tests.real_data import real_data
 
 
 def write(path: Path, shapes: list[object], crs: int | None = 4326) -> Path:
@@ -83,12 +80,12 @@ def test_what_is_not_there_is_named(tmp_path: Path, owner_conn: Connection) -> N
         read_file(tmp_path / "none.gpkg")
 
 
-@pytest.mark.skipif(not DISTRICTS.is_file(), reason="the real data is not here (GISOPS_TEST_DATA)")
 def test_real_districts_become_administrative_areas(owner_conn: Connection) -> None:
     owner_conn.execute("ALTER TABLE admin_areas ALTER level SET DEFAULT 2, ALTER name_en SET DEFAULT ''")
-    frame = read_file(DISTRICTS)
+    districts = real_data("admin_cn", "districts_5cities_wgs84_amap.geojson")
+    frame = read_file(districts)
     name = next(column for column in frame.columns if column.endswith("name") and "district" in column)
-    done = load_file(owner_conn, "admin_areas", "admin_areas", DISTRICTS, {"code": "district_adcode", "name_zh": name})
+    done = load_file(owner_conn, "admin_areas", "admin_areas", districts, {"code": "district_adcode", "name_zh": name})
     assert done.rows == len(frame) == 48
     row = owner_conn.execute(
         "SELECT code FROM layer_admin_areas WHERE ST_Covers(geom, ST_Point(110.35, 20.03, 4326))"

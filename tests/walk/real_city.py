@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from gisops import profiles
 from gisops.db.pool import Connection, connect
 from gisops.loads import mapping as mappings
 from gisops.loads import publishing, records, staging, targets
 from gisops.loads.mapping import Assignment
-
-DATA = Path(os.environ.get("GISOPS_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")
-
-
-def file(*names: str) -> Path:
-    """A file of the real data; the test skips where it is not there."""
-    found = DATA.joinpath(*names)
-    if not found.exists():
-        pytest.skip(f"no real data at {found} (GISOPS_TEST_DATA)")
-    return found
 
 
 def owner(database: Any) -> Connection:

@@ -18,6 +18,7 @@ from shapely.geometry import shape
 
 from gisops.db.pool import Connection
 from gisops.loads import records
+from tests.real_data import real_data
 from tests.walk import real_city
 
 PROFILE = """
@@ -73,11 +74,11 @@ EVERY = 6
 
 
 def cases() -> Path:
-    return real_city.file("boston311", "boston311_2011Q3.csv.gz")
+    return real_data("boston311", "boston311_2011Q3.csv.gz")
 
 
 def districts() -> Path:
-    return real_city.file("boston311", "police_districts_epsg2249.zip")
+    return real_data("boston311", "police_districts_epsg2249.zip")
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def some(folder: Path, every: int) -> Path:
 def test_feet_became_degrees_and_the_twelve_districts_tile(boston: tuple[Connection, Path]) -> None:
     conn, _ = boston
     # the same polygons as the copy in degrees, to a hand's breadth along their whole outline
-    text = real_city.file("boston311", "police_districts_wgs84.geojson").read_text("utf-8")
+    text = real_data("boston311", "police_districts_wgs84.geojson").read_text("utf-8")
     copy = {f["properties"]["police_district"]: shape(f["geometry"]) for f in json.loads(text)["features"]}
     rows = conn.execute("SELECT code, ST_AsBinary(geom) AS geom FROM zones").fetchall()
     assert {row["code"] for row in rows} == set(copy)

@@ -14,6 +14,7 @@ import pytest
 from api.doctor import examine_database
 from gisops.db.pool import Connection, connect
 from gisops.loads import publishing
+from tests.real_data import real_data
 from tests.walk import real_city
 
 PROFILE = """
@@ -46,7 +47,7 @@ district = "adname"
 
 @pytest.fixture(scope="module")
 def shanghai(database: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    districts = real_city.file("poi_shanghai", "districts_shanghai_wgs84_amap.geojson")
+    districts = real_data("poi_shanghai", "districts_shanghai_wgs84_amap.geojson")
     folder = tmp_path_factory.mktemp("shanghai")
     (folder / "mapping.toml").write_text(MAPPING, "utf-8")
     with real_city.owner(database) as conn:
@@ -57,7 +58,7 @@ def shanghai(database: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def pois() -> Path:
-    return real_city.file("poi_shanghai", "shanghai_poi_medical_transit.csv.gz")
+    return real_data("poi_shanghai", "shanghai_poi_medical_transit.csv.gz")
 
 
 def datum_words(database: Any) -> list[tuple[bool, str]]:
@@ -117,7 +118,7 @@ def test_without_a_declared_system_nothing_is_guessed(shanghai: tuple[Connection
 
 def test_the_districts_as_zones_of_a_published_set(shanghai: tuple[Connection, Path]) -> None:
     conn, folder = shanghai
-    districts = real_city.file("poi_shanghai", "districts_shanghai_wgs84_amap.geojson")
+    districts = real_data("poi_shanghai", "districts_shanghai_wgs84_amap.geojson")
     (folder / "zones.toml").write_text('[columns]\ncode = "district_adcode"\nname_zh = "district_name"\n', "utf-8")
     (folder / "offices.toml").write_text(
         '[columns]\ncode = "district_adcode"\nname_zh = { template = "{district_name}城管执法局" }\n', "utf-8"

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from gisops.sample.city.streets import Floats, Streets
+from gisops.sample.part_kind import Kind
 
-CODE_SCHEME = "GB/T 30428.2-2013"
 # Stand for the street office, the community, one of three telecoms, the squad of the place where the part is.
 STREET, COMMUNITY, TELECOM = "@street", "@community", "@telecom"
 TELECOMS = ("TELECOM-A", "TELECOM-B", "TELECOM-C")
-
-
-class Kind(NamedTuple):
-    """A kind of part: category, name, who supervises, owns, maintains it (codes), positional class."""
-
-    category: str
-    name_zh: str
-    supervising: str | None
-    owner: str | None
-    maintainer: str | None
-    position_class: str = "A"
 
 
 _KINDS = (

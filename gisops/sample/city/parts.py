@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from gisops.sample.chance import chance, key
 from gisops.sample.city.laid import Laid
 from gisops.sample.city.part_kinds import (
-    CODE_SCHEME,
     COMMUNITY,
     COVER_SPACING,
     COVERS,
@@ -33,6 +32,7 @@ from gisops.sample.city.part_kinds import (
 )
 from gisops.sample.city.part_shapes import draw_extended, middle_of
 from gisops.sample.city.streets import Floats, Ints, Streets
+from gisops.sample.part_kind import CODE_SCHEME
 from gisops.sample.sheet import Row, Sheet
 from gisops.sample.town import Shapes, Town, to_degrees, to_hex
 

@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from gisops.sample import sign_ins as accounts
 from gisops.sample.city.laid import Area, Organisation, Person
 from gisops.sample.city.rosters import crew_size, works_at
 from gisops.sample.posts import POSTS
+from gisops.sample.sign_ins import SignIn
 
 DESK = "CENTRE"
 
@@ -182,39 +184,8 @@ def organisations(found: Sequence[Office], staff: Sequence[Person]) -> tuple[Org
     )
 
 
-class SignIn(NamedTuple):
-    """A sample account: login, role, the person's key if it is one of the staff, code of its organisation."""
-
-    login: str
-    role: str
-    staff_id: int | None
-    organisation: str | None
-
-
-# Login, role, organisation (or the beginning of its code), roles its person may have (none: an account of nobody).
-_ACCOUNTS = (
-    ("admin", "admin", None, ()),
-    ("desk", "acceptor", "CENTRE", ("acceptor",)),
-    ("shift_leader", "shift_leader", "CENTRE", ("shift_leader",)),
-    ("dispatcher", "dispatcher", "CENTRE", ("dispatcher",)),
-    ("supervisor", "supervisor", "URBAN", ("supervisor",)),
-    ("handler", "handler", "ROADS", ("handler",)),
-    ("officer", "officer", "COMMUNITY-", ("officer",)),
-    ("inspector", "inspector", "CENTRE", ("inspector",)),
-    ("leader", "leader", "GOV", ("leader",)),
-    ("planner", "planner", "URBAN", ()),
-    ("department", "department", "WATERWORKS", ()),
-)
-
-
 def sign_ins(staff: Sequence[Person], until: datetime, zone: ZoneInfo) -> tuple[SignIn, ...]:
-    """One account per role; of those it may belong to, somebody who is on duty at ``until`` has it, if anybody is."""
-    found = []
-    for login, role, prefix, roles in _ACCOUNTS:
-        fitting = [p for p in staff if p.role in roles and p.organisation.startswith(prefix or "")]
-        person = min(fitting, key=lambda p: (not works_at(p, until, zone), p.code), default=None)
-        if person:
-            found.append(SignIn(login, role, person.staff_id, person.organisation))
-        else:
-            found.append(SignIn(login, role, None, prefix))
-    return tuple(found)
+    """The sample's accounts, and who of the staff has them at ``until``."""
+    return accounts.sign_ins(
+        staff, lambda person: works_at(person, until, zone), officers="COMMUNITY-", waterworks="WATERWORKS"
+    )

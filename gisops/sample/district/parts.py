@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import shapely
@@ -16,20 +16,9 @@ from shapely.ops import substring
 from gisops.sample.district import plan
 from gisops.sample.district.ground import Ground, Road
 from gisops.sample.district.zones import CHANGE, IN_FORCE
+from gisops.sample.part_kind import Kind
 
 PARTS = 2000
-CODE_SCHEME = "GB/T 30428.2-2013"
-
-
-class Kind(NamedTuple):
-    """A kind of part: category, name, supervising organisation, owner, maintainer, positional class."""
-
-    category: str
-    name_zh: str
-    supervising: str | None
-    owner: str | None
-    maintainer: str | None
-    position_class: str = "A"
 
 
 _KINDS = (

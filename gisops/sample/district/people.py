@@ -5,12 +5,14 @@ Names are plainly sample names, telephone numbers come from a range nobody has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import NamedTuple
 
+from gisops.sample import sign_ins as accounts
 from gisops.sample.posts import POSTS
+from gisops.sample.sign_ins import SignIn
 
 # China keeps one time all year; the roster needs no time zone data.
 CHINA = timezone(timedelta(hours=8))
@@ -190,26 +192,6 @@ def works_at(person: Staff, at: datetime) -> bool:
     return False
 
 
-# The sign-ins: login, role, organisation, roles its person may have (none: an account without a person).
-ACCOUNTS = (
-    ("admin", "admin", None, ()),
-    ("desk", "acceptor", "CENTRE", ("acceptor",)),
-    ("shift_leader", "shift_leader", "CENTRE", ("shift_leader",)),
-    ("dispatcher", "dispatcher", "CENTRE", ("dispatcher",)),
-    ("supervisor", "supervisor", "URBAN", ("supervisor",)),
-    ("handler", "handler", "ROADS", ("handler",)),
-    ("officer", "officer", "STREET-*", ("officer",)),
-    ("inspector", "inspector", "CENTRE", ("inspector",)),
-    ("leader", "leader", "GOV", ("leader",)),
-    ("planner", "planner", "URBAN", ()),
-    ("department", "department", "WATER", ()),
-)
-
-
-def account_person(
-    staff: tuple[Staff, ...], organisation: str | None, roles: tuple[str, ...], until: datetime
-) -> Staff | None:
-    """Who signs in with an account: of those with the role, one who is on duty at ``until`` if there is one."""
-    prefix = (organisation or "").removesuffix("*")
-    fitting = [s for s in staff if s.role in roles and s.organisation.startswith(prefix)]
-    return min(fitting, key=lambda s: (not works_at(s, until), s.code), default=None)
+def draw_sign_ins(staff: Sequence[Staff], until: datetime) -> tuple[SignIn, ...]:
+    """The sample's accounts, and who of the staff has them at ``until``."""
+    return accounts.sign_ins(staff, lambda person: works_at(person, until), officers="STREET-", waterworks="WATER")

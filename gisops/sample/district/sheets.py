@@ -17,11 +17,12 @@ from gisops.sample.chance import chance, key
 from gisops.sample.district import people, plan
 from gisops.sample.district.buildings import Building, draw_buildings
 from gisops.sample.district.ground import Ground, draw_ground
-from gisops.sample.district.parts import CODE_SCHEME, Part, draw_parts
+from gisops.sample.district.parts import Part, draw_parts
 from gisops.sample.district.people import ORGANISATION_ID, Staff, draw_rosters, draw_staff, works_at
 from gisops.sample.district.places import draw_flood_points, draw_households, draw_party_sites, draw_places
 from gisops.sample.district.shapes import to_degrees
 from gisops.sample.district.zones import CO_OWNERSHIP, IN_FORCE, RULES, SCHEME, SET_ID, SETS, Zone, draw_zones, patterns
+from gisops.sample.part_kind import CODE_SCHEME
 from gisops.sample.posts import POSTS
 from gisops.sample.sheet import Row, Sheet
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +11,8 @@ import pytest
 from gisops.coordinates import local_metres
 from gisops.hotspots import clusters, density, getis_ord, hexagons
 from gisops.loads import pileups
+from tests.real_data import real_data
 
-DATA = Path(os.environ.get("GISOPS_TEST_DATA") or Path(__file__).parents[4] / "shared" / "data") / "boston311"
 PLACEHOLDER = (-71.0587, 42.3594)
 KX, KY = local_metres(42.32)
 
@@ -22,10 +20,7 @@ KX, KY = local_metres(42.32)
 @pytest.fixture(scope="module")
 def reports() -> np.ndarray:
     """Longitude and latitude of every report that has some, as an array of shape (n, 2)."""
-    file = DATA / "boston311_2011Q3.csv.gz"
-    if not file.exists():
-        pytest.skip(f"{file.name} is not there: set GISOPS_TEST_DATA")
-    with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
+    with gzip.open(real_data("boston311", "boston311_2011Q3.csv.gz"), "rt", encoding="utf-8", newline="") as lines:
         rows = [(row["longitude"].strip(), row["latitude"].strip()) for row in csv.DictReader(lines)]
     return np.array([(float(lon), float(lat)) for lon, lat in rows if lon and lat])
 

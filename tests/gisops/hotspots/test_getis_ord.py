@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,18 +13,14 @@ from gisops.errors import InvalidInput
 from gisops.hotspots.getis_ord import benjamini_hochberg, gi_star, local_g, neighbours
 from gisops.hotspots.hexagons import Hexagons, count
 from gisops.hotspots.moran import moran
-
-DATA = Path(os.environ.get("GISOPS_TEST_DATA") or Path(__file__).parents[4] / "shared" / "data") / "hotspot"
+from tests.real_data import real_data
 
 
 class Columbus:
     """49 neighbourhoods of Columbus, Ohio: residential burglaries, vehicle thefts (Anselin 1988); spdep's results."""
 
     def __init__(self) -> None:
-        file = DATA / "columbus_crime_spdep.csv"
-        if not file.exists():
-            pytest.skip(f"{file.name} is not there: set GISOPS_TEST_DATA")
-        with file.open(encoding="utf-8") as lines:
+        with real_data("hotspot", "columbus_crime_spdep.csv").open(encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines))
         self.crime = self.column(rows, "CRIME")
         self.g, self.g_star = self.column(rows, "G"), self.column(rows, "Gstar")
@@ -34,7 +28,7 @@ class Columbus:
         for n, row in enumerate(rows):
             for other in row["neighbours"].split():
                 self.weights[n, int(other) - 1] = 1
-        with (DATA / "columbus_global.csv").open(encoding="utf-8") as lines:
+        with real_data("hotspot", "columbus_global.csv").open(encoding="utf-8") as lines:
             self.overall = {row["statistic"]: float(row["value"]) for row in csv.DictReader(lines)}
 
     @staticmethod

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import shapely
@@ -16,8 +13,7 @@ from gisops.sample.made import draw
 from gisops.sample.osm import read
 from gisops.sample.town import to_degrees
 from tests.gisops.sample.cities import UNTIL, made_town
-
-DATA = Path(os.environ.get("GISOPS_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
+from tests.real_data import real_data
 
 
 def assert_whole(laid: Laid) -> None:
@@ -55,10 +51,7 @@ def test_the_made_city_has_the_figures_of_a_city() -> None:
 
 @pytest.mark.parametrize("name", ["monaco.osm.gz", "andorra.osm.pbf"])
 def test_a_city_is_laid_over_a_real_town(name: str) -> None:
-    path = DATA / "osm" / name
-    if not path.exists():
-        pytest.skip(f"{path} is not there")
-    town = read(path, 1)
+    town = read(real_data("osm", name), 1)
     found = counts(town, Counts(20_000, 4_000))
     laid = lay(town, 1, UNTIL, cells=found.cells, staff=found.staff)
     assert_whole(laid)
