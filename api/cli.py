@@ -73,12 +73,11 @@ def up(
         own = _own_cluster(undo, settings)
         urls = cluster.database_urls(settings)
         bring_up_to_date(urls)
-        if not sign_ins.has_city(urls.owner):
-            if sample:
-                with samples.progress() as show:
-                    sign_ins.load_sample(urls.owner, settings, show=show)
-        elif sign_ins.is_half_told(urls.owner):
-            samples.finish(urls)
+        if not sign_ins.has_city(urls.owner) and sample:
+            with samples.progress() as show:
+                sign_ins.load_sample(urls.owner, settings, whole_past=False, show=show)
+        if sign_ins.is_half_told(urls.owner):
+            children.append(supervisor.past_child())
         gate.open()
         supervisor.keep(children, own, lambda: _welcome(supervisor.address(listening), urls, settings, began))
 

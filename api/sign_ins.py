@@ -38,6 +38,7 @@ def load_sample(
     source: Path | None = None,
     seed: int = 1,
     until: datetime | None = None,
+    whole_past: bool = True,
     show: Callable[[str, int, int | None], None] = lambda *_: None,
 ) -> None:
     """Load a sample city and keep its accounts' password: the settings', else one made now. See `sample.load`."""
@@ -52,7 +53,8 @@ def load_sample(
     half.replace(_file(settings))
     told = settings.model_copy(update={"sample_password": password})
     chosen = size or settings.sample_size
-    sample.load(owner_url, told, size=chosen, source=source, seed=seed, until=until, show=show)
+
+    sample.load(owner_url, told, size=chosen, source=source, seed=seed, until=until, whole_past=whole_past, show=show)
 
 
 def sample_logins(owner_url: str) -> list[tuple[str, str]]:

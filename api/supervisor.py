@@ -32,11 +32,15 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _SETTLED_S = 0.1, 10.0, 30.0
 
 @dataclass
 class Child:
-    """One process to keep alive; ``due`` is the moment (monotonic) it should be started, ``None`` while it runs."""
+    """One process to keep alive; ``due`` is the moment (monotonic) it should be started, ``None`` while it runs.
+
+    One that ``ends`` is not started again once it came to it, which it says by ending with 0.
+    """
 
     name: str
     command: Sequence[str]
     fds: tuple[int, ...] = ()
+    ends: bool = False
     process: subprocess.Popen[bytes] | None = None
     born: float = 0.0
     failures: int = 0
@@ -75,6 +79,11 @@ def web_child(number: int, listening: socket.socket, gate: Gate) -> Child:
 def worker_child(gate: Gate) -> Child:
     """The worker: relay, timers, delivery."""
     return Child("worker", [sys.executable, "-m", "api.worker", str(os.getpid()), str(gate.fd)], (gate.fd,))
+
+
+def past_child() -> Child:
+    """Who tells what is left of a sample's past, and is done then."""
+    return Child("past", [sys.executable, "-m", "api.past", str(os.getpid())], ends=True)
 
 
 def listen(host: str, port: int, *, tries: int = 50) -> socket.socket:
@@ -197,6 +206,8 @@ def _look_after(child: Child) -> None:
     now = time.monotonic()
     if child.process is not None and child.process.poll() is not None:
         code, child.process = child.process.returncode, None
+        if child.ends and code == 0:
+            return
         child.failures = 0 if now - child.born > _SETTLED_S else child.failures + 1
         pause = min(_FIRST_PAUSE_S * 2 ** max(0, child.failures - 1), _LONGEST_PAUSE_S)
         child.due = now + pause
@@ -254,10 +265,10 @@ class _Postmaster:
         try:
             private_cluster.start(self.cluster)
             self.failures = 0
-        except GisopsError as error:
+        except (GisopsError, OSError) as error:  # OSError: the disk, which may be better the next time
             self.failures += 1
             self.blind_until = time.monotonic() + min(2.0**self.failures, _LONGEST_PAUSE_S)
-            log.error("%s", error.message)
+            log.error("%s", error.message if isinstance(error, GisopsError) else error)
         # Done before the bell, not when the thread has ended: the one who wakes must see it.
         self.rescuing = False
         self.watch.ring()

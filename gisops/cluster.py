@@ -149,6 +149,9 @@ def start(cluster: Cluster, *, patience_s: float = 10) -> bool:
     place = cluster.place
     give_up = time.monotonic() + patience_s
     pushed = False
+    # Where nothing at all can be written, not even the log says why a start failed: looked at first, read of second.
+    if room.look(place.base).free < room.RECOVERY_BYTES:
+        _give_room(place)
     while True:
         if cluster_files.postmaster(place) is not None and _answers(cluster.url(ADMIN, "postgres")):
             return False
@@ -160,8 +163,7 @@ def start(cluster: Cluster, *, patience_s: float = 10) -> bool:
             cluster.started = True
             return True
         said = cluster_files.last_words(place, before) + done.stderr
-        if _NO_ROOM in said and room.drop_ballast(place.base):
-            log.warning("no room on the disk: the ballast is dropped, so that PostgreSQL can recover; make room now")
+        if _NO_ROOM in said and _give_room(place):
             continue
         left = give_up - time.monotonic()
         if left <= 0 or not (any(words in said for words in _PASSING) or cluster_files.postmaster(place)):
@@ -172,6 +174,13 @@ def start(cluster: Cluster, *, patience_s: float = 10) -> bool:
             cluster_files.put_down_orphans(place)
             pushed = True
         time.sleep(0.1)
+
+
+def _give_room(place: Place) -> bool:
+    dropped = room.drop_ballast(place.base)
+    if dropped:
+        log.warning("no room on the disk: the ballast is dropped, so that PostgreSQL can recover; make room now")
+    return dropped
 
 
 def stop(cluster: Cluster, *, patience_s: float = 4) -> None:

@@ -29,8 +29,10 @@ class Part:
     bytes: int
 
 
-def ensure(conn: Connection, first: datetime, last: datetime) -> list[str]:
-    """Have the months from ``first`` to ``last`` (both with a zone) as the owner; returns the names of those made.
+def ensure(conn: Connection, first: datetime, last: datetime, table: str | None = None) -> list[str]:
+    """Have the months from ``first`` to ``last`` (both with a zone), of one parted table or of all, as the owner.
+
+    Returns the names of those made.
 
     Whoever tells of the past calls this first: rows would be taken without it, but into one part for all of them.
     Raises ``InvalidInput`` for moments without a zone, in the wrong order, before 2000 or two years ahead.
@@ -41,7 +43,7 @@ def ensure(conn: Connection, first: datetime, last: datetime) -> list[str]:
         raise InvalidInput(
             f"Months are made from 2000 on, the earlier moment first, not from {first} to {last}.", field="first"
         )
-    return [row["name"] for row in conn.execute(_SQL["ensure"], {"first_at": first, "last_at": last})]
+    return [row["name"] for row in conn.execute(_SQL["ensure"], {"first_at": first, "last_at": last, "table": table})]
 
 
 def ensure_ahead(conn: Connection, months: int = AHEAD) -> list[str]:

@@ -1,6 +1,6 @@
 -- name: ensure
--- The months from one moment to another; the names of those made now.
-SELECT ensure_partitions(%(first_at)s, %(last_at)s) AS name;
+-- The months from one moment to another, of one table or of all; the names of those made now.
+SELECT ensure_partitions(%(first_at)s, %(last_at)s, %(table)s) AS name;
 
 -- name: ensure_ahead
 -- The present month and some to come, by the worker's role.

@@ -18,6 +18,8 @@ MIB = 2**20
 BALLAST_BYTES = 64 * MIB
 # Four of PostgreSQL's WAL segments and what it writes beside them: below this a write is refused.
 FULL_BELOW_BYTES = 96 * MIB
+# One WAL segment and some room beside it: with less PostgreSQL may fail to start.
+RECOVERY_BYTES = 24 * MIB
 # Readiness turns red at a twentieth of the disk, or at 10 GiB where a twentieth is more than that.
 LOW_SHARE, LOW_AT_MOST_BYTES = 0.05, 10 * 1024 * MIB
 

@@ -73,7 +73,7 @@ def _make_months(conn: Connection, load: Load) -> None:
     if first > last:
         return
     with beside(conn, unhurried=True) as own:
-        partitions.ensure(own, first, last)
+        partitions.ensure(own, first, last, "case_history")
 
 
 def remove(conn: Connection, load: Load) -> None:

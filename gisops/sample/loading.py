@@ -1,7 +1,8 @@
 """The way of a sample city into an empty database: reference data, the drawn rows, its extent, its sign-ins, its past.
 
 What a city is made of is written in one transaction: all of it or nothing. Its year of past cases is told after that,
-some thousands at a time; `tell_year` goes on where it was cut off.
+some thousands at a time, and `tell` goes on where it was cut off: the cases still open and the last weeks first, which
+is all a server waits for before it opens its door.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ SCHEME = "GB/T 30428.2-2013"
 # What happens, how much of it is done, and of how much (None: nobody knows).
 Show = Callable[[str, int, int | None], None]
 
+# Batches told before a server opens: some four weeks of the drawn city.
+LATELY = 2
 _OF_THE_PAST = ("cases", "reports", "case_history", "dispatch_decisions", "case_recipients")
 
 
@@ -108,13 +111,15 @@ def load(
     until: datetime | None = None,
     size: SampleSize = "city",
     source: Path | None = None,
+    whole_past: bool = True,
     show: Show = lambda *_: None,
 ) -> Report:
     """Load a sample city as the database's owner.
 
     ``size`` is the small drawn district, a drawn city, or that city in full; with ``source`` (an OpenStreetMap extract)
     the ground is a real town's and the size is what the town is worth. ``until`` (default: this minute) is the sample's
-    "now". The accounts' password is the settings' ``sample_password``, else one made here. Raises ``CityIsThere`` where
+    "now". The accounts' password is the settings' ``sample_password``, else one made here. Without ``whole_past`` the
+    older part of the past is left for `tell`. Raises ``CityIsThere`` where
     the database holds a city, ``UnreadableExtract`` for a source that cannot be read.
     """
     until = (until or datetime.now(UTC)).replace(second=0, microsecond=0)
@@ -133,21 +138,22 @@ def load(
             _add_accounts(conn, password, drawn)
             conn.execute(_SQL["still_to_tell"], {"cases": drawn.cases})
         _settle(conn, rows, show)
-    told = tell(owner_url, show)
+    told = tell(owner_url, show, whole=whole_past)
     return Report(seed, until, rows, told, [(one.login, one.role, password) for one in drawn.sign_ins])
 
 
-def tell(owner_url: str, show: Show = lambda *_: None) -> int:
+def tell(owner_url: str, show: Show = lambda *_: None, *, whole: bool = True, processes: int = 2) -> int:
     """Tell what is not told yet of the sample city's past; how much that is, the city remembers. Returns how many.
 
-    A city that is no sample, or whose past is told, is left alone.
+    ``whole=False``: only the cases that are still open and the last weeks. A city that is no sample, or whose past is
+    told, is left alone.
     """
     with connect(owner_url, unhurried=True) as conn:
         row = conn.execute(_SQL["untold"]).fetchone()
         if row is None:
             return 0
         until = datetime.fromisoformat(row["until"])
-        partitions.ensure(conn, until - timedelta(days=366), until)
+        partitions.ensure(conn, until - timedelta(days=366), until, "case_history")
         conn.commit()
         done = 0
 
@@ -159,10 +165,19 @@ def tell(owner_url: str, show: Show = lambda *_: None) -> int:
         from gisops.sample.year import tell_year
 
         show("cases", 0, row["cases"])
-        summary = tell_year(owner_url, seed=row["seed"], until=until, count=row["cases"], progress=more)
+        summary = tell_year(
+            owner_url,
+            seed=row["seed"],
+            until=until,
+            count=row["cases"],
+            processes=processes,
+            lately=None if whole else LATELY,
+            progress=more,
+        )
         for table in _OF_THE_PAST:
             conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
-        conn.execute(_SQL["all_told"])
+        if whole:
+            conn.execute(_SQL["all_told"])
     return summary.told
 
 

@@ -36,10 +36,11 @@ from api.lifeline import die_with_parent
 die_with_parent(int(sys.argv[1]))
 open(sys.argv[2], "a").write(f"{os.getpid()}\\\\n")
 if sys.argv[3] == "bad": sys.exit(3)
+if sys.argv[3] == "brief": sys.exit(0)
 if sys.argv[3] == "deaf": signal.signal(signal.SIGTERM, signal.SIG_IGN)
 while True: signal.pause()
 '''
-def made(name): return Child(name, [sys.executable, "-c", child, str(os.getpid()), str(home / name), name])
+def made(name): return Child(name, [sys.executable, "-c", child, str(os.getpid()), str(home / name), name], ends=name == "brief")
 conf = {"fsync": "off", "shared_buffers": "32MB"}
 own = cluster.ensure(Settings(home=home), conf=conf) if "cluster" in sys.argv else None
 keep([made(name) for name in sys.argv[2:] if name != "cluster"], own, lambda: (home / "up").touch())
@@ -98,6 +99,16 @@ def test_a_child_that_ends_at_once_is_tried_less_and_less_often(
     time.sleep(2.5)
     # Pauses double from a tenth of a second: 0, 0.1, 0.3, 0.7, 1.5 s and the starting itself.
     assert 2 <= len(pids(home / "bad")) <= 5
+
+
+def test_a_child_that_comes_to_its_end_is_left_alone(
+    house: Callable[..., subprocess.Popen[bytes]], home: Path
+) -> None:
+    house("brief", "good")
+    until(lambda: pids(home / "brief") and pids(home / "good"))
+    until(lambda: not alive(pids(home / "brief")[0]))
+    time.sleep(0.5)  # five times the pause after which one is started again
+    assert len(pids(home / "brief")) == 1
 
 
 @pytest.mark.faults

@@ -1,10 +1,11 @@
 -- The months in which the history of cases and the tracks of officers lie: made ahead, made for the past, dropped when their time is over.
 
-CREATE OR REPLACE FUNCTION ensure_partitions(first_at timestamptz, last_at timestamptz) RETURNS SETOF text
+DROP FUNCTION IF EXISTS ensure_partitions(timestamptz, timestamptz);
+CREATE OR REPLACE FUNCTION ensure_partitions(first_at timestamptz, last_at timestamptz, only_table text DEFAULT NULL) RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '2s'
--- Make the months from one moment to another, in UTC, for every table that is parted by a moment or by UUIDv7 keys; returns the names of
+-- Make the months from one moment to another, in UTC, for every table (or the one named) that is parted by a moment or by UUIDv7 keys; returns the names of
 -- those that were not there. A month is made beside the table and then attached, which readers and writers of other months do not notice;
 -- rows of it that meanwhile came to lie in the rest move into it. Who waits for a lock longer than two seconds gives up: months are made
 -- long before they are needed, so another day will do.
@@ -29,7 +30,7 @@ BEGIN
     JOIN pg_class c ON c.oid = p.partrelid AND c.relnamespace = 'public'::regnamespace
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.partattrs[0]
     JOIN pg_class rest ON rest.oid = p.partdefid
-    WHERE p.partstrat = 'r' AND p.partnatts = 1 AND a.atttypid IN ('uuid'::regtype, 'timestamptz'::regtype)
+    WHERE c.relname = coalesce(only_table, c.relname) AND p.partstrat = 'r' AND p.partnatts = 1 AND a.atttypid IN ('uuid'::regtype, 'timestamptz'::regtype)
     ORDER BY c.relname
   LOOP
     FOR month IN

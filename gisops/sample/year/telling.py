@@ -15,7 +15,8 @@ from gisops.errors import GisopsError
 from gisops.past import PastCase, Told
 from gisops.sample.year.plan import Plan
 
-# Cases still open are told last and in small lots: each adds to an officer's load, by which the next are sent.
+# Cases still open are told one lot after the other, and small ones: each adds to an officer's load, by which the next
+# are sent.
 OPEN_LOT = 100
 
 
@@ -42,23 +43,39 @@ def tell_year(
     until: datetime,
     count: int,
     processes: int = 2,
+    lately: int | None = None,
     progress: Callable[[int], None] = lambda told: None,
 ) -> Summary:
     """Tell a year of past cases to the city in the database, in batches that are each committed.
 
-    ``progress`` is called with how many more were told. Told again, nothing is doubled: a year that was broken off is
-    finished so.
+    The cases that are still open come first, as they are what a screen shows, then the others, newest first; with
+    ``lately`` no more of these than so many batches. ``progress`` is called with how many more were told. Told again,
+    nothing is doubled: a year that was broken off is finished so. With one ``process`` it is this one, which may be
+    killed at any moment.
     """
     summary = Summary()
+
+    def add(told: Summary) -> None:
+        summary.add(told)
+        progress(told.told)
+
+    beginning = (url, seed, until, count)
+    if processes == 1:
+        _begin(*beginning)
+        try:
+            add(_tell_open())
+            for number in _newest_first(lately):
+                add(_tell_over(number))
+        finally:
+            _kept.pop("plan")[0].close()
+        return summary
     spawn = multiprocessing.get_context("spawn")  # a fork would share what threads of the caller hold
-    with ProcessPoolExecutor(processes, spawn, _begin, (url, seed, until, count)) as pool:
-        batches = pool.submit(_batches).result()
-        for done in as_completed([pool.submit(_tell_over, number) for number in range(batches)]):
-            summary.add(done.result())
-            progress(done.result().told)
-        last = pool.submit(_tell_open).result()
-        summary.add(last)
-        progress(last.told)
+    with ProcessPoolExecutor(processes, spawn, _begin, beginning) as pool:
+        # Nobody's load decides a case that is over, so the two kinds do not wait for each other.
+        jobs = [pool.submit(_tell_open)]
+        jobs += [pool.submit(_tell_over, number) for number in pool.submit(_newest_first, lately).result()]
+        for done in as_completed(jobs):
+            add(done.result())
     return summary
 
 
@@ -73,8 +90,8 @@ def _begin(url: str, seed: int, until: datetime, count: int) -> None:
     conn.commit()
 
 
-def _batches() -> int:
-    return _kept["plan"][2].batches
+def _newest_first(most: int | None) -> list[int]:
+    return list(reversed(range(_kept["plan"][2].batches)))[:most]
 
 
 def _tell_over(number: int) -> Summary:

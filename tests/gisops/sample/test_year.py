@@ -159,8 +159,11 @@ def test_the_last_hours_are_alive(year: list[PastCase]) -> None:
 def test_a_year_is_told_by_several_processes_and_only_once(fresh_database: Callable[..., Any]) -> None:
     made = fresh_database("sample_template")
     now = datetime.now(UTC).replace(second=0, microsecond=0)
+    # What a server waits for: all that is still open, and of what is over only the batches asked for.
+    at_first = tell_year(made.owner_url, seed=3, until=now, count=900, lately=0, processes=1)
     seen: list[int] = []
     done = tell_year(made.owner_url, seed=3, until=now, count=900, progress=seen.append)
+    assert at_first.told == at_first.still_open == done.still_open
     assert done.told == sum(seen) > 860
     assert sum(done.refused.values()) == 900 - done.told
     assert 0 < done.still_open < 100
