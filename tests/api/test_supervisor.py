@@ -40,7 +40,9 @@ if sys.argv[3] == "brief": sys.exit(0)
 if sys.argv[3] == "deaf": signal.signal(signal.SIGTERM, signal.SIG_IGN)
 while True: signal.pause()
 '''
-def made(name): return Child(name, [sys.executable, "-c", child, str(os.getpid()), str(home / name), name], ends=name == "brief")
+def made(name):
+    command = [sys.executable, "-c", child, str(os.getpid()), str(home / name), name]
+    return Child(name, command, ends=name == "brief")
 conf = {"fsync": "off", "shared_buffers": "32MB"}
 own = cluster.ensure(Settings(home=home), conf=conf) if "cluster" in sys.argv else None
 keep([made(name) for name in sys.argv[2:] if name != "cluster"], own, lambda: (home / "up").touch())
@@ -101,9 +103,7 @@ def test_a_child_that_ends_at_once_is_tried_less_and_less_often(
     assert 2 <= len(pids(home / "bad")) <= 5
 
 
-def test_a_child_that_comes_to_its_end_is_left_alone(
-    house: Callable[..., subprocess.Popen[bytes]], home: Path
-) -> None:
+def test_a_child_that_comes_to_its_end_is_left_alone(house: Callable[..., subprocess.Popen[bytes]], home: Path) -> None:
     house("brief", "good")
     until(lambda: pids(home / "brief") and pids(home / "good"))
     until(lambda: not alive(pids(home / "brief")[0]))
