@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.table import Table
 
-from api import logs, metrics, notify, sign_ins, supervisor
+from api import logs, metrics, notify, progress, sign_ins, supervisor
 from api.commands import backups, city, loads, service
 from api.commands import sample as samples
 from api.console import bring_up_to_date, database, err, out, read_settings
@@ -74,7 +74,7 @@ def up(
         urls = cluster.database_urls(settings)
         bring_up_to_date(urls)
         if not sign_ins.has_city(urls.owner) and sample:
-            with samples.progress() as show:
+            with progress.steps(samples.STEPS) as show:
                 sign_ins.load_sample(urls.owner, settings, whole_past=False, show=show)
         if sign_ins.is_half_told(urls.owner):
             children.append(supervisor.past_child())

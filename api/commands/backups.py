@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from api import progress
 from api.console import err, out, read_settings
 from gisops import backups as kept
 from gisops import cluster, restores
@@ -27,8 +25,8 @@ def backup(
     keep: Annotated[int, typer.Option(help="Base backups to keep; 0 keeps all.", min=0)] = 0,
 ) -> None:
     """备份 / Take a base backup while everybody works on; from the first one on, all WAL is kept as well."""
-    with _told() as progress:
-        base = kept.take(read_settings(), to=to, keep=keep, progress=progress)
+    with progress.steps(_WORDS) as show:
+        base = kept.take(read_settings(), to=to, keep=keep, progress=show)
     out.print(f"✓ {base.folder}  {_size(base.bytes)}  {_moment(base.ended_at)}", markup=False)
 
 
@@ -69,26 +67,11 @@ def restore(
         until = _moment(moment) if moment else "最后一次提交 / the last commit"
         place = cluster.status(settings).place
         typer.confirm(f"以备份替换 / Replace the data in {place.data} by that of {until}?", abort=True)
-    with _told() as progress:
-        made = restores.restore(settings, source=source, at=moment, base=base, progress=progress)
+    with progress.steps(_WORDS) as show:
+        made = restores.restore(settings, source=source, at=moment, base=base, progress=show)
     out.print(f"✓ 已恢复到 / restored to {_moment(made.at)} ({made.base.name}, {made.took_s:.0f} s)", markup=False)
     out.print(f"  事件纪元 / epoch of events {made.epoch}; 所有人需重新登录 / everybody signs in anew")
     out.print("  启动并再备份 / start, and back up again: gisops up, gisops backup")
-
-
-@contextmanager
-def _told() -> Iterator[kept.Progress]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal, transient=True) as shown:
-        tasks = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = shown.add_task(_WORDS[what], total=None)
-            shown.update(tasks[what], completed=done, total=total or None)
-
-        yield tell
 
 
 def _size(count: int) -> str:

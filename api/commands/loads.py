@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from api.console import bring_up_to_date, database, err, out, read_settings
+from api import progress
+from api.console import bring_up_to_date, database, out, read_settings
 from gisops.db.pool import Connection, connect
 from gisops.errors import InvalidInput
 from gisops.loads.records import Load
@@ -71,7 +71,7 @@ def load(
     reading = {"crs": crs, "encoding": encoding, "layer": layer, "x": x, "y": y, "wkt": wkt}
     told = mappings.with_options(told, wanted, sets or (), expect or (), {**reading, "trust_declared": trust_declared})
     with _owner() as (conn, home):
-        with _bar(f"{wanted.zh} / {wanted.id}") as step, conn.transaction(force_rollback=dry_run):
+        with progress.one(f"{wanted.zh} / {wanted.id}") as step, conn.transaction(force_rollback=dry_run):
             found = staging.stage(conn, wanted, file, told, keep_pile_ups=keep_pile_ups, step=step)
             if dry_run:
                 _show(conn, found, home / "loads" / "dry-run")
@@ -80,7 +80,7 @@ def load(
         _show(conn, found, home / "loads" / str(found.load_id))
         if publish:
             since = None if valid_from is None else _aware(conn, valid_from)
-            with _bar("发布 / publishing") as step, conn.transaction():
+            with progress.one("发布 / publishing") as step, conn.transaction():
                 done = publishing.publish(
                     conn, found.load_id, allow_refused=allow_refused, complete=complete, valid_from=since, step=step
                 )
@@ -137,7 +137,7 @@ def publish_staged(
 
     with _owner() as (conn, home):
         since = None if valid_from is None else _aware(conn, valid_from)
-        with _bar("发布 / publishing") as step, conn.transaction():
+        with progress.one("发布 / publishing") as step, conn.transaction():
             done = publishing.publish(
                 conn, load_id, allow_refused=allow_refused, complete=complete, valid_from=since, step=step
             )
@@ -176,14 +176,6 @@ def _owner() -> Iterator[tuple[Connection, Path]]:
         bring_up_to_date(urls)
         with connect(urls.owner, autocommit=True, unhurried=True) as conn:
             yield conn, settings.home
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def _aware(conn: Connection, moment: datetime) -> datetime:

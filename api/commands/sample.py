@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from api import sign_ins
-from api.console import bring_up_to_date, database, err, out, read_settings
+from api import progress, sign_ins
+from api.console import bring_up_to_date, database, out, read_settings
 from gisops.cluster import Urls
 from gisops.errors import Conflict, InvalidInput
 from gisops.settings import SampleSize, Settings
 
 # What is being done, in the order in which it is; tables that are not named here are soon done.
-_STEPS = {
+STEPS = {
     "ground": "地形、街道、建筑 / ground, streets, buildings",
     "zones": "网格、责任区、人员 / cells, zones, staff",
     "grid_cells": "单元网格 / grid cells",
@@ -57,7 +54,7 @@ def sample(
             if finish(urls):
                 return
             raise Conflict("The database holds a city already.", do="gisops reset   (deletes it)")
-        with progress() as show:
+        with progress.steps(STEPS) as show:
             sign_ins.load_sample(urls.owner, settings, size=size, source=source, seed=seed, until=moment, show=show)
         print_sign_ins(urls, settings)
 
@@ -66,46 +63,8 @@ def finish(urls: Urls) -> bool:
     """Tell what is left of a sample's past whose telling was cut off; returns whether anything was left."""
     from gisops.sample import loading
 
-    with progress() as show:
+    with progress.steps(STEPS) as show:
         return loading.tell(urls.owner, show) > 0
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[str, int, int | None], None]]:
-    """A bar for each step on standard error; where that is no terminal, a line when a step begins."""
-    if not err.is_terminal:
-        seen: set[str] = set()
-
-        def say(step: str, _done: int, _of: int | None) -> None:
-            if step in _STEPS and step not in seen:
-                seen.add(step)
-                err.print(f"  {_STEPS[step]}", markup=False)
-
-        yield say
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err) as bars:
-        tasks: dict[str, TaskID] = {}
-        current = ""
-
-        def show(step: str, done: int, of: int | None) -> None:
-            nonlocal current
-            if step not in _STEPS:
-                return
-            if step != current and current:
-                bars.stop_task(tasks[current])
-            if step not in tasks:
-                tasks[step] = bars.add_task(_STEPS[step], total=of)
-            current = step
-            bars.update(tasks[step], completed=done, total=of)
-
-        yield show
 
 
 def print_sign_ins(urls: Urls, settings: Settings) -> None:
