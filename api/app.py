@@ -35,8 +35,10 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # As many threads as connections: what has a connection finds a thread (see api.database).
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.pool_size
-        url = database_urls(settings).app
-        database = Database(url, settings.pool_size)
+        urls = database_urls(settings)
+        url = urls.app
+        # Requests go through the pooler, where there is one; what listens, and what looks after it all, goes past it.
+        database = Database(urls.pooled or url, settings.pool_size, pooled=urls.pooled is not None)
         app.state.settings = settings
         app.state.url = url
         app.state.database = database

@@ -28,8 +28,8 @@ class Database:
     from ever getting a thread. So they wait here, in the event loop, for one of as many slots as there are connections.
     """
 
-    def __init__(self, url: str, size: int) -> None:
-        self.pool = open_pool(url, size)
+    def __init__(self, url: str, size: int, *, pooled: bool = False) -> None:
+        self.pool = open_pool(url, size, pooled=pooled)
         self._slots = CapacityLimiter(size)
 
     @asynccontextmanager

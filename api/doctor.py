@@ -15,7 +15,7 @@ import psycopg
 
 from gisops import backups, cluster, cluster_files, lint
 from gisops.db import migrate
-from gisops.db.pool import Connection, connect
+from gisops.db.pool import SESSION, Connection, connect
 from gisops.errors import GisopsError
 from gisops.loads import agreement
 from gisops.settings import Settings
@@ -138,10 +138,23 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         with connect(cluster.database_urls(settings).app, connect_timeout=5) as conn:
             yield from examine_database(conn)
+        if (pooled := cluster.database_urls(settings).pooled) is not None:
+            with connect(pooled, pooled=True, connect_timeout=5) as conn:
+                yield _pooler(conn)
     except psycopg.OperationalError as error:
         yield Finding(
             "Database", False, str(error).strip().splitlines()[0], "See that it runs and the address is right."
         )
+
+
+def _pooler(conn: Connection) -> Finding:
+    """A pooler's connections are opened by itself: what ours ask for at their start must stand at the role."""
+    shown = {name: conn.execute("SELECT current_setting(%s) AS v", [name]).fetchone() for name in SESSION}
+    missing = [f"SET {name} = '{value}'" for name, value in SESSION.items() if (shown[name] or {}).get("v") != value]
+    do = "; ".join(f"ALTER ROLE {cluster.APP} {words}" for words in missing)
+    return Finding(
+        "Connections behind the pooler", not missing, "missing: " + ", ".join(missing) if missing else "ok", do
+    )
 
 
 def _migrations(conn: Connection) -> Finding:

@@ -46,11 +46,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Urls:
-    """Addresses of the database for each role; ``admin`` (a superuser) only where the cluster is our own."""
+    """Addresses of the database for each role; ``admin`` (a superuser) only where the cluster is our own.
+
+    ``pooled`` is that of the pooler by transaction in front of it, if there is one: for the requests of the web
+    processes, which leave nothing on a connection. ``app`` always leads straight to the database.
+    """
 
     app: str
     owner: str
     admin: str | None
+    pooled: str | None = None
 
 
 @dataclass
@@ -84,10 +89,18 @@ class Status:
 
 def database_urls(settings: Settings) -> Urls:
     """Say how to reach the database: the settings' own addresses, or the private cluster's (running or not)."""
+    pooled = settings.pooler == "transaction"
+    if pooled and (settings.database_url is None or settings.direct_url is None):
+        raise NotReady(
+            "GISOPS_POOLER=transaction needs two addresses: the pooler's for requests, and the database's own for what "
+            "listens, works in the background or migrates.",
+            do="Set GISOPS_DATABASE_URL to the pooler and GISOPS_DIRECT_URL to the database itself.",
+        )
     if settings.database_url is not None:
-        app = settings.database_url.get_secret_value()
+        given = settings.database_url.get_secret_value()
+        app = settings.direct_url.get_secret_value() if pooled and settings.direct_url is not None else given
         owner = settings.migrate_url.get_secret_value() if settings.migrate_url is not None else app
-        return Urls(app, owner, None)
+        return Urls(app, owner, None, given if pooled else None)
     place = cluster_files.place(settings.home)
     return Urls(_url(place, APP, DATABASE), _url(place, OWNER, DATABASE), _url(place, ADMIN, DATABASE))
 

@@ -27,6 +27,12 @@ class Settings(BaseSettings):
     migrate_url: SecretStr | None = Field(
         default=None, description="The owner's address for migrations, where database_url is a lesser role."
     )
+    pooler: Literal["none", "transaction"] = Field(
+        default="none", description="Whether a pooler by transaction (PgBouncer) answers at database_url."
+    )
+    direct_url: SecretStr | None = Field(
+        default=None, description="The database's own address, past the pooler: what listens or works needs it."
+    )
     host: str = Field(default="127.0.0.1", description="Address the web server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the web server listens on.")
     processes: int = Field(

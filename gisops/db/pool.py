@@ -1,4 +1,9 @@
-"""Connections: one pool per process, every connection alike, whatever it is used for."""
+"""Connections: one pool per process, every connection alike, whatever it is used for.
+
+A pooler that pools by transaction (PgBouncer) may stand before the pool. Two requests on one connection of ours then
+meet two connections of the database's, so nothing may be left on one: no prepared statement, no SET, no LISTEN, no lock
+of a session. The program sets nothing but for one transaction anyway; what remains is done here.
+"""
 
 from __future__ import annotations
 
@@ -19,38 +24,47 @@ Connection = psycopg.Connection[DictRow]
 
 # A connection never waits for ever, and never compiles a plan to machine code: our statements are many and short,
 # and JIT costs more than any of them runs.
-_OPTIONS = " ".join(
-    f"-c {name}={value}"
-    for name, value in {
-        "jit": "off",
-        "timezone": "UTC",
-        "statement_timeout": "30s",
-        "lock_timeout": "5s",
-        "idle_in_transaction_session_timeout": "30s",
-    }.items()
-)
+SESSION = {
+    "jit": "off",
+    "timezone": "UTC",
+    "statement_timeout": "30s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+_OPTIONS = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
+
+# Through a pooler: it opens the database's connections itself and takes no options of ours (PgBouncer before 1.20
+# refuses a client that sends any), so SESSION stands at the role there, as the how-to says and `gisops doctor` looks;
+# and a statement prepared on one connection is unknown on the next.
+_POOLED: dict[str, Any] = {"prepare_threshold": None}
 
 
-def connect(url: str, *, autocommit: bool = False, unhurried: bool = False, **kwargs: Any) -> Connection:
-    """Open one connection whose rows are dicts. ``unhurried`` lifts the time-outs (migrations, bulk loads)."""
+def connect(
+    url: str, *, autocommit: bool = False, unhurried: bool = False, pooled: bool = False, **kwargs: Any
+) -> Connection:
+    """Open one connection whose rows are dicts. ``unhurried`` lifts the time-outs (migrations, bulk loads); ``pooled``
+    says that the address is that of a pooler by transaction.
+    """
     options = "-c jit=off -c timezone=UTC" if unhurried else _OPTIONS
-    return psycopg.connect(url, autocommit=autocommit, row_factory=dict_row, options=options, **kwargs)
+    kwargs = kwargs | (_POOLED if pooled else {"options": options})
+    return psycopg.connect(url, autocommit=autocommit, row_factory=dict_row, **kwargs)
 
 
 def beside(conn: Connection, **kwargs: Any) -> Connection:
     """Open one more connection to the database of another: for what must be committed whatever becomes of that one."""
     info = conn.info
-    return connect(psycopg.conninfo.make_conninfo(info.dsn, password=info.password or None), **kwargs)
+    address = psycopg.conninfo.make_conninfo(info.dsn, password=info.password or None)
+    return connect(address, pooled=conn.prepare_threshold is None, **kwargs)
 
 
-def open_pool(url: str, size: int) -> ConnectionPool[Connection]:
+def open_pool(url: str, size: int, *, pooled: bool = False) -> ConnectionPool[Connection]:
     """Open a pool of at most ``size`` connections; each is looked at as it is handed out, so a restart of the database
-    costs the caller a reconnect and not an error.
+    costs the caller a reconnect and not an error. ``pooled`` says that the address is that of a pooler by transaction.
     """
     return ConnectionPool(
         url,
         connection_class=psycopg.Connection[DictRow],
-        kwargs={"row_factory": dict_row, "options": _OPTIONS},
+        kwargs={"row_factory": dict_row, **(_POOLED if pooled else {"options": _OPTIONS})},
         min_size=1,
         max_size=size,
         timeout=5,
