@@ -70,6 +70,15 @@ MAY: dict[str, dict[str, str]] = {
     "relay_state": {"SELECT": ALL, "UPDATE": "last_pos ran_at"},
     "accounts": {"SELECT": "account_id active login organisation_id role staff_id"},
     "sessions": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "revoked_at", "DELETE": ALL},
+    "devices": {
+        "SELECT": ALL,
+        "INSERT": ALL,
+        "UPDATE": "expires_at revoked_at rotated_at rotation_hash",
+        "DELETE": ALL,
+    },
+    "proofs_seen": {"SELECT": ALL, "INSERT": ALL, "DELETE": ALL},
+    "api_keys": {"SELECT": ALL, "UPDATE": "last_used_at"},
+    "sign_in_failures": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "failed_at", "DELETE": ALL},
     "rate_buckets": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "filled_at tokens", "DELETE": ALL},
 }
 
@@ -90,6 +99,11 @@ OUT_OF_REACH = {
     "months of the past": "SELECT ensure_partitions('2001-01-01', '2001-02-01')",
     "a longer sign-in": "UPDATE sessions SET expires_at = 'infinity'",
     "somebody else's sign-in": "UPDATE sessions SET account_id = 1",
+    "a phone's sign-in for another phone": "UPDATE devices SET jwk = '{}'",
+    "a key of its own": "INSERT INTO api_keys (token_hash, account_id, label, scopes, created_at, expires_at)"
+    " VALUES ('', 1, 'mine', '{admin}', now(), 'infinity')",
+    "a key that was ended": "UPDATE api_keys SET revoked_at = NULL",
+    "who is who at the identity provider": "SELECT oidc_subject FROM accounts",
     "another life of the events": "UPDATE relay_state SET epoch = epoch + 1",
     "a new account": "INSERT INTO accounts (login, password_hash, role) VALUES ('intruder', 'x', 'admin')",
     "another role": "UPDATE accounts SET role = 'admin'",

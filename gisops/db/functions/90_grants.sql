@@ -44,8 +44,13 @@ BEGIN
 
   -- sign-ins and limits; a sign-in can be ended, never lengthened or given to somebody else
   GRANT SELECT (account_id, login, role, staff_id, organisation_id, active) ON accounts TO gisops_app;
-  GRANT EXECUTE ON FUNCTION password_hash_of TO gisops_app;
+  GRANT EXECUTE ON FUNCTION password_hash_of, account_of_subject TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (revoked_at), DELETE ON sessions TO gisops_app;
+  -- a phone's sign-in is renewed, never bound to another key; keys of systems are made and ended by the owner only
+  GRANT SELECT, INSERT, UPDATE (rotation_hash, rotated_at, expires_at, revoked_at), DELETE ON devices TO gisops_app;
+  GRANT SELECT, INSERT, DELETE ON proofs_seen TO gisops_app;
+  GRANT SELECT, UPDATE (last_used_at) ON api_keys TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE (failed_at), DELETE ON sign_in_failures TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (tokens, filled_at), DELETE ON rate_buckets TO gisops_app;
 END
 $$;
