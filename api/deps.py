@@ -1,5 +1,8 @@
 """What a route may ask for: the request's one transaction, the caller, the city.
 
+A route that reads takes ``Seeing`` (or ``Looking``): the transaction is the viewer's, and what he may not see is not
+there. A route that acts takes ``Tx`` (or ``Working``): the system's, which asks for itself what the caller may act on.
+
 ``Tx`` commits before the answer is sent (scope "function"): what was answered 201 is there. FastAPI's default would
 commit after the answer.
 """
@@ -16,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from api.auth import Identities, Identity, identify
 from api.database import Database
 from gisops import city as cities
-from gisops import limits
+from gisops import limits, scopes
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import NotAllowed, NotSignedIn
@@ -90,6 +93,22 @@ def transaction(request: Request, _slot: Annotated[None, Depends(_slot, scope="f
 Tx = Annotated[Connection, Depends(transaction, scope="function")]
 
 
+def seeing(
+    request: Request, caller: Caller, _slot: Annotated[None, Depends(_slot, scope="function")]
+) -> Iterator[Connection]:
+    """The request's transaction as the viewer: it reads what the caller may see, whatever a statement forgets."""
+    with database_of(request).pool.connection() as conn:
+        scopes.look_as(conn, _account_of(caller))
+        yield conn
+
+
+Seeing = Annotated[Connection, Depends(seeing, scope="function")]
+
+
+def _account_of(caller: Identity | None) -> int | None:
+    return None if caller is None else caller.actor.account_id
+
+
 def _city(request: Request, conn: Connection) -> City:
     state = request.app.state
     read_at, known = getattr(state, "city", (0.0, None))
@@ -107,6 +126,14 @@ async def city(request: Request, conn: Tx) -> City:
 
 
 Ctx = Annotated[City, Depends(city)]
+
+
+async def seeing_city(request: Request, conn: Seeing) -> City:
+    """The same beside ``Seeing``, so that a request has one transaction and not two."""
+    return await run_in_threadpool(_city, request, conn)
+
+
+SeeingCtx = Annotated[City, Depends(seeing_city)]
 
 
 class Work:
@@ -131,6 +158,27 @@ class Work:
 
 
 Working = Annotated[Work, Depends()]
+
+
+class Look:
+    """The same for one act that reads: its transaction is the viewer's, as with ``Seeing``."""
+
+    def __init__(self, request: Request, caller: Caller) -> None:
+        self._request, self._account_id = request, _account_of(caller)
+
+    async def __call__(
+        self, act: Callable[Concatenate[Connection, City, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``act(conn, city, ...)`` as the viewer."""
+
+        def as_viewer(conn: Connection) -> T:
+            scopes.look_as(conn, self._account_id)
+            return act(conn, _city(self._request, conn), *args, **kwargs)
+
+        return await database_of(self._request).run(as_viewer)
+
+
+Looking = Annotated[Look, Depends()]
 
 
 def address(request: Request) -> str | None:

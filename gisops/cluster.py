@@ -31,6 +31,8 @@ from gisops.settings import Settings
 DATABASE = "gisops"
 OWNER = "gisops_owner"
 APP = "gisops_app"
+READER = "gisops_reader"  # what a request that reads for somebody becomes for its transaction
+WINDOWS = "gisops_windows"  # whose functions show rows within a scope
 ADMIN = "postgres"
 BACKUPS = "backups"  # the folder for them, where the settings name none
 
@@ -319,6 +321,13 @@ def _furnish(cluster: Cluster) -> None:
             conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(OWNER)))
         if APP not in roles:
             conn.execute(sql.SQL("CREATE ROLE {} LOGIN NOINHERIT").format(sql.Identifier(APP)))
+        for name in (READER, WINDOWS):
+            if name not in roles:
+                conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+        # The owner gives functions to the one, and looks as the other where it reads for somebody.
+        both = sql.SQL("{}, {}").format(sql.Identifier(READER), sql.Identifier(WINDOWS))
+        conn.execute(sql.SQL("GRANT {} TO {}").format(both, sql.Identifier(OWNER)))
+        conn.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(READER), sql.Identifier(APP)))
         # A row that a constraint refuses stands in the error's DETAIL, with what somebody wrote: not in our log.
         conn.execute(sql.SQL("ALTER ROLE {} SET log_error_verbosity = terse").format(sql.Identifier(APP)))
         if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():

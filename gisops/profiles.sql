@@ -29,7 +29,7 @@ VALUES (%(code)s, %(name_zh)s, %(name_en)s, 'centre', true, %(phone)s);
 
 -- name: add_admin
 -- The first account.
-INSERT INTO accounts (login, password_hash, role) VALUES (%(login)s, %(password_hash)s, 'admin');
+INSERT INTO accounts (login, password_hash, role, everywhere) VALUES (%(login)s, %(password_hash)s, 'admin', true);
 
 -- name: forget_holidays
 -- A city with a calendar of its own, or none.

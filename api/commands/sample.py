@@ -25,6 +25,7 @@ STEPS = {
     "pipes": "管线 / pipes",
     "parts": "部件 / parts",
     "places": "单位场所 / places",
+    "scopes": "看得见的范围 / scopes",
     "order": "整理 / order",
     "cases": "一年的案件 / a year of cases",
 }

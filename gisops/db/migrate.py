@@ -52,6 +52,20 @@ GRANT SELECT ON migrations, reapplied TO PUBLIC;
 """
 
 
+# Who reads for whom, and who owns the windows: roles nobody signs in as. What must be so, and what makes it so.
+_ROLES = (
+    ("SELECT FROM pg_roles WHERE rolname = 'gisops_reader'", "CREATE ROLE gisops_reader NOLOGIN"),
+    ("SELECT FROM pg_roles WHERE rolname = 'gisops_windows'", "CREATE ROLE gisops_windows NOLOGIN"),
+    ("SELECT WHERE pg_has_role(current_user, 'gisops_reader', 'MEMBER')", "GRANT gisops_reader TO CURRENT_USER"),
+    ("SELECT WHERE pg_has_role(current_user, 'gisops_windows', 'MEMBER')", "GRANT gisops_windows TO CURRENT_USER"),
+    (
+        "SELECT WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gisops_app'"
+        " AND NOT pg_has_role(oid, 'gisops_reader', 'MEMBER'))",
+        "GRANT gisops_reader TO gisops_app",
+    ),
+)
+
+
 class BrokenMigration(NotReady):
     """The database and the migration steps do not belong together."""
 
@@ -109,6 +123,7 @@ def migrate(
     with connect(owner_url, autocommit=True, unhurried=True) as conn:
         conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         _need_postgis(conn)
+        _need_roles(conn)
         conn.execute("SET client_min_messages = warning")
         conn.execute(_OWN_TABLES)
         pending = _pending(conn, steps)
@@ -179,6 +194,26 @@ def _need_postgis(conn: Connection) -> None:
             ) from error
         except errors.FeatureNotSupported as error:
             raise NotReady(f"The database server has no {name}.", do="Install PostGIS on it.") from error
+
+
+def _need_roles(conn: Connection) -> None:
+    """Make the roles nobody signs in as, where this role may; else say what a superuser has to type."""
+    missing: list[str] = []
+    for so, make_so in _ROLES:
+        if missing and make_so.startswith("GRANT"):
+            missing.append(make_so)  # whether it is so cannot be asked of a role that is not there
+        elif conn.execute(so.encode()).fetchone() is None:
+            try:
+                conn.execute(make_so.encode())
+            except errors.InsufficientPrivilege:
+                missing.append(make_so)
+    if missing:
+        row = conn.execute("SELECT current_user AS name").fetchone() or {}
+        typed = "; ".join(missing).replace("CURRENT_USER", str(row.get("name")))
+        raise NotReady(
+            "The database server lacks the roles that show each his own, and this role may not make them.",
+            do=f"As a superuser: {typed};",
+        )
 
 
 def _pending(conn: Connection, steps: Sequence[Step]) -> list[Step]:

@@ -18,10 +18,11 @@ from zoneinfo import ZoneInfo
 from argon2 import PasswordHasher
 from psycopg import sql
 
-from gisops import founding, partitions, reference
+from gisops import founding, partitions, reference, scopes
 from gisops.db import queries
 from gisops.db.pool import Connection, connect
 from gisops.founding import CityIsThere
+from gisops.roles import EVERYWHERE_ROLES
 from gisops.sample.city.people import sign_ins
 from gisops.sample.city.sheets import Counts, counts, lay, sheets
 from gisops.sample.city.things import things
@@ -136,6 +137,11 @@ def load(
             for layer in STATIC_LAYERS:
                 conn.execute(_SQL["new_version"], {"layer": layer})
             _add_accounts(conn, password, drawn)
+            show("scopes", 0, None)
+            conn.execute(_SQL["know_the_ground"])
+            scopes.settle(conn)
+            conn.execute(_SQL["grant_scopes"])
+            scopes.expand(conn)
             conn.execute(_SQL["still_to_tell"], {"cases": drawn.cases})
         _settle(conn, rows, show)
     told = tell(owner_url, show, whole=whole_past)
@@ -284,5 +290,6 @@ def _add_accounts(conn: Connection, password: str, drawn: _Drawn) -> None:
                 "role": one.role,
                 "staff_id": one.staff_id,
                 "organisation_id": drawn.organisation_ids[one.organisation] if one.organisation else None,
+                "everywhere": one.role in EVERYWHERE_ROLES,
             },
         )

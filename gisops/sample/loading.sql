@@ -4,8 +4,23 @@ SELECT code, category_id FROM categories WHERE scheme = %(scheme)s AND city_code
 
 -- name: add_account
 -- One sign-in of the sample.
-INSERT INTO accounts (login, password_hash, role, staff_id, organisation_id, is_sample)
-VALUES (%(login)s, %(password_hash)s, %(role)s, %(staff_id)s, %(organisation_id)s, true);
+INSERT INTO accounts (login, password_hash, role, staff_id, organisation_id, is_sample, everywhere)
+VALUES (%(login)s, %(password_hash)s, %(role)s, %(staff_id)s, %(organisation_id)s, true, %(everywhere)s);
+
+-- name: know_the_ground
+-- Statistics of what every row is looked up in: without them the first plans would be guesses.
+ANALYZE admin_areas, grid_cells, zones, zone_staff;
+
+-- name: grant_scopes
+-- The sample's officer looks into the zones he is assigned to, its inspector into one street, the one of most cells; handler and department
+-- see the cases that are theirs.
+INSERT INTO account_scopes (account_id, kind, code)
+SELECT account_id, 'own_zones', '' FROM accounts WHERE is_sample AND role = 'officer'
+UNION ALL
+SELECT a.account_id, 'area', s.street_code
+FROM accounts AS a
+CROSS JOIN (SELECT street_code FROM grid_cells GROUP BY street_code ORDER BY count(*) DESC, street_code COLLATE "C" LIMIT 1) AS s
+WHERE a.is_sample AND a.role = 'inspector';
 
 -- name: go_on_counting
 -- Keys given by hand do not move the counters behind them.

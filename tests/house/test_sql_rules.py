@@ -195,7 +195,28 @@ def test_changes_of_district_tables_name_the_district_and_call_nothing_volatile(
 NOT_POOLED = {"gisops/notebook.py"}
 
 
-@pytest.mark.parametrize("path", [path for path in files(".sql", ".py") if name(path) not in NOT_POOLED], ids=name)
+# For whom a transaction reads: the one place that sets it, and only to the transaction's end.
+LOOKS = {"gisops/scopes.sql"}
+
+
+def test_who_looks_is_set_in_one_place_to_the_end_of_the_transaction() -> None:
+    for path in LOOKS:
+        told = re.findall(
+            r"\bset_config\s*\(([^()]*(?:\([^()]*\)s)?[^()]*)\)", without_comments((ROOT / path).read_text("utf-8"))
+        )
+        assert len(told) == 2
+        assert all(arguments.rstrip().endswith(", true") for arguments in told)
+    naming = {
+        name(path)
+        for path in files(".sql", ".py")
+        if re.search(r"(SET|set_config).{0,20}gisops\.account", without_comments(path.read_text("utf-8")))
+    }
+    assert naming == LOOKS
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in files(".sql", ".py") if name(path) not in NOT_POOLED | LOOKS], ids=name
+)
 def test_what_a_session_is_told_lasts_for_its_transaction_only(path: Path) -> None:
     """A setting that stays leaks to the next caller of a pooled connection; `set_config()` stays at home."""
     text = without_comments(path.read_text("utf-8"))

@@ -31,7 +31,7 @@ BEGIN
   GRANT SELECT, INSERT, UPDATE (next_serial) ON number_blocks TO gisops_app;
 
   -- positions: the last one is read; whose it is and its home district stay. Tracks are written, and read by nobody at the doors.
-  GRANT SELECT, INSERT, UPDATE (captured_at, accuracy_m, geom) ON last_positions TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE (captured_at, accuracy_m, geom, unit_id) ON last_positions TO gisops_app;
   GRANT INSERT ON positions TO gisops_app;
 
   -- months: the worker has them made and, of tracks, dropped; it chooses neither the tables nor the time
@@ -42,8 +42,12 @@ BEGIN
   GRANT UPDATE (pos) ON outbox TO gisops_app;
   GRANT SELECT, UPDATE (last_pos, ran_at) ON relay_state TO gisops_app;
 
+  -- who may look where: the system reads it, the worker has it brought up to date; a grant is the owner's
+  GRANT SELECT ON scope_units, account_scopes, account_units TO gisops_app;
+  GRANT EXECUTE ON FUNCTION viewer, my_units, expand_scopes TO gisops_app;
+
   -- sign-ins and limits; a sign-in can be ended, never lengthened or given to somebody else
-  GRANT SELECT (account_id, login, role, staff_id, organisation_id, active) ON accounts TO gisops_app;
+  GRANT SELECT (account_id, login, role, staff_id, organisation_id, active, everywhere, scope_version) ON accounts TO gisops_app;
   GRANT EXECUTE ON FUNCTION password_hash_of, account_of_subject TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (revoked_at), DELETE ON sessions TO gisops_app;
   -- a phone's sign-in is renewed, never bound to another key; keys of systems are made and ended by the owner only
@@ -52,5 +56,31 @@ BEGIN
   GRANT SELECT, UPDATE (last_used_at) ON api_keys TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (failed_at), DELETE ON sign_in_failures TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (tokens, filled_at), DELETE ON rate_buckets TO gisops_app;
+END
+$$;
+
+-- What a request may read for somebody: nothing can be written, and below each grant stands row-level security (80_row_security.sql).
+-- The layers' views and windows are granted where they are made (layers.catalog.view_sql).
+DO $$
+BEGIN
+  REVOKE ALL ON ALL TABLES IN SCHEMA public FROM gisops_reader, gisops_windows;
+  GRANT USAGE ON SCHEMA public TO gisops_reader, gisops_windows;
+  GRANT SELECT ON spatial_ref_sys, geometry_columns, migrations, layer_versions TO gisops_reader, gisops_windows;
+
+  -- what the city is made of
+  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_majors, category_map, filing_conditions, time_limits, part_scopes,
+    zone_sets, zones, zone_staff, dispatch_rules, co_ownership_areas, shifts, work_windows, calendar_days, rosters, parts, scope_units TO gisops_reader, gisops_windows;
+  GRANT SELECT (staff_id, code, name, organisation_id, post_zh, post_en, role, max_open, active) ON staff TO gisops_reader, gisops_windows;
+  GRANT SELECT (district_code, place_id, code, kind, name_zh, organisation_id, geom) ON places TO gisops_reader, gisops_windows;
+
+  -- cases with what was said and done: the rows of the viewer's scope
+  GRANT SELECT ON cases, case_history, dispatch_decisions, case_recipients TO gisops_reader, gisops_windows;
+  GRANT SELECT (district_code, report_id, case_id, channel, text, geom, raw_crs, accuracy_m, part_code, photos, captured_at, received_at) ON reports TO gisops_reader, gisops_windows;
+  GRANT SELECT ON last_positions TO gisops_reader, gisops_windows;
+
+  -- one's own account, nobody else's
+  GRANT SELECT (account_id, login, role, staff_id, organisation_id, active, everywhere, scope_version) ON accounts TO gisops_reader;
+  GRANT EXECUTE ON FUNCTION viewer, my_units TO gisops_reader, gisops_windows;
+  GRANT SELECT ON account_units TO gisops_windows;
 END
 $$;

@@ -1,0 +1,185 @@
+-- Who is looking, and where: the viewer of a transaction, the unit of a point, and the two functions that keep rows and accounts in step
+-- with the ground. docs/decisions/0020.
+
+CREATE OR REPLACE FUNCTION viewer(OUT account_id int, OUT role text, OUT everywhere boolean, OUT staff_id int, OUT organisation_id int)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- For whom this transaction reads: the account that the setting gisops.account names, if it is active; all NULL for nobody. The organisation
+-- is told of a department only, whose cases are its own.
+AS $$
+  SELECT a.account_id, a.role, a.everywhere, a.staff_id,
+         CASE WHEN a.role = 'department'
+              THEN coalesce(a.organisation_id, (SELECT s.organisation_id FROM public.staff s WHERE s.staff_id = a.staff_id)) END
+  FROM (SELECT nullif(current_setting('gisops.account', true), '')::int) AS told (account_id)
+  LEFT JOIN public.accounts a ON a.account_id = told.account_id AND a.active
+$$;
+
+CREATE OR REPLACE FUNCTION my_units() RETURNS SETOF int
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 200
+SET search_path = pg_catalog, pg_temp
+-- The units into which this transaction's viewer may look; none for nobody, and none for whom the whole city is open to.
+AS $$
+  SELECT u.unit_id
+  FROM public.account_units u
+  JOIN public.accounts a ON a.account_id = u.account_id AND a.active
+  WHERE u.account_id = nullif(current_setting('gisops.account', true), '')::int
+$$;
+REVOKE EXECUTE ON FUNCTION viewer, my_units FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION unit_at(p geometry) RETURNS int
+LANGUAGE sql STABLE PARALLEL SAFE
+-- The smallest unit that holds a point now: the cell, else the smallest area, else the city; NULL outside all.
+BEGIN ATOMIC
+  SELECT coalesce(
+    (SELECT u.unit_id FROM cell_at(p, app_now()) c JOIN scope_units u ON u.level = 5 AND u.code = c.code),
+    (SELECT u.unit_id
+     FROM admin_areas a
+     JOIN scope_units u ON u.level = a.level AND u.code = a.code
+     WHERE ST_DWithin(a.geom, p, 1e-10) AND in_force(a.valid, app_now())
+     ORDER BY a.level DESC, ST_DWithin(a.geom, ST_Translate(p, 1e-9, 1e-9), 1e-10) DESC, a.code COLLATE "C"
+     LIMIT 1),
+    (SELECT u.unit_id FROM city c JOIN scope_units u ON u.level = 1 AND u.code = c.code WHERE ST_DWithin(c.geom, p, 1e-10)));
+END;
+
+CREATE OR REPLACE FUNCTION unit_of(level smallint, code text) RETURNS int
+LANGUAGE sql STABLE PARALLEL SAFE
+-- A unit by its level and code.
+RETURN (SELECT u.unit_id FROM scope_units u WHERE u.level = unit_of.level AND u.code = unit_of.code);
+
+CREATE OR REPLACE FUNCTION expand_scopes(account int DEFAULT NULL) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- Spell out what an account (or every one) was granted as rows of account_units: only what differs is written, and only an account whose rows
+-- did change gets a new scope_version. Returns how many did. Assignments to zones hold by their dates, so the worker calls it each minute.
+AS $$
+DECLARE
+  changed int;
+BEGIN
+  PERFORM pg_advisory_xact_lock(x'73636f706573'::bit(48)::bigint);  -- "scopes": two at once would write the same rows
+  WITH RECURSIVE granted AS (
+    SELECT s.account_id, s.kind, s.code, a.staff_id
+    FROM account_scopes s
+    JOIN accounts a ON a.account_id = s.account_id AND NOT a.everywhere
+    WHERE s.account_id = account OR account IS NULL
+  ), below AS (
+    SELECT g.account_id, u.unit_id
+    FROM granted g
+    JOIN scope_units u ON u.code = g.code AND (CASE WHEN g.kind = 'cell' THEN u.level = 5 WHEN g.kind = 'area' THEN u.level < 5 END)
+    UNION
+    SELECT b.account_id, u.unit_id FROM below b JOIN scope_units u ON u.parent_id = b.unit_id
+  ), wanted AS MATERIALIZED (
+    SELECT b.account_id, b.unit_id FROM below b
+    UNION
+    SELECT g.account_id, zu.unit_id
+    FROM granted g
+    JOIN zone_staff w ON w.staff_id = g.staff_id AND in_force(w.valid, app_now())
+    JOIN zones z ON z.zone_id = w.zone_id AND in_force(z.valid, app_now())
+    JOIN zone_sets t ON t.zone_set_id = z.zone_set_id AND in_force(t.valid, app_now())
+    JOIN zone_units zu ON zu.zone_id = z.zone_id
+    WHERE g.kind = 'own_zones'
+  ), gone AS (
+    DELETE FROM account_units u
+    WHERE (u.account_id = account OR account IS NULL) AND (u.account_id, u.unit_id) NOT IN (SELECT w.account_id, w.unit_id FROM wanted w)
+    RETURNING u.account_id
+  ), come AS (
+    INSERT INTO account_units (account_id, unit_id)
+    SELECT w.account_id, w.unit_id FROM wanted w
+    EXCEPT
+    SELECT u.account_id, u.unit_id FROM account_units u WHERE u.account_id = account OR account IS NULL
+    RETURNING account_id
+  )
+  UPDATE accounts a SET scope_version = a.scope_version + 1
+  WHERE a.account_id IN (SELECT g.account_id FROM gone g UNION SELECT c.account_id FROM come c);
+  GET DIAGNOSTICS changed = ROW_COUNT;
+  RETURN changed;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION expand_scopes FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION settle_units(around geometry DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+-- Bring the tree, the rows and the scopes up to what the ground is now: new areas and cells become units, every row (or those around a place)
+-- gets the unit that holds it, every zone the cells it shares ground with, every account what follows. Returns how many rows moved to
+-- another unit. For the owner, after cells, areas, zones or rows with a place were loaded.
+AS $$
+DECLARE
+  moved bigint := 0;
+  more bigint;
+  one record;
+BEGIN
+  PERFORM pg_advisory_xact_lock(x'73636f706573'::bit(48)::bigint);  -- as expand_scopes
+  INSERT INTO scope_units (level, code)
+  SELECT 1, c.code FROM city c
+  UNION SELECT a.level, a.code FROM admin_areas a
+  UNION SELECT 2, g.district FROM grid_cells g WHERE g.district <> ''
+  UNION SELECT 3, g.street_code FROM grid_cells g WHERE g.street_code <> ''
+  UNION SELECT 4, g.community_code FROM grid_cells g WHERE g.community_code <> ''
+  UNION SELECT 5, g.code FROM grid_cells g
+  EXCEPT SELECT u.level, u.code FROM scope_units u
+  ORDER BY 1, 2;
+
+  -- The unit above: of an area the one it names, else what the cells in it say; of whatever has none, the city. Records in force come first.
+  WITH named (level, code, above, choice) AS (
+    SELECT a.level, a.code, a.parent_code, CASE WHEN in_force(a.valid, app_now()) THEN 1 ELSE 2 END
+    FROM admin_areas a
+    WHERE a.parent_code IS NOT NULL
+    UNION ALL
+    SELECT 5, g.code, a.code, a.choice + CASE WHEN in_force(g.valid, app_now()) THEN 0 ELSE 10 END
+    FROM grid_cells g
+    CROSS JOIN LATERAL (VALUES (g.community_code, 3), (g.street_code, 4), (g.district, 5)) AS a (code, choice)
+    UNION ALL
+    SELECT DISTINCT 4, g.community_code, a.code, a.choice
+    FROM grid_cells g
+    CROSS JOIN LATERAL (VALUES (g.street_code, 4), (g.district, 5)) AS a (code, choice)
+    UNION ALL
+    SELECT DISTINCT 3, g.street_code, g.district, 5 FROM grid_cells g
+  ), above AS (
+    SELECT DISTINCT ON (u.unit_id) u.unit_id, p.unit_id AS parent_id
+    FROM named n
+    JOIN scope_units u ON u.level = n.level AND u.code = n.code
+    JOIN scope_units p ON p.code = n.above AND p.level < u.level
+    ORDER BY u.unit_id, n.choice, p.level DESC, p.code COLLATE "C"
+  ), wanted AS (
+    SELECT u.unit_id, coalesce(a.parent_id, top.unit_id) AS parent_id
+    FROM scope_units u
+    LEFT JOIN above a USING (unit_id)
+    LEFT JOIN city c ON true
+    LEFT JOIN scope_units top ON top.level = 1 AND top.code = c.code
+    WHERE u.level > 1
+  )
+  UPDATE scope_units u SET parent_id = w.parent_id FROM wanted w WHERE u.unit_id = w.unit_id AND u.parent_id IS DISTINCT FROM w.parent_id;
+
+  FOR one IN
+    SELECT t.name, t.point
+    FROM (VALUES ('cases', 'r.geom'), ('relief_households', 'r.geom'), ('party_sites', 'r.geom'), ('places', 'r.geom'), ('last_positions', 'r.geom'),
+                 ('buildings', 'ST_PointOnSurface(r.geom)')) AS t (name, point)
+  LOOP
+    EXECUTE format(
+      'UPDATE %1$I r SET unit_id = n.unit_id FROM (SELECT r.ctid AS row, unit_at(%2$s) AS unit_id FROM %1$I r %3$s OFFSET 0) n '
+      'WHERE r.ctid = n.row AND r.unit_id IS DISTINCT FROM n.unit_id',
+      one.name, one.point, CASE WHEN around IS NOT NULL THEN 'WHERE r.geom && $1' END) USING around;
+    GET DIAGNOSTICS more = ROW_COUNT;
+    moved := moved + more;
+  END LOOP;
+
+  -- Two outlines that meet share a hair of ground by rounding; a square metre (1e-10 square degrees) is ground.
+  WITH wanted AS MATERIALIZED (
+    SELECT z.zone_id, u.unit_id
+    FROM zones z
+    JOIN grid_cells g ON ST_Intersects(g.geom, z.geom) AND in_force(g.valid, app_now())
+    JOIN scope_units u ON u.level = 5 AND u.code = g.code
+    WHERE (around IS NULL OR z.geom && around) AND (ST_CoveredBy(g.geom, z.geom) OR ST_Area(ST_Intersection(g.geom, z.geom)) > 1e-10)
+  ), gone AS (
+    DELETE FROM zone_units x USING zones z
+    WHERE z.zone_id = x.zone_id AND (around IS NULL OR z.geom && around) AND (x.zone_id, x.unit_id) NOT IN (SELECT w.zone_id, w.unit_id FROM wanted w)
+  )
+  INSERT INTO zone_units (zone_id, unit_id)
+  SELECT w.zone_id, w.unit_id FROM wanted w
+  ON CONFLICT DO NOTHING;
+
+  PERFORM expand_scopes();
+  RETURN moved;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION settle_units FROM PUBLIC;

@@ -1,0 +1,51 @@
+-- name: look_as
+-- From here to the end of its transaction a connection reads for somebody: in the readers' role, under the account's number ('' for nobody).
+SELECT set_config('role', 'gisops_reader', true), set_config('gisops.account', %(account)s, true);
+
+-- name: account
+-- What decides what an account sees, but for its units; no row for one that is unknown or closed.
+SELECT a.account_id, a.role, a.everywhere, a.staff_id, a.scope_version,
+       CASE WHEN a.role = 'department' THEN coalesce(a.organisation_id, s.organisation_id) END AS organisation_id
+FROM accounts AS a
+LEFT JOIN staff AS s USING (staff_id)
+WHERE a.account_id = %(account_id)s AND a.active;
+
+-- name: units
+-- The units an account looks into.
+SELECT unit_id FROM account_units WHERE account_id = %(account_id)s;
+
+-- name: by_login
+-- An account as the one who grants sees it; it is held until the grant is done.
+SELECT account_id, role, staff_id, everywhere FROM accounts WHERE login = %(login)s FOR UPDATE;
+
+-- name: is_unit
+-- Whether there is such an area or cell.
+SELECT EXISTS (
+  SELECT FROM scope_units WHERE code = %(code)s AND CASE WHEN %(kind)s = 'cell' THEN level = 5 ELSE level < 5 END
+) AS there;
+
+-- name: grant
+-- One more thing an account may look into.
+INSERT INTO account_scopes (account_id, kind, code) VALUES (%(account_id)s, %(kind)s, %(code)s)
+ON CONFLICT DO NOTHING;
+
+-- name: revoke
+-- One thing less.
+DELETE FROM account_scopes WHERE account_id = %(account_id)s AND kind = %(kind)s AND code = %(code)s;
+
+-- name: granted
+-- What an account was granted.
+SELECT kind, code, granted_at FROM account_scopes WHERE account_id = %(account_id)s ORDER BY kind, code;
+
+-- name: set_everywhere
+-- The whole city, or no longer; a new version, as what it sees changes.
+UPDATE accounts SET everywhere = %(everywhere)s, scope_version = scope_version + 1
+WHERE account_id = %(account_id)s AND everywhere <> %(everywhere)s;
+
+-- name: expand
+-- Spell out what was granted as rows.
+SELECT expand_scopes(%(account_id)s) AS changed;
+
+-- name: settle
+-- Bring units, rows and scopes up to what the ground is now.
+SELECT settle_units(ST_GeomFromEWKB(%(around)s)) AS moved;
