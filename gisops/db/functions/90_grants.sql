@@ -46,6 +46,10 @@ BEGIN
   GRANT SELECT ON scope_units, account_scopes, account_units TO gisops_app;
   GRANT EXECUTE ON FUNCTION viewer, my_units, expand_scopes TO gisops_app;
 
+  -- the audit is added to by one function and sealed by another; nobody at the doors reads an entry by itself. The seals' digests are carried out.
+  GRANT EXECUTE ON FUNCTION audit_add, audit_seal TO gisops_app;
+  GRANT SELECT ON audit_seals TO gisops_app;
+
   -- sign-ins and limits; a sign-in can be ended, never lengthened or given to somebody else
   GRANT SELECT (account_id, login, role, staff_id, organisation_id, active, everywhere, scope_version) ON accounts TO gisops_app;
   GRANT EXECUTE ON FUNCTION password_hash_of, account_of_subject TO gisops_app;
@@ -82,5 +86,9 @@ BEGIN
   GRANT SELECT (account_id, login, role, staff_id, organisation_id, active, everywhere, scope_version) ON accounts TO gisops_reader;
   GRANT EXECUTE ON FUNCTION viewer, my_units TO gisops_reader, gisops_windows;
   GRANT SELECT ON account_units TO gisops_windows;
+
+  -- that somebody looked is written down by the transaction that shows it; the audit is read through a function that writes down that, too
+  GRANT EXECUTE ON FUNCTION audit_add TO gisops_reader, gisops_windows;
+  GRANT EXECUTE ON FUNCTION audit_page TO gisops_reader;
 END
 $$;
