@@ -22,7 +22,12 @@ from typing import Any
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import NotFound
-from layers.classes import CLASSES, STAFF_ROLES
+from layers import windows
+from layers.classes import CLASSES, PUBLIC, STAFF_ROLES
+from layers.layer import MASKS, OWN, SCOPES, UNIT, Field, Layer, Tiling
+from layers.told import CatalogError, Told
+
+__all__ = ["Catalog", "CatalogError", "Field", "Layer", "Tiling", "check", "load_catalog", "read_catalog", "view_sql"]
 
 _SQL = load("layers", "catalog.sql")
 _NAME = re.compile(r"^[a-z][a-z0-9_]{1,40}$")
@@ -42,83 +47,6 @@ GEOMETRIES: Mapping[str, frozenset[str]] = MappingProxyType({
     "polygon": frozenset({"Polygon", "MultiPolygon"}),
     "mixed": frozenset({"Geometry"}),
 })  # fmt: skip
-
-
-class CatalogError(Exception):
-    """A layer's folder is wrong, or does not fit its relation. The message says which, where and what would be
-    right.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One attribute of a layer. ``in_tiles`` and ``in_labels`` say whether tiles and label points carry it."""
-
-    name: str
-    title_zh: str
-    title_en: str
-    type: str
-    field_class: str
-    meaning: str
-    in_tiles: bool
-    in_labels: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tiling:
-    """How a layer is cut: counted squares below ``counted_below``; at most ``max_features`` drawn singly in one
-    tile; ``buffer`` (of the tile's 4,096 units) is how far beyond its edge it reaches: what is drawn wider than that
-    would be cut off there.
-    """
-
-    counted_below: int
-    max_features: int
-    buffer: int
-    label_minzoom: int | None
-    by_zoom_field: str | None
-    by_zoom: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One thematic layer.
-
-    ``shown``: whether a map that was just opened shows it. ``in_force``: its rows come into force and end by date.
-    ``fingerprint``: of its description and its view, so that what was cached under an older release is not taken for
-    today's.
-    """
-
-    id: str
-    order: int
-    title_zh: str
-    title_en: str
-    family_zh: str
-    family_en: str
-    description: str
-    field_class: str
-    personal_roles: frozenset[str]
-    relation: str
-    key: str
-    time: str | None
-    geometry: str
-    minzoom: int
-    maxzoom: int
-    shown: bool
-    live: bool
-    in_force: bool
-    update_cycle: str
-    owner: str
-    fields: tuple[Field, ...]
-    tiling: Tiling
-    style: str
-    fingerprint: str
-
-    def field(self, name: str) -> Field:
-        """Return one field. Raises ``KeyError``."""
-        for field in self.fields:
-            if field.name == name:
-                return field
-        raise KeyError(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +84,7 @@ def read_catalog(themes: Traversable) -> Catalog:
 
 
 def view_sql() -> list[tuple[str, str]]:
-    """Return ``(name, sql)`` of each layer's view, for the migrator.
+    """Return ``(name, sql)`` of each layer's view, with its grants and its windows, for the migrator.
 
     Each is dropped first: CREATE OR REPLACE alone refuses a view that lost or moved a column, and nothing may be
     built on a layer's view (a layer is the end of the line), so a drop that fails tells of a mistake.
@@ -165,7 +93,9 @@ def view_sql() -> list[tuple[str, str]]:
     return [
         (
             f"layer_{layer.id}",
-            f"DROP VIEW IF EXISTS layer_{layer.id};\n" + (themes / layer.id / "view.sql").read_text("utf-8"),
+            f"DROP VIEW IF EXISTS layer_{layer.id};\n"
+            + (themes / layer.id / "view.sql").read_text("utf-8")
+            + windows.sql_of(layer),
         )
         for layer in load_catalog()
     ]
@@ -205,6 +135,11 @@ def _check_layer(conn: Connection, layer: Layer) -> None:
             raise CatalogError(
                 f"{where}: the field {field.name} is {actual} in {layer.relation}, and {field.type} in layer.toml"
             )
+    for reserved in windows.reserved(layer):
+        if found.pop(reserved, None) != "integer":
+            raise CatalogError(
+                f"{where}: layer.toml says scope and own, and {layer.relation} has no column {reserved} (integer)"
+            )
     if found:
         raise CatalogError(
             f"{where}: {layer.relation} has columns layer.toml does not explain: {', '.join(sorted(found))}"
@@ -218,7 +153,7 @@ def _read_layer(folder: Traversable) -> Layer:
     source = f"{folder.name}/layer.toml"
     try:
         toml, view, style = ((folder / name).read_text("utf-8") for name in _FILES[:3])
-        told = _Told(source, tomllib.loads(toml))
+        told = Told(source, tomllib.loads(toml))
         json.loads(style)
     except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
         raise CatalogError(f"{folder.name}: {error}") from error
@@ -232,6 +167,8 @@ def _read_layer(folder: Traversable) -> Layer:
         description=told.text("description"),
         field_class=told.one_of("class", CLASSES),
         personal_roles=frozenset(told.names("personal_roles")),
+        scope=told.one_of("scope", SCOPES),
+        own=tuple(told.names("own")),
         relation=told.text("relation"),
         key=told.text("key"),
         time=told.maybe_text("time"),
@@ -244,7 +181,7 @@ def _read_layer(folder: Traversable) -> Layer:
         update_cycle=told.text("update_cycle"),
         owner=told.text("owner"),
         fields=tuple(_read_field(source, name, table) for name, table in told.table("fields").items()),
-        tiling=_read_tiling(_Told(f"{source} [tiles]", told.table("tiles", {}))),
+        tiling=_read_tiling(Told(f"{source} [tiles]", told.table("tiles", {}))),
         style=style,
         fingerprint=hashlib.blake2b((toml + view).encode(), digest_size=4).hexdigest(),
     )
@@ -257,7 +194,7 @@ def _read_field(source: str, name: str, table: Any) -> Field:
     where = f"{source} [fields.{name}]"
     if not _NAME.match(name):
         raise CatalogError(f"{where}: a field's name is lower-case letters, digits and _")
-    told = _Told(where, table)
+    told = Told(where, table)
     field = Field(
         name=name,
         title_zh=told.text("title_zh"),
@@ -267,13 +204,14 @@ def _read_field(source: str, name: str, table: Any) -> Field:
         meaning=told.text("meaning"),
         in_tiles=told.flag("in_tiles", False),
         in_labels=told.flag("in_labels", False),
+        mask=told.maybe_one_of("mask", MASKS),
     )
     told.nothing_else()
     return field
 
 
-def _read_tiling(told: _Told) -> Tiling:
-    by_zoom = _Told(f"{told.source} by_zoom", told.table("by_zoom", {}))
+def _read_tiling(told: Told) -> Tiling:
+    by_zoom = Told(f"{told.source} by_zoom", told.table("by_zoom", {}))
     tiling = Tiling(
         counted_below=told.number("counted_below", 0, 22, 0),
         max_features=told.number("max_features", 100, 20_000, 8_000),
@@ -301,6 +239,15 @@ def _check_itself(source: str, folder: str, layer: Layer) -> None:
             layer.field_class == "personal" and not layer.personal_roles,
             "a personal layer says who sees it: personal_roles",
         ),
+        (not set(layer.own) <= set(OWN), f"own is some of {', '.join(OWN)}, not {', '.join(layer.own)}"),
+        (bool(layer.own) and layer.scope != UNIT, 'own is for a layer with scope = "unit"'),
+        (layer.scope == UNIT and not layer.windowed, "everything here is public: it has no scope"),
+        (bool(windows.RESERVED & set(names)), f"reserved names: {sorted(windows.RESERVED & set(names))}"),
+        (
+            any(field.mask and (field.type != "text" or field.field_class == PUBLIC) for field in layer.fields),
+            "a mask is for a text above the public class",
+        ),
+        (layer.field(layer.key).mask is not None if layer.key in names else False, "the key cannot be masked"),
         (
             layer.tiling.by_zoom_field is not None and layer.tiling.by_zoom_field not in names,
             "tiles.by_zoom.field is no field",
@@ -315,62 +262,3 @@ def _check_itself(source: str, folder: str, layer: Layer) -> None:
             raise CatalogError(f"{source}: the field {name} is {field.field_class}, and the layer {layer.field_class}")
     if not layer.field(layer.key).in_tiles:
         raise CatalogError(f"{source}: the key {layer.key} must be in tiles (in_tiles = true)")
-
-
-@dataclass(slots=True)
-class _Told:
-    """A TOML table that is read key by key, so that a missing, misspelt or superfluous key is named."""
-
-    source: str
-    values: Any
-    seen: set[str]
-
-    def __init__(self, source: str, values: Any) -> None:
-        if not isinstance(values, dict):
-            raise CatalogError(f"{source}: must be a table")
-        self.source, self.values, self.seen = source, values, set()
-
-    def _take(self, key: str, kind: type, what: str, default: Any = ...) -> Any:
-        self.seen.add(key)
-        value = self.values.get(key, default)
-        if value is ...:
-            raise CatalogError(f"{self.source}: {key} is missing")
-        # bool is an int in Python, and must not pass for a zoom.
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise CatalogError(f"{self.source}: {key} must be {what}, not {value!r}")
-        return value
-
-    def text(self, key: str) -> str:
-        value: str = self._take(key, str, "text")
-        if not value.strip():
-            raise CatalogError(f"{self.source}: {key} is empty")
-        return value.strip()
-
-    def maybe_text(self, key: str) -> str | None:
-        return self.text(key) if key in self.values else None
-
-    def flag(self, key: str, default: Any = ...) -> bool:
-        return bool(self._take(key, bool, "true or false", default))
-
-    def number(self, key: str, least: int, most: int, default: Any = ...) -> int:
-        value: int = self._take(key, int, "a whole number", default)
-        if not least <= value <= most:
-            raise CatalogError(f"{self.source}: {key} is {value}; it must be {least} to {most}")
-        return value
-
-    def one_of(self, key: str, choices: Any) -> str:
-        value: str = self._take(key, str, "text")
-        if value not in choices:
-            raise CatalogError(f"{self.source}: {key} is {value!r}; it must be one of {', '.join(choices)}")
-        return value
-
-    def names(self, key: str) -> list[str]:
-        return [str(name) for name in self._take(key, list, "a list", [])]
-
-    def table(self, key: str, default: Any = ...) -> dict[str, Any]:
-        value: dict[str, Any] = self._take(key, dict, "a table", default)
-        return value
-
-    def nothing_else(self) -> None:
-        if unknown := set(self.values) - self.seen:
-            raise CatalogError(f"{self.source}: unknown keys {', '.join(sorted(unknown))}")

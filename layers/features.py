@@ -108,7 +108,8 @@ def read(
     after: str | None = None,
     count: bool = False,
 ) -> FeaturePage:
-    """Read one page of a layer's features in the order of their keys.
+    """Read one page of a layer's features in the order of their keys, on the viewer's own connection
+    (``gisops.scopes.look_as``): what is out of their scope is not there, or without what is above the public class.
 
     ``after`` is the ``after`` of the page before. Features that share a key are never parted, so a page may be a
     little longer than ``limit`` (1 to 10,000) and no feature is lost between pages. ``count`` also counts all that
@@ -130,11 +131,13 @@ def read(
     if timed and interval is not None:
         values |= {"start": interval[0], "end": interval[1]}
     filters = (bbox is not None, timed)
+    window = not viewer.sees_public_only(layer)
     matched = None
     if count:
-        row = conn.execute(statements.count_sql(layer.id, filters), values).fetchone()
+        row = conn.execute(statements.count_sql(layer.id, filters, window), values).fetchone()
         matched = int(row["matched"]) if row else 0
-    page_sql = statements.page_sql(layer.id, fields, filters, after is not None)
+    # A window is told "from the beginning"; without one that is another statement.
+    page_sql = statements.page_sql(layer.id, fields, filters, after is not None and not window, window)
     row = conn.execute(page_sql, values | {"after": after}).fetchone()
     if row is None or row["features"] is None:
         return FeaturePage("", 0, None, matched)
@@ -142,13 +145,17 @@ def read(
 
 
 def one(conn: Connection, layer: Layer, viewer: Viewer, key: str) -> str:
-    """Read one feature by its key, as GeoJSON text. Raises ``NotFound``, ``NotSignedIn`` or ``NotAllowed``."""
+    """Read one feature by its key, as GeoJSON text. Raises ``NotFound``, ``NotSignedIn`` or ``NotAllowed``.
+
+    A feature out of scope is not found, in the very words of one that never was.
+    """
     from layers import statements  # late: see above
 
     fields = tuple(field.name for field in viewer.fields_of(layer))
     row = None
     if "\x00" not in key:
-        row = conn.execute(statements.one_sql(layer.id, fields), {"key": key}).fetchone()
+        window = not viewer.sees_public_only(layer)
+        row = conn.execute(statements.one_sql(layer.id, fields, window), {"key": key}).fetchone()
     if row is None:
         raise NotFound(f"The layer {layer.id} has no feature {key!r}.", layer=layer.id, key=key)
     return str(row["feature"])

@@ -11,6 +11,7 @@ from typing import Any
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
+    CTE,
     Boolean,
     Column,
     ColumnElement,
@@ -45,13 +46,30 @@ _DIALECT = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
 
 def relation_of(layer: Layer) -> Table:
     """Return the layer's view as a SQLAlchemy table, as its folder describes it."""
-    return Table(
-        layer.relation,
-        MetaData(),
+    return Table(layer.relation, MetaData(), *_columns(layer))
+
+
+def _columns(layer: Layer) -> list[Column[Any]]:
+    return [
         *(Column(field.name, _TYPES[field.type]) for field in layer.fields),
         Column("geom", Geometry(srid=4326, spatial_index=False)),
         Column("geom_3857", Geometry(srid=3857, spatial_index=False)),
-    )
+    ]
+
+
+def _seen(layer: Layer, filters: tuple[bool, bool], after: Any, most: Any, name: str, key: Any = None) -> FromClause:
+    """The layer through its window (layers/windows.py), which knows the box, the time and the page itself."""
+    boxed, timed = filters
+    nothing: ColumnElement[Any] = literal_column("NULL")
+    asked = [_box() if boxed else nothing, nothing if key is None else key, after, most]
+    if timed and layer.time is not None:
+        asked += [bindparam(end, type_=Timestamp(timezone=True)) for end in ("start", "end")]
+    return getattr(func, f"see_{layer.id}")(*asked).table_valued(*_columns(layer), name=name)  # type: ignore[no-any-return]
+
+
+def _box() -> ColumnElement[Any]:
+    sides = (bindparam(side, type_=Double) for side in ("west", "south", "east", "north"))
+    return func.ST_MakeEnvelope(*sides, literal_column("4326"))
 
 
 def _layer(layer_id: str) -> Layer:
@@ -59,7 +77,7 @@ def _layer(layer_id: str) -> Layer:
     return catalog[layer_id]
 
 
-def _feature(table: Table, layer: Layer, fields: tuple[str, ...]) -> ColumnElement[str]:
+def _feature(table: FromClause, layer: Layer, fields: tuple[str, ...]) -> ColumnElement[str]:
     """One feature as text. Its id is its key."""
     pairs: list[Any] = []
     for name in fields:
@@ -83,9 +101,7 @@ def _where(table: FromClause, layer: Layer, filters: tuple[bool, bool]) -> list[
     boxed, timed = filters
     found: list[ColumnElement[bool]] = []
     if boxed:
-        box = func.ST_MakeEnvelope(
-            *(bindparam(side, type_=Double) for side in ("west", "south", "east", "north")), literal_column("4326")
-        )
+        box = _box()
         # The operator finds candidates by index; the second test is the truth for anything that is not a point.
         found.append(table.c.geom.op("&&")(box))
         if layer.geometry != "point":
@@ -100,12 +116,15 @@ def _where(table: FromClause, layer: Layer, filters: tuple[bool, bool]) -> list[
 
 
 @lru_cache(maxsize=512)
-def page_sql(layer_id: str, fields: tuple[str, ...], filters: tuple[bool, bool], continued: bool) -> str:
+def page_sql(layer_id: str, fields: tuple[str, ...], filters: tuple[bool, bool], continued: bool, window: bool) -> str:
     """One page: ``features`` (joined by commas), ``returned``, ``last`` (key) and whether there is ``more``.
 
-    ``filters`` says whether there is a box and whether there is a time; ``continued``, whether there is an ``after``.
+    ``filters`` says whether there is a box and whether there is a time; ``continued``, whether there is an ``after``;
+    ``window``, whether the layer is read through its window.
     """
     layer = _layer(layer_id)
+    if window:
+        return _page_through_window(layer, fields, filters)
     table = relation_of(layer)
     key = table.c[layer.key]
     where = _where(table, layer, filters)
@@ -124,6 +143,20 @@ def page_sql(layer_id: str, fields: tuple[str, ...], filters: tuple[bool, bool],
     more: Select[Any] = (
         select(literal_column("1")).select_from(rest).where(*_where(rest, layer, filters), rest.c[layer.key] > last)
     )
+    return _page(page, more)
+
+
+def _page_through_window(layer: Layer, fields: tuple[str, ...], filters: tuple[bool, bool]) -> str:
+    after, limit = bindparam("after", type_=String), bindparam("limit", type_=Integer)
+    seen = _seen(layer, filters, after, limit, "seen")
+    page = select(seen.c[layer.key].label("key"), _feature(seen, layer, fields).label("feature")).cte("page")
+    last = select(func.max(page.c.key)).scalar_subquery()
+    return _page(
+        page, select(literal_column("1")).select_from(_seen(layer, filters, last, literal_column("1"), "rest"))
+    )
+
+
+def _page(page: CTE, more: Select[Any]) -> str:
     return _compiled(
         select(
             func.string_agg(page.c.feature, aggregate_order_by(literal_column("','"), page.c.key)).label("features"),
@@ -135,17 +168,30 @@ def page_sql(layer_id: str, fields: tuple[str, ...], filters: tuple[bool, bool],
 
 
 @lru_cache(maxsize=512)
-def count_sql(layer_id: str, filters: tuple[bool, bool]) -> str:
+def count_sql(layer_id: str, filters: tuple[bool, bool], window: bool) -> str:
     """How many features pass the filters, as ``matched``."""
     layer = _layer(layer_id)
+    if window and not (filters[1] and layer.time):
+        dots = getattr(func, f"dots_{layer.id}")(*([_box()] if filters[0] else []))
+        return _compiled(select(func.count().label("matched")).select_from(dots.alias("dots")))
+    if window:
+        return _compiled(
+            select(func.count().label("matched")).select_from(
+                _seen(layer, filters, literal_column("NULL"), literal_column("NULL"), "seen")
+            )
+        )
     table = relation_of(layer)
     return _compiled(select(func.count().label("matched")).select_from(table).where(*_where(table, layer, filters)))
 
 
 @lru_cache(maxsize=512)
-def one_sql(layer_id: str, fields: tuple[str, ...]) -> str:
+def one_sql(layer_id: str, fields: tuple[str, ...], window: bool) -> str:
     """The one feature whose key is ``key``, as ``feature``."""
     layer = _layer(layer_id)
+    nothing: ColumnElement[Any] = literal_column("NULL")
+    if window:
+        seen = _seen(layer, (False, False), nothing, nothing, "seen", bindparam("key", type_=String))
+        return _compiled(select(_feature(seen, layer, fields).label("feature")).limit(literal_column("1")))
     table = relation_of(layer)
     wanted = table.c[layer.key] == bindparam("key", type_=String)
     return _compiled(select(_feature(table, layer, fields).label("feature")).where(wanted).limit(literal_column("1")))

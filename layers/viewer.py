@@ -42,6 +42,12 @@ class Viewer:
         allowed = self.classes_in(layer)
         return tuple(field for field in layer.fields if field.field_class in allowed)
 
+    def sees_public_only(self, layer: Layer) -> bool:
+        """Tell whether this viewer sees no more of a layer than anybody does: read from the view's public columns, and
+        the same for all who see no more. Everything else is read through the layer's windows.
+        """
+        return self.may_see(layer) and self.fields_of(layer) == layer.public_fields
+
     def require(self, layer: Layer) -> None:
         """Raise ``NotSignedIn`` or ``NotAllowed`` unless the layer is open to this viewer."""
         if self.may_see(layer):

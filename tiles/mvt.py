@@ -26,7 +26,8 @@ _WORLD_M = 2 * 20037508.342789244
 
 
 def tile(conn: Connection, layer: Layer, viewer: Viewer, at: Tile) -> bytes:
-    """Cut one tile of a layer for a viewer; empty bytes where nothing lies there.
+    """Cut one tile of a layer for a viewer, on their own connection (``gisops.scopes.look_as``); empty bytes where
+    nothing lies there that they may see.
 
     The MVT layer is named like the layer; polygons with labels have a second one, ``<id>_label``. Attributes are
     those of ``tile_fields``. Raises ``NotSignedIn``, ``NotAllowed``, or ``NotFound`` beyond the layer's zooms.
@@ -48,17 +49,19 @@ def tile(conn: Connection, layer: Layer, viewer: Viewer, at: Tile) -> bytes:
         "buffer": layer.tiling.buffer,
         "hidden": [value for value, zoom in layer.tiling.by_zoom if at.z < zoom],
     }
+    public = is_public(layer, viewer)
     if at.z < layer.tiling.counted_below:
-        return _run(conn, "squares", layer, fields, values)
-    row = conn.execute(_statement("features", layer, fields), values).fetchone()
+        return _run(conn, "squares", layer, fields, public, values)
+    row = conn.execute(_statement("features", layer, fields, public), values).fetchone()
     if row is None or not row["found"]:
         return b""
     drawn = bytes(row["tile"] or b"")
     if row["found"] > layer.tiling.max_features or len(drawn) > MAX_BYTES:
-        return _run(conn, "squares", layer, fields, values)
+        return _run(conn, "squares", layer, fields, public, values)
     if layer.tiling.label_minzoom is not None and at.z >= layer.tiling.label_minzoom:
         # The layers of a tile are a repeated field: two tiles one after the other are one tile with both.
-        drawn += _run(conn, "labels", layer, tuple(field for field in fields if field.in_labels), values)
+        labels = tuple(field for field in fields if field.in_labels)
+        drawn += _run(conn, "labels", layer, labels, public, values)
     return drawn
 
 
@@ -73,17 +76,39 @@ def is_public(layer: Layer, viewer: Viewer) -> bool:
     return max(seen, key=CLASSES.index) == PUBLIC
 
 
-def _run(conn: Connection, name: str, layer: Layer, fields: tuple[Field, ...], values: dict[str, object]) -> bytes:
-    row = conn.execute(_statement(name, layer, fields), values).fetchone()
+def _run(
+    conn: Connection, name: str, layer: Layer, fields: tuple[Field, ...], public: bool, values: dict[str, object]
+) -> bytes:
+    row = conn.execute(_statement(name, layer, fields, public), values).fetchone()
     return bytes(row["tile"]) if row and row["tile"] else b""
 
 
+# The box of a statement as it stands there; a window must be told it, as no condition reaches into a function.
+_BOXES = {
+    "features": "ST_TileEnvelope(%(z)s, %(x)s, %(y)s, margin => %(buffer)s / 4096.0)",
+    "labels": "ST_TileEnvelope(%(z)s, %(x)s, %(y)s)",
+    "squares": "ST_TileEnvelope(%(z)s, %(x)s, %(y)s)",
+}
+
+
+def _source(name: str, layer: Layer, public: bool) -> sql.Composable:
+    """What a statement reads: the view's public columns, or the window of whoever may see more."""
+    if public:
+        return sql.Identifier(layer.relation)
+    box = sql.SQL(_BOXES[name])
+    if name == "squares" and layer.tiling.by_zoom_field is None:
+        return sql.SQL("{}({}) AS seen (geom_3857)").format(sql.Identifier(f"dots_{layer.id}"), box)
+    most = sql.SQL("%(most)s + 1" if name == "features" and layer.tiling.by_zoom_field is None else "NULL")
+    return sql.SQL("{}({}, {})").format(sql.Identifier(f"tile_{layer.id}"), box, most)
+
+
 @lru_cache(maxsize=512)
-def _statement(name: str, layer: Layer, fields: tuple[Field, ...]) -> str:
+def _statement(name: str, layer: Layer, fields: tuple[Field, ...], public: bool) -> str:
     """Fill one named statement with a layer's own names, all of them quoted identifiers from its checked folder."""
     hides = layer.tiling.by_zoom_field
     filled = sql.SQL(_SQL[name]).format(
-        relation=sql.Identifier(layer.relation),
+        source=_source(name, layer, public),
+        box=sql.SQL(_BOXES[name]),
         layer=sql.Literal(f"{layer.id}_label" if name == "labels" else layer.id),
         key=sql.Identifier(layer.key),
         columns=sql.SQL(", ").join(_column(field) for field in fields),

@@ -3,8 +3,8 @@
 -- widened by the layer's buffer (units of 4,096) so that what lies just outside is drawn up to the edge.
 WITH found AS (
   SELECT {columns}, geom_3857
-  FROM {relation}
-  WHERE geom_3857 && ST_TileEnvelope(%(z)s, %(x)s, %(y)s, margin => %(buffer)s / 4096.0) AND {shown}
+  FROM {source}
+  WHERE geom_3857 && {box} AND {shown}
   LIMIT %(most)s + 1
 ), drawn AS (
   SELECT {names}, ST_AsMVTGeom(geom_3857, ST_TileEnvelope(%(z)s, %(x)s, %(y)s), 4096, %(buffer)s, true) AS geom
@@ -20,8 +20,8 @@ SELECT
 -- stand once in every tile it touches.
 WITH found AS (
   SELECT {columns}, ST_PointOnSurface(geom_3857) AS point
-  FROM {relation}
-  WHERE geom_3857 && ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AND {shown}
+  FROM {source}
+  WHERE geom_3857 && {box} AND {shown}
 ), drawn AS (
   SELECT {names}, ST_AsMVTGeom(point, ST_TileEnvelope(%(z)s, %(x)s, %(y)s), 4096, 0, false) AS geom
   FROM found
@@ -38,8 +38,8 @@ WITH placed AS (
   SELECT
     floor(((ST_XMin(geom_3857) + ST_XMax(geom_3857)) / 2 + 20037508.342789244) / %(side)s * 32)::int AS square_x,
     floor((20037508.342789244 - (ST_YMin(geom_3857) + ST_YMax(geom_3857)) / 2) / %(side)s * 32)::int AS square_y
-  FROM {relation}
-  WHERE geom_3857 && ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AND {shown}
+  FROM {source}
+  WHERE geom_3857 && {box} AND {shown}
 ), counted AS (
   SELECT square_x, square_y, count(*)::int AS count
   FROM placed

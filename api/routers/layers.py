@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -18,11 +17,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from api import problems
-from api.deps import Caller, Tx
+from api.deps import Caller, Seeing
 from gisops.errors import InvalidInput, NotFound
 from layers import features, style
 from layers.catalog import Layer, load_catalog
-from layers.classes import PERSONAL
 from layers.versions import extent_of_city, version_of
 from layers.viewer import Viewer, viewer_of
 from tiles.grid import tile_at
@@ -99,7 +97,7 @@ def api_definition(request: Request) -> Response:
 
 
 @ogc.get("/collections", openapi_extra=PUBLIC_ROUTE)
-def collections(request: Request, conn: Tx, caller: Caller) -> Response:
+def collections(request: Request, conn: Seeing, caller: Caller) -> Response:
     """List the collections that are open to the caller; the others are not mentioned."""
     viewer = _viewer(caller)
     base = str(request.base_url)
@@ -110,7 +108,7 @@ def collections(request: Request, conn: Tx, caller: Caller) -> Response:
 
 
 @ogc.get("/collections/{layer_id}", openapi_extra=PUBLIC_ROUTE)
-def collection(request: Request, layer_id: str, conn: Tx, caller: Caller) -> Response:
+def collection(request: Request, layer_id: str, conn: Seeing, caller: Caller) -> Response:
     """Describe one collection."""
     layer, viewer = load_catalog()[layer_id], _viewer(caller)
     viewer.require(layer)
@@ -122,13 +120,14 @@ def collection(request: Request, layer_id: str, conn: Tx, caller: Caller) -> Res
 def items(
     request: Request,
     layer_id: str,
-    conn: Tx,
+    conn: Seeing,
     caller: Caller,
     bbox: Annotated[str | None, Query(description="west,south,east,north in degrees (WGS-84)")] = None,
     moment: Annotated[str | None, Query(alias="datetime", description="RFC 3339 instant, or start/end")] = None,
     limit: Annotated[int, Query(ge=1, description="Features in a page; above 10,000 means 10,000")] = 100,
     after: Annotated[str | None, Query(description="As given by the page before, in its `next` link")] = None,
     count: Annotated[bool, Query(description="Also count all that match (numberMatched)")] = False,
+    if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Read one page of a collection as GeoJSON."""
     layer, viewer = load_catalog()[layer_id], _viewer(caller)
@@ -151,20 +150,24 @@ def items(
     ]
     if page.after is not None:
         links.append(_link(_with(f"{here}/items", asked | {"after": page.after}), "next", GEOJSON, "Next page"))
-    about: dict[str, Any] = {
-        "numberReturned": page.returned,
-        "timeStamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "links": links,
-    }
+    # No timeStamp: it would make every answer another one, and is not demanded.
+    about: dict[str, Any] = {"numberReturned": page.returned, "links": links}
     if page.matched is not None:
         about["numberMatched"] = page.matched
     # The features come from the database as text and leave as text.
     body = b'{"type":"FeatureCollection","features":[%b],%b' % (page.features.encode(), orjson.dumps(about)[1:])
-    return Response(body, media_type=GEOJSON, headers=_kept_by_nobody_else())
+    return _geojson(body, if_none_match)
 
 
 @ogc.get("/collections/{layer_id}/items/{key}", openapi_extra=PUBLIC_ROUTE)
-def item(request: Request, layer_id: str, key: str, conn: Tx, caller: Caller) -> Response:
+def item(
+    request: Request,
+    layer_id: str,
+    key: str,
+    conn: Seeing,
+    caller: Caller,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
     """Read one feature by its key, as GeoJSON."""
     layer, viewer = load_catalog()[layer_id], _viewer(caller)
     feature = features.one(conn, layer, viewer, key)
@@ -174,11 +177,11 @@ def item(request: Request, layer_id: str, key: str, conn: Tx, caller: Caller) ->
         _link(here, "collection", "application/json", layer.title_en),
     ]
     body = b'%b,"links":%b}' % (feature.encode().rstrip()[:-1], orjson.dumps(links))
-    return Response(body, media_type=GEOJSON, headers=_kept_by_nobody_else())
+    return _geojson(body, if_none_match)
 
 
 @router.get("/tiles/{layer_id}.json", openapi_extra=PUBLIC_ROUTE)
-def describe_tiles(request: Request, layer_id: str, conn: Tx, caller: Caller) -> Response:
+def describe_tiles(request: Request, layer_id: str, conn: Seeing, caller: Caller) -> Response:
     """TileJSON 3.0 of one layer, as the caller gets its tiles."""
     layer = load_catalog()[layer_id]
     return _json(tilejson(conn, layer, _viewer(caller), str(request.base_url)), _kept_by_nobody_else())
@@ -194,7 +197,7 @@ def get_tile(
     z: int,
     x: int,
     y: int,
-    conn: Tx,
+    conn: Seeing,
     caller: Caller,
     v: Annotated[str | None, Query(description="Content version, as in the TileJSON")] = None,
     if_none_match: Annotated[str | None, Header()] = None,
@@ -207,7 +210,7 @@ def get_tile(
     # The version is asked before the tile: a load in between makes the tile newer than its name, never older.
     current = v is not None and v == version_of(conn, layer)
     drawn = tile(conn, layer, viewer, at)
-    tag = f'W/"{hashlib.blake2b(drawn, digest_size=12).hexdigest()}"'
+    tag = _tag(drawn)
     headers = {
         "ETag": tag,
         "Cache-Control": _cache_control(layer, viewer, current),
@@ -217,7 +220,7 @@ def get_tile(
         # What anybody may keep, any page may draw: a planner's saved map, another city's portal. To a page of another
         # origin browsers send no session with "*", so it never sees more than a stranger does.
         headers |= {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-    if if_none_match is not None and tag in (each.strip() for each in if_none_match.split(",")):
+    if _has(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     if not drawn:
         return Response(status_code=204, headers=headers)
@@ -228,7 +231,7 @@ def get_tile(
 
 
 @router.get("/styles/{theme}.json", openapi_extra=PUBLIC_ROUTE)
-def get_style(theme: str, conn: Tx, caller: Caller) -> Response:
+def get_style(theme: str, conn: Seeing, caller: Caller) -> Response:
     """MapLibre style (``day`` or ``dark``) of the layers open to the caller."""
     if theme not in style.THEMES:
         raise NotFound(f"There is no style {theme!r}.", style=theme, styles=list(style.THEMES))
@@ -246,16 +249,30 @@ def _viewer(caller: Caller) -> Viewer:
 def _cache_control(layer: Layer, viewer: Viewer, current: bool) -> str:
     """Who may keep a tile, and for how long.
 
-    What anybody may see is kept by anybody: for good under its version's name, and to ask again otherwise. What is
-    for staff is kept by the browser alone, which asks again each time (a sign-out ends that); what is personal is
-    kept by nobody.
+    What anybody may see is kept by anybody: for good under its version's name, and to ask again otherwise. Everything
+    else is one viewer's own and kept by nobody: it is made anew in a few milliseconds, and a copy outlives a scope.
     """
     if not is_public(layer, viewer):
-        seen = viewer.classes_in(layer)
-        return "private, no-store" if PERSONAL in seen or not layer.live else "private, no-cache"
+        return "private, no-store"
     if current:
         return f"public, max-age={DAY_S if layer.in_force else YEAR_S}, immutable"
     return "public, no-cache"
+
+
+def _geojson(body: bytes, if_none_match: str | None) -> Response:
+    headers = _kept_by_nobody_else() | {"ETag": _tag(body)}
+    if _has(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=GEOJSON, headers=headers)
+
+
+def _tag(content: bytes) -> str:
+    """An ETag of what was answered and of nothing else: it tells nobody that something changed which is not theirs."""
+    return f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
+
+
+def _has(if_none_match: str | None, tag: str) -> bool:
+    return if_none_match is not None and tag in (each.strip() for each in if_none_match.split(","))
 
 
 def _kept_by_nobody_else() -> dict[str, str]:

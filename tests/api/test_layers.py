@@ -9,7 +9,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +37,11 @@ def canaries(database: Database) -> tiny_city.Canaries:
     with connect(database.owner_url) as owner:
         tiny_city.build(owner)
         planted = tiny_city.plant_canaries(owner)
-        for number, role in enumerate(ROLES, start=1):
-            owner.execute(
-                "INSERT INTO accounts (account_id, login, password_hash, role) VALUES (%s, %s, '-', %s)",
-                (number, role, role),
-            )
+        for role in ROLES:
             owner.execute(
                 "INSERT INTO sessions (token_hash, account_id, expires_at)"
-                " VALUES (%s, %s, app_now() + interval '1 hour')",
-                (token_hash(f"token of {role}"), number),
+                " SELECT %s, account_id, app_now() + interval '1 hour' FROM accounts WHERE role = %s LIMIT 1",
+                (token_hash(f"token of {role}"), role),
             )
     return planted
 
@@ -158,8 +153,13 @@ def test_the_same_doors_do_tell_those_who_may_know(client: TestClient, database:
         told = b"".join(
             content for _, _, content in every_answer(client, layer_id, key_of(layer_id, database), as_("admin"))
         )
-        assert tiny_city.CANARY.encode() in told, layer_id
-    told = b"".join(content for _, _, content in every_answer(client, "buildings", "B-01", as_("handler")))
+        if layer_id in ("places", "party_building"):
+            # What is personal there is a name and a telephone number, and both are masked.
+            assert b'"C**"' in told, layer_id
+            assert tiny_city.CANARY.encode() not in told, layer_id
+        else:
+            assert tiny_city.CANARY.encode() in told, layer_id
+    told = b"".join(content for _, _, content in every_answer(client, "buildings", "B-01", as_("dispatcher")))
     assert any(str(number).encode() in told for number in tiny_city.CANARY_NUMBERS)
 
 
@@ -211,7 +211,6 @@ def test_pages_are_walked_by_their_next_links(client: TestClient) -> None:
         assert body["type"] == "FeatureCollection"
         assert body["numberReturned"] == len(body["features"]) == 1
         assert body["numberMatched"] == 3
-        assert datetime.fromisoformat(body["timeStamp"]).tzinfo is not None
         keys += [feature["id"] for feature in body["features"]]
         address = next((link["href"] for link in body["links"] if link["rel"] == "next"), None)
     assert keys == ["4601990101000001", "4601990101000002", "4601990101000003"]
@@ -304,8 +303,8 @@ def test_a_tile_with_more_than_the_public_in_it_is_not_for_shared_caches(client:
         ("buildings", "handler", "private, no-store"),
         ("poverty_relief", "admin", "private, no-store"),
         ("officers", "admin", "private, no-store"),
-        ("cases", "handler", "private, no-cache"),
-        ("vehicles", "handler", "private, no-cache"),
+        ("cases", "dispatcher", "private, no-store"),
+        ("vehicles", "handler", "private, no-store"),
     ]:
         _, answer = first_tile(client, layer_id, as_(role))
         assert answer.headers["cache-control"] == expected, layer_id
@@ -315,13 +314,13 @@ def test_a_tile_with_more_than_the_public_in_it_is_not_for_shared_caches(client:
 
 
 def test_a_live_tile_is_told_by_its_etag_whether_it_changed(client: TestClient, database: Database) -> None:
-    address, answer = first_tile(client, "cases", as_("handler"))
+    address, answer = first_tile(client, "cases", as_("dispatcher"))
     assert "?v=" not in address
-    same = client.get(address, headers=as_("handler") | {"If-None-Match": answer.headers["etag"]})
+    same = client.get(address, headers=as_("dispatcher") | {"If-None-Match": answer.headers["etag"]})
     assert (same.status_code, same.content) == (304, b"")
     with connect(database.owner_url) as owner:
         owner.execute("UPDATE cases SET stage = 5, state = 'handling' WHERE stage = 4")
-    changed = client.get(address, headers=as_("handler") | {"If-None-Match": answer.headers["etag"]})
+    changed = client.get(address, headers=as_("dispatcher") | {"If-None-Match": answer.headers["etag"]})
     assert changed.status_code == 200
     assert changed.headers["etag"] != answer.headers["etag"]
 

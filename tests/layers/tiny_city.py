@@ -6,13 +6,17 @@ Whoever finds a canary where nobody is signed in has found a leak.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-from gisops.db.pool import Connection
+from gisops.db.pool import Connection, connect
+from gisops.roles import EVERYWHERE_ROLES, ROLES
+from gisops.scopes import look_as
 
 CITY = (110.30, 20.00, 110.40, 20.06)
 CANARY = "CANARY"
@@ -52,8 +56,24 @@ class Canaries:
 
 
 def build(owner: Connection) -> None:
-    """Write the rows; the caller commits or rolls back."""
+    """Write the rows; the caller commits or rolls back. There is an account for each role, by its name: those whose
+    work is about the city see all of it, the others nothing that is not their own.
+    """
     owner.execute(Path(__file__).with_suffix(".sql").read_bytes())
+    for role in ROLES:
+        owner.execute(
+            "INSERT INTO accounts (login, password_hash, role, everywhere) VALUES (%s, 'x', %s, %s)",
+            (role, role, role in EVERYWHERE_ROLES),
+        )
+
+
+@contextmanager
+def seeing(app_url: str, login: str | None) -> Iterator[Connection]:
+    """A connection as a request of somebody has it, for one transaction."""
+    with connect(app_url) as conn:
+        row = conn.execute("SELECT account_id FROM accounts WHERE login = %s", (login,)).fetchone()
+        look_as(conn, row["account_id"] if row else None)
+        yield conn
 
 
 def plant_canaries(owner: Connection) -> Canaries:

@@ -67,3 +67,4 @@ INSERT INTO cases (district_code, case_id, case_no, category_id, state, stage, s
 INSERT INTO layer_versions (layer)
 SELECT unnest(ARRAY['admin_areas', 'green_areas', 'rivers', 'roads', 'buildings', 'grid_cells', 'zones', 'fixtures', 'places', 'flood_control',
   'party_building', 'poverty_relief', 'pipes', 'cameras', 'camera_views']);
+SELECT settle_units();

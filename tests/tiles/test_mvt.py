@@ -42,7 +42,7 @@ def city(database: Database) -> None:
 
 @pytest.fixture
 def app(database: Database) -> Iterator[Connection]:
-    with connect(database.app_url) as opened:
+    with tiny_city.seeing(database.app_url, "admin") as opened:
         yield opened
 
 
@@ -54,13 +54,14 @@ def decoded(conn: Connection, layer_id: str, at: Tile, viewer: Viewer = ADMIN) -
 
 
 @pytest.mark.parametrize("layer_id", sorted(tiny_city.KEYS))
-def test_every_layer_is_cut_with_its_key_on_every_feature(app: Connection, layer_id: str) -> None:
+def test_every_layer_is_cut_with_its_key_on_every_feature(database: Database, app: Connection, layer_id: str) -> None:
     layer = load_catalog()[layer_id]
-    row = app.execute(
-        f"SELECT ST_X(p) AS lon, ST_Y(p) AS lat FROM {layer.relation}, ST_PointOnSurface(geom) AS p"
-        f" WHERE {layer.key} = %s",
-        (tiny_city.KEYS[layer_id],),
-    ).fetchone()
+    with connect(database.owner_url) as owner:
+        row = owner.execute(
+            f"SELECT ST_X(p) AS lon, ST_Y(p) AS lat FROM {layer.relation}, ST_PointOnSurface(geom) AS p"
+            f" WHERE {layer.key} = %s",
+            (tiny_city.KEYS[layer_id],),
+        ).fetchone()
     assert row is not None
     for z in (max(14, layer.tiling.counted_below), 16, layer.maxzoom):
         found = decoded(app, layer_id, tile_of(row["lon"], row["lat"], z))
@@ -176,10 +177,14 @@ def test_small_streets_appear_when_there_is_room(app: Connection) -> None:
     assert codes(15) == {"R-01", "R-02"}
 
 
-def test_attributes_follow_the_viewers_classes(app: Connection) -> None:
+def test_attributes_follow_the_viewers_classes(app: Connection, database: Database) -> None:
     at = tile_of(*HERE, 16)
     (anybodys,) = decoded(app, "buildings", at, ANYBODY)["buildings"]
-    (staffs,) = decoded(app, "buildings", at, viewer_of("handler"))["buildings"]
+    with tiny_city.seeing(database.app_url, "planner") as planners:
+        (staffs,) = decoded(planners, "buildings", at, viewer_of("planner"))["buildings"]
+    with tiny_city.seeing(database.app_url, "handler") as handlers:
+        (outside,) = decoded(handlers, "buildings", at, viewer_of("handler"))["buildings"]
+    assert outside == anybodys, "a building out of scope tells a handler what it tells anybody"
     assert "residents" not in anybodys["properties"]
     assert staffs["properties"]["residents"] == 60
     assert is_public(load_catalog()["buildings"], ANYBODY)

@@ -6,4 +6,3 @@ SELECT a.code, a.level, a.parent_code, a.name_zh, a.name_en,
 FROM admin_areas AS a
 LEFT JOIN organisations AS o USING (organisation_id)
 WHERE a.valid @> app_now();
-GRANT SELECT ON layer_admin_areas TO gisops_app;

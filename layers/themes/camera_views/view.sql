@@ -6,4 +6,3 @@ SELECT c.code, c.name_zh, nullif(c.name_en, '') AS name_en, c.heading_deg, c.vie
 FROM cameras AS c
 LEFT JOIN organisations AS o USING (organisation_id)
 WHERE c.sector IS NOT NULL;
-GRANT SELECT ON layer_camera_views TO gisops_app;

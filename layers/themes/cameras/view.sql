@@ -5,4 +5,3 @@ SELECT c.code, c.name_zh, nullif(c.name_en, '') AS name_en, c.heading_deg, c.vie
   c.geom, c.geom_3857
 FROM cameras AS c
 LEFT JOIN organisations AS o USING (organisation_id);
-GRANT SELECT ON layer_cameras TO gisops_app;

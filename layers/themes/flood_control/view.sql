@@ -5,4 +5,3 @@ SELECT f.code, f.name_zh, nullif(f.name_en, '') AS name_en, f.kind, f.risk,
   f.duty_post_zh, f.geom, f.geom_3857
 FROM flood_points AS f
 LEFT JOIN organisations AS o USING (organisation_id);
-GRANT SELECT ON layer_flood_control TO gisops_app;

@@ -5,4 +5,3 @@ SELECT g.code, nullif(g.name_zh, '') AS name_zh, nullif(g.name_en, '') AS name_e
   g.geom, g.geom_3857
 FROM green_areas AS g
 LEFT JOIN organisations AS o USING (organisation_id);
-GRANT SELECT ON layer_green_areas TO gisops_app;

@@ -3,4 +3,3 @@ CREATE OR REPLACE VIEW layer_grid_cells AS
 SELECT g.code, g.code_scheme, g.district, g.street_code, g.community_code, g.geom, g.geom_3857
 FROM grid_cells AS g
 WHERE g.valid @> app_now();
-GRANT SELECT ON layer_grid_cells TO gisops_app;

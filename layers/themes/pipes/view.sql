@@ -5,4 +5,3 @@ SELECT p.code, p.medium, p.diameter_mm, p.depth_m, nullif(p.material, '') AS mat
   p.geom, p.geom_3857
 FROM pipes AS p
 LEFT JOIN organisations AS o ON o.organisation_id = p.owner_organisation_id;
-GRANT SELECT ON layer_pipes TO gisops_app;

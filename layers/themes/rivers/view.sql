@@ -5,4 +5,3 @@ SELECT r.code, nullif(r.name_zh, '') AS name_zh, nullif(r.name_en, '') AS name_e
   r.geom, r.geom_3857
 FROM rivers AS r
 LEFT JOIN organisations AS o USING (organisation_id);
-GRANT SELECT ON layer_rivers TO gisops_app;

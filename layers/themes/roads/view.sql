@@ -4,4 +4,3 @@ CREATE OR REPLACE VIEW layer_roads AS
 SELECT r.code, nullif(r.name_zh, '') AS name_zh, nullif(r.name_en, '') AS name_en, r.class, r.oneway, r.width_m,
   r.geom, r.geom_3857
 FROM roads AS r;
-GRANT SELECT ON layer_roads TO gisops_app;

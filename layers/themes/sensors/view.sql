@@ -5,4 +5,3 @@ SELECT s.code, s.kind, s.name_zh, nullif(s.name_en, '') AS name_en, nullif(s.uni
   s.geom, s.geom_3857
 FROM sensors AS s
 LEFT JOIN organisations AS o USING (organisation_id);
-GRANT SELECT ON layer_sensors TO gisops_app;

@@ -6,4 +6,3 @@ SELECT v.code, v.plate, v.kind, nullif(v.name_zh, '') AS name_zh, v.captured_at,
 FROM vehicles AS v
 LEFT JOIN organisations AS o USING (organisation_id)
 WHERE v.geom IS NOT NULL;
-GRANT SELECT ON layer_vehicles TO gisops_app;

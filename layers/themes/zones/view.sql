@@ -8,4 +8,3 @@ FROM zones AS z
 JOIN zone_sets AS s USING (zone_set_id)
 LEFT JOIN organisations AS o USING (organisation_id)
 WHERE z.valid @> app_now() AND s.valid @> app_now();
-GRANT SELECT ON layer_zones TO gisops_app;

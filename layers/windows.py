@@ -1,0 +1,164 @@
+"""The windows of a layer: the functions of the database through which anything above the public class is read.
+
+Row-level security would cost the spatial index: PostgreSQL tests a policy before an operator that is not leakproof,
+and no operator of PostGIS is. A window states the scope itself, beside the box and in the same statement, so the box
+is found by the GiST index and the scope is asked of what was found. It belongs to a role that owns nothing else, and
+knows its viewer by the transaction's own setting (`gisops.scopes.look_as`), never by an argument that a caller could
+choose. Row-level security stays below, for whoever forgets the windows.
+
+They are generated from a layer's folder whenever the database is migrated:
+
+``see_<layer>(box, wanted, after, most[, since, until])``   features with every field
+``tile_<layer>(box, most)``                                 what a tile carries of them
+``dots_<layer>(box)``                                       where they are, to be counted
+``near_<layer>(p, most, box)``                              features with every field, the nearest first
+
+A field that the viewer may not see is null in them, and one with a mask is masked.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from gisops.db.queries import load
+from layers.classes import PERSONAL, PUBLIC, STAFF_ROLES, WORK
+from layers.layer import UNIT, Field, Layer
+
+_SQL = load("layers", "windows.sql")
+KINDS = ("see", "tile", "dots", "near")
+# The arguments' names: a field of the same name could not be told from them.
+RESERVED = frozenset({"box", "wanted", "after", "most", "since", "until", "p", "geom", "geom_3857"})
+_OPEN = {PUBLIC: sql.SQL("true"), WORK: sql.SQL("v_work"), PERSONAL: sql.SQL("v_personal")}
+_GEOMETRIES = ("geom", "geom_3857")
+
+
+def reserved(layer: Layer) -> tuple[str, ...]:
+    """Return the columns of a layer's view that are no fields: whose row it is."""
+    if layer.scope != UNIT:
+        return ()
+    return ("scope_unit", *(f"scope_{own}" for own in layer.own))
+
+
+def tile_columns(layer: Layer) -> tuple[Field, ...]:
+    """Return the fields that tiles may carry, or that decide what they show, whoever looks."""
+    by_zoom = layer.tiling.by_zoom_field
+    return tuple(field for field in layer.fields if field.in_tiles or field.in_labels or field.name == by_zoom)
+
+
+def sql_of(layer: Layer) -> str:
+    """Return the statements that make a layer's grants and windows, once its view is there."""
+    pieces = [_grants(layer)]
+    if layer.windowed:
+        pieces += [_window(layer, kind) for kind in KINDS]
+    return "\n".join(pieces)
+
+
+def _grants(layer: Layer) -> str:
+    relation = sql.Identifier(layer.relation)
+    granted: list[sql.Composable] = []
+    if layer.public:
+        names = [*(field.name for field in layer.public_fields), *_GEOMETRIES]
+        columns = sql.SQL(", ").join(map(sql.Identifier, names))
+        granted.append(sql.SQL("GRANT SELECT ({}) ON {} TO gisops_app, gisops_reader;").format(columns, relation))
+    if layer.windowed:
+        granted.append(sql.SQL("GRANT SELECT ON {} TO gisops_windows;").format(relation))
+    return _filled("grants", relation=relation, granted=sql.SQL("\n").join(granted)) + "\n"
+
+
+def _window(layer: Layer, kind: str) -> str:
+    narrow = kind == "tile"
+    fields = tile_columns(layer) if narrow else layer.fields
+    geometries = ("geom_3857",) if narrow else _GEOMETRIES
+    relation = sql.Identifier(layer.relation)
+    names = [sql.Identifier(name) for name in (*(field.name for field in fields), *geometries)]
+    function = sql.Identifier(f"{kind}_{layer.id}")
+    made = _filled(
+        kind,
+        **{kind: function},
+        # Of the view's own types, whatever they are: a window must not change a number on its way.
+        columns=sql.SQL(", ").join(sql.SQL("{} {}.{}%TYPE").format(name, relation, name) for name in names),
+        fields=sql.SQL(", ").join(
+            [
+                *(_field(layer, field) for field in fields),
+                *(sql.SQL("t.{}").format(sql.Identifier(g)) for g in geometries),
+            ]
+        ),
+        rows=_rows(layer),
+        visible=_visible(layer, timed=kind == "see"),
+        touches=_touches(layer),
+        timed=sql.SQL(", since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL" if layer.time else ""),
+        key=sql.Identifier(layer.key),
+        known=sql.SQL(_told("known")),
+        who=sql.SQL(_told("who")).format(
+            staff=_names(STAFF_ROLES), personal=_names(layer.personal_roles), open=_OPEN[layer.field_class]
+        ),
+    )
+    return f"{made};\n{_filled('given_away', function=function)};\n"
+
+
+def _filled(name: str, **parts: sql.Composable) -> str:
+    return sql.SQL(_SQL[name]).format(**parts).as_string(None)
+
+
+def _told(name: str) -> str:
+    """A piece without its first line, which says what it is."""
+    return _SQL[name].partition("\n")[2] + ";"
+
+
+def _names(names: frozenset[str]) -> sql.Composable:
+    return sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(sql.Literal(name) for name in sorted(names)))
+
+
+def _rows(layer: Layer) -> sql.Composable:
+    """The view, each row beside the viewer's own entry for its unit, where there is one: one look into an index for
+    each row that the box found, and none for whoever sees the whole city.
+    """
+    relation = sql.Identifier(layer.relation)
+    if layer.scope != UNIT:
+        return sql.SQL("{} AS t").format(relation)
+    return sql.SQL(
+        "{} AS t LEFT JOIN account_units AS u"
+        " ON NOT v_everywhere AND u.account_id = v_account AND u.unit_id = t.scope_unit"
+    ).format(relation)
+
+
+def _in_scope(layer: Layer) -> sql.Composable:
+    if layer.scope != UNIT:
+        return sql.SQL("true")
+    tests: list[sql.Composable] = [sql.SQL("v_everywhere"), sql.SQL("u.unit_id IS NOT NULL")]
+    viewers = {"staff": "v_staff", "superior": "v_staff", "organisation": "v_organisation"}
+    tests += [sql.SQL("t.{} = {}").format(sql.Identifier(f"scope_{own}"), sql.SQL(viewers[own])) for own in layer.own]
+    # Nobody's number equals none, and an unknown is no yes.
+    return sql.SQL("({}) IS TRUE").format(sql.SQL(" OR ").join(tests))
+
+
+def _visible(layer: Layer, *, timed: bool) -> sql.Composable:
+    """Which rows are there for the viewer. Those of a public layer are there for anybody."""
+    tests: list[sql.Composable] = [sql.SQL("true") if layer.public else _in_scope(layer)]
+    if timed and layer.time is not None:
+        moment = sql.SQL("t.{}").format(sql.Identifier(layer.time))
+        tests.append(
+            sql.SQL("({m} IS NULL OR (since IS NULL OR {m} >= since) AND (until IS NULL OR {m} <= until))").format(
+                m=moment
+            )
+        )
+    return sql.SQL(" AND ").join(tests)
+
+
+def _touches(layer: Layer) -> sql.Composable:
+    """The operator finds candidates by index; the second test is the truth for anything that is not a point."""
+    exact = "" if layer.geometry == "point" else " AND ST_Intersects(t.geom, box)"
+    return sql.SQL("t.geom && box" + exact)
+
+
+def _field(layer: Layer, field: Field) -> sql.Composable:
+    value: sql.Composable = sql.SQL("t.{}").format(sql.Identifier(field.name))
+    if field.mask is not None:
+        value = sql.SQL("{}({})").format(sql.Identifier(f"masked_{field.mask}"), value)
+    if not layer.above(field):
+        return value
+    # Of a public layer every row is shown, and what is above the public class only of those in scope.
+    tests: list[sql.Composable] = [_OPEN[field.field_class]]
+    if layer.public and layer.scope == UNIT:
+        tests.append(_in_scope(layer))
+    return sql.SQL("CASE WHEN {} THEN {} END").format(sql.SQL(" AND ").join(tests), value)
