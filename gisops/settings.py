@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+Network = IPv4Network | IPv6Network
 SampleSize = Literal["district", "city", "full"]
 
 
@@ -39,6 +42,9 @@ class Settings(BaseSettings):
         default_factory=lambda: max(2, min(os.cpu_count() or 2, 8)), ge=1, description="Web processes."
     )
     pool_size: int = Field(default=8, ge=1, description="Database connections, and request threads, per web process.")
+    audit_seals: Path | None = Field(
+        default=None, description="File outside the database for the audit's digests, best on another machine's disk."
+    )
     sample_password: SecretStr | None = Field(
         default=None, description="Password of the sample city's accounts; made at random and printed when absent."
     )
@@ -48,8 +54,61 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         default=None, description="Bearer token that may read /metrics beside an administrator: the monitor's."
     )
+    public_url: str | None = Field(
+        default=None, description="The address by which callers reach the server: scheme, host and port, no path."
+    )
+    trusted_proxies: Annotated[tuple[Network, ...] | None, NoDecode] = Field(
+        default=None, description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed."
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="An identity provider people may sign in through (OpenID Connect): its address."
+    )
+    oidc_client_id: str | None = Field(default=None, description="Who this server is at the identity provider.")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="What it shows the identity provider for that."
+    )
     session_hours: int = Field(default=12, ge=1, description="How long a sign-in lasts.")
     anonymous_reports_per_minute: int = Field(
         default=30, ge=1, description="Reports one network address may send without a sign-in, per minute."
     )
     log_level: str = Field(default="INFO", description="Least severe log level that is written.")
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _separate(cls, value: object) -> object:
+        """Networks are written with commas between them."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip()) or None
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        """An origin, written as browsers write it."""
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.path not in ("", "/"):
+            raise ValueError("is scheme, host and port, as https://gis.example")
+        if parts.query or parts.fragment:
+            raise ValueError("is scheme, host and port, without anything behind")
+        return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        """An address nobody can stand in for: by TLS, or on this machine."""
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        near = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and near)):
+            raise ValueError("is an https address (http on this machine only)")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """A provider without our name there is of no use, and should be said at the start."""
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            raise ValueError("GISOPS_OIDC_ISSUER and GISOPS_OIDC_CLIENT_ID go together")
+        return self
