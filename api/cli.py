@@ -16,6 +16,7 @@ import typer
 from rich.table import Table
 
 from api import logs, metrics, notify, progress, sign_ins, supervisor
+from api.commands import audit as audits
 from api.commands import backups, city, loads, service
 from api.commands import sample as samples
 from api.console import bring_up_to_date, database, err, out, read_settings
@@ -159,8 +160,13 @@ def doctor() -> None:
 
 
 @app.command()
-def check() -> None:
-    """检查数据库 / Check the database: schema, roles, indexes, constraints."""
+def check(
+    topic: Annotated[str | None, typer.Argument(help="audit: 核对审计 / recompute the audit's seals.")] = None,
+) -> None:
+    """检查数据库 / Check the database: schema, roles, indexes, constraints; or one topic."""
+    if topic is not None:
+        audits.topic(topic)
+        return
     from api.doctor import examine_database
     from gisops.db.pool import connect
 
@@ -172,6 +178,7 @@ app.command()(samples.sample)
 app.command()(service.unit)
 app.command()(loads.load)
 app.add_typer(loads.loads_app, name="loads")
+app.add_typer(audits.audit_app, name="audit")
 app.add_typer(city.city_app, name="city")
 app.command()(backups.backup)
 app.command()(backups.backups)

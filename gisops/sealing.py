@@ -24,7 +24,8 @@ from gisops.settings import Settings
 
 _SQL = load("gisops", "sealing.sql")
 
-MOST_PER_SEAL = 20_000
+# So few that the worker, which relays events too, is never long about it; whatever is left comes next.
+MOST_PER_SEAL = 2_000
 HEADS_S = 3600.0
 # Of one kind of fault: enough to see what was done, and still a list that somebody reads.
 MOST_TOLD = 100
@@ -140,9 +141,7 @@ def _read(file: Path) -> Iterator[_Head | None]:
     for line in lines:
         try:
             told = orjson.loads(line)
-            yield _Head(
-                int(told["life"]), str(told["chain"]), int(told["seal_no"]), bytes.fromhex(str(told["digest"]))
-            )
+            yield _Head(int(told["life"]), str(told["chain"]), int(told["seal_no"]), bytes.fromhex(str(told["digest"])))
         except (ValueError, KeyError, TypeError):
             yield None
 
@@ -154,11 +153,11 @@ def check(conn: Connection, file: Path) -> Checked:
     """Recompute every hash and every seal, as the owner of the tables, and hold the digests kept in ``file`` against
     them. Finds what was changed, deleted, inserted or reordered, seals that are missing or were made anew, and a chain
     that was cut short. What is still waiting for its seal, seconds as a rule, is not protected yet.
+
+    While work goes on ``conn`` must be at REPEATABLE READ: seals are laid between one statement and the next.
     """
     began = time.monotonic()
     with conn.transaction():
-        # One picture of everything, while work goes on.
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         conn.execute("SET LOCAL work_mem = '128MB'")
         counted = conn.execute(_SQL["counts"]).fetchone()
         assert counted is not None  # noqa: S101  (an aggregate)

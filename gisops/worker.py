@@ -1,4 +1,5 @@
-"""The worker: one process that does what nobody waits for. For now: the relay of events, and tidying up."""
+"""The worker: one process that does what nobody waits for. For now: the relay of events, the audit's
+seals, and tidying up."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from gisops import cluster_files, events, limits, partitions, people, room
+from gisops import cluster_files, events, limits, partitions, people, room, scopes, sealing
 from gisops.cluster import database_urls
 from gisops.db.pool import Connection, connect
 from gisops.settings import Settings
@@ -22,6 +23,7 @@ BUSY_S = 0.025
 IDLE_S = 0.050
 BEAT_S = 1.0
 TIDY_S = 60.0
+SEAL_S = 10.0
 MONTHS_S = 86_400.0
 _LONGEST_WAIT_S = 2.0
 # Of 5,000 events: enough to keep up with 1,600 a second, and still no long pause of the relay.
@@ -32,13 +34,15 @@ def run(settings: Settings, stop: threading.Event | None = None) -> None:
     """Work until SIGTERM or SIGINT (or until ``stop`` is set); a database that goes away is waited for."""
     stop = stop or _stop_on_signals()
     url = database_urls(settings).app
+    heads = sealing.Heads(sealing.heads_file(settings))
+    threading.Thread(target=_follow_dates, args=(url, stop), name="scopes", daemon=True).start()
     wait_s = 0.1
     while not stop.is_set():
         try:
             with connect(url, autocommit=True, application_name="gisops worker", connect_timeout=5) as conn:
                 log.info("worker: connected")
                 wait_s = 0.1
-                _work(conn, stop, None if settings.database_url else cluster_files.place(settings.home).base)
+                _work(conn, stop, None if settings.database_url else cluster_files.place(settings.home).base, heads)
         except psycopg.OperationalError as error:
             # A restart of the database, nearly always. What was not committed is still in the outbox.
             log.warning("worker: the database is away (%s); trying again in %.1f s", _first_line(error), wait_s)
@@ -47,14 +51,18 @@ def run(settings: Settings, stop: threading.Event | None = None) -> None:
     log.info("worker: stopped")
 
 
-def _work(conn: Connection, stop: threading.Event, folder: Path | None) -> None:
-    beat_at = tidy_at = months_at = 0.0
+def _work(conn: Connection, stop: threading.Event, folder: Path | None, heads: sealing.Heads) -> None:
+    beat_at = tidy_at = months_at = seal_at = 0.0
     while not stop.is_set():
         busy = events.stamp(conn) > 0
         now = time.monotonic()
         if now >= beat_at:
             events.beat(conn)
             beat_at = now + BEAT_S
+        if now >= seal_at:
+            full = sealing.seal(conn) >= sealing.MOST_PER_SEAL
+            keep_heads(conn, heads)
+            seal_at = now if full else now + SEAL_S
         if now >= tidy_at:
             tidy(conn)
             if folder is not None:
@@ -64,6 +72,8 @@ def _work(conn: Connection, stop: threading.Event, folder: Path | None) -> None:
             turn_months(conn)
             months_at = now + MONTHS_S
         stop.wait(BUSY_S if busy else IDLE_S)
+    sealing.seal(conn)
+    keep_heads(conn, heads, now=True)
 
 
 def tidy(conn: Connection) -> None:
@@ -73,6 +83,33 @@ def tidy(conn: Connection) -> None:
     for _ in range(_MOST_BITES):
         if events.prune(conn) == 0:
             break
+
+
+def keep_heads(conn: Connection, heads: sealing.Heads, *, now: bool = False) -> None:
+    """Carry the audit's last digests out of the database. A file that cannot be written is no reason to stop working;
+    ``gisops check audit`` tells of a file that is not there.
+    """
+    try:
+        heads.keep(conn, now=now)
+    except OSError as error:
+        log.warning("worker: the audit's digests could not be written outside (%s)", _first_line(error))
+
+
+def _follow_dates(url: str, stop: threading.Event) -> None:
+    """Let cells, areas and assignments that begin or end by their date be seen by who is to see them; once a minute.
+
+    On a connection of its own: where boundaries change it may take a minute, and the relay does not wait.
+    """
+    while True:
+        try:
+            with connect(url, autocommit=True, unhurried=True, application_name="gisops scopes") as conn:
+                if changed := scopes.settle_due(conn):
+                    log.info("worker: %d accounts see something else than before", changed)
+        except psycopg.Error as error:
+            # The database is away, or not migrated yet; the next minute will do.
+            log.warning("worker: scopes were left for the next minute (%s)", _first_line(error))
+        if stop.wait(TIDY_S):
+            return
 
 
 def turn_months(conn: Connection) -> None:

@@ -214,7 +214,13 @@ def live_server(sample_database: Database) -> Iterator[Server]:
 @contextmanager
 def serve(database: Database, **settings: str) -> Iterator[Server]:
     """Serve a database on a free port; ``settings`` are further GISOPS_* variables by their lower-case name."""
-    chosen = {"home": tempfile.gettempdir(), "database_url": database.app_url, "pool_size": "4", **settings}
+    chosen = {
+        "home": tempfile.gettempdir(),
+        "database_url": database.app_url,
+        "pool_size": "4",
+        "audit_seals": str(Path(tempfile.gettempdir()) / f"gisops-{os.getpid()}-{database.name}-seals.log"),
+        **settings,
+    }
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GISOPS_")}
     environment |= {f"GISOPS_{name.upper()}": value for name, value in chosen.items()}
     root = Path(__file__).parent.parent
@@ -237,6 +243,7 @@ def serve(database: Database, **settings: str) -> Iterator[Server]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        Path(chosen["audit_seals"]).unlink(missing_ok=True)
 
 
 def _wait_until_ready(base_url: str, web: subprocess.Popen[bytes]) -> None:
