@@ -1,9 +1,12 @@
 """The live stream: who is looking where, and what each is told.
 
 One connection per process listens. It is woken by the relay, reads what came after the last position, and hands each
-event to those whose box it touches; who that is, an R-tree knows, as boxes come and go all day. A subscriber has a
-short queue: one who cannot keep up is cut, and resumes from the table by Last-Event-ID when he comes back. So a
-process holds little for anybody, and nobody misses anything.
+event to those whose box it touches and whose scope it lies in; whose box, an R-tree knows, as boxes come and go all
+day. A subscriber has a short queue: one who cannot keep up is cut, and resumes from the table by Last-Event-ID when he
+comes back. So a process holds little for anybody, and nobody misses anything.
+
+What lies outside of somebody's scope leaves no trace in his stream: no frame, no gap in the ids, no ping that comes
+later, no queue that fills. Only a case that he could see until now is told, once, to be ``gone``.
 """
 
 from __future__ import annotations
@@ -13,73 +16,45 @@ import itertools
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import anyio
+import orjson
 import psycopg
 from fastapi.sse import EventSourceResponse, format_sse_event
 from psycopg.rows import DictRow, dict_row
 from rtree.index import Index
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from api.database import Database
-from gisops import events, people
-from gisops.errors import GisopsError, NotReady
+from api.live_ids import MOST_CHARACTERS, Place, Seal
+from api.live_readers import WORLD, Account, Box, Subscriber
+from gisops import events, people, scopes
+from gisops.errors import GisopsError, NotReady, NotSignedIn
 from gisops.events import Event, Standing
+from gisops.scopes import Scope
 
 log = logging.getLogger(__name__)
 
-Box = tuple[float, float, float, float]
-WORLD: Box = (-180.0, -90.0, 180.0, 90.0)
+# The word for a case that somebody could see until now, and may not any more.
+GONE = "gone"
+# What else of a scope may change, beside the version that its rows have.
+_NAMED = ("role", "everywhere", "staff_id")
 
-QUEUE = 256
 KEEPALIVE_S = 15.0
 # A client that takes nothing for this long is gone, whatever its connection says.
 PATIENCE_S = 30.0
-# Sign-ins of open streams are looked at this often; the promise is that a stream ends 5 s after its sign-in.
+# Sign-ins and scopes of open streams are looked at this often; the promise is that a stream follows them within 5 s.
 RECHECK_S = 2.0
-# Who is further behind reads the present state anew; replaying would take longer.
-MOST_BEHIND = 50_000
+# Who has missed more, of what he may see, reads the present state anew; replaying would take longer.
+MOST_MISSED = 10_000
+# So does who was told last longer ago: far less than events are kept, so that what was dropped makes no difference.
+LONGEST_AWAY_S = 24 * 3600
 MOST_SUBSCRIBERS = 2_000
 _PAGE = 500
 _LONGEST_WAIT_S = 2.0
 
 AsyncConnection = psycopg.AsyncConnection[DictRow]
-
-
-class Frame(NamedTuple):
-    """An event made ready for the wire, once for all who get it."""
-
-    pos: int
-    wire: bytes
-
-
-@dataclass(eq=False)
-class Subscriber:
-    """Somebody looking at a box. ``None`` in the queue is the end."""
-
-    number: int
-    box: Box
-    token_hash: bytes
-    start: int
-    queue: asyncio.Queue[Frame | None] = field(default_factory=lambda: asyncio.Queue(QUEUE))
-    ended: str | None = None
-
-    def offer(self, frame: Frame) -> bool:
-        """Queue a frame; says whether there was room."""
-        try:
-            self.queue.put_nowait(frame)
-        except asyncio.QueueFull:
-            return False
-        return True
-
-    def end(self, why: str) -> None:
-        """Stop the stream as soon as its client takes anything; what is queued is dropped."""
-        self.ended = why
-        while not self.queue.empty():
-            self.queue.get_nowait()
-        self.queue.put_nowait(None)
 
 
 class Live:
@@ -90,8 +65,10 @@ class Live:
         self._database = database
         self._numbers = itertools.count()
         self._subscribers: dict[int, Subscriber] = {}
+        self._accounts: dict[int, Account] = {}
         self._looking = Index()
         self._ready = asyncio.Event()
+        self._seal = Seal(bytes(32))
         self._epoch = 0
         self._last = 0
 
@@ -114,19 +91,21 @@ class Live:
 
     async def _listen(self, conn: AsyncConnection) -> None:
         await conn.execute(f"LISTEN {events.CHANNEL}")
-        self._stand(await _standing(conn))
+        self._stand(await _standing(conn), await _key(conn))
         recheck_at = 0.0
         while True:
             async with asyncio.timeout(10):
                 await self._drain(conn)
                 if time.monotonic() >= recheck_at:
                     await self._end_signed_out(conn)
+                    await self._follow_scopes(conn)
                     recheck_at = time.monotonic() + RECHECK_S
             # The time-out also catches up should a wake-up ever be missed.
-            async for _ in conn.notifies(timeout=RECHECK_S, stop_after=1):
+            async for _ in conn.notifies(timeout=max(0.05, recheck_at - time.monotonic()), stop_after=1):
                 pass
 
-    def _stand(self, standing: Standing) -> None:
+    def _stand(self, standing: Standing, key: bytes) -> None:
+        self._seal = Seal(key)
         known, fits = self._ready.is_set(), standing.epoch == self._epoch and standing.last_pos >= self._last
         if not known or not fits:
             self._epoch, self._last = standing.epoch, standing.last_pos
@@ -156,31 +135,84 @@ class Live:
             if subscriber.token_hash in held and subscriber.token_hash not in alive:
                 self._cut(subscriber, "signed out")
 
+    async def _follow_scopes(self, conn: AsyncConnection) -> None:
+        if not self._accounts:
+            return
+        statement = events.statement("scopes_now").encode()
+        rows = await (await conn.execute(statement, {"account_ids": list(self._accounts)})).fetchall()
+        now = {row["account_id"]: (row["scope_version"], *(row[name] for name in _NAMED)) for row in rows}
+        for account_id, account in list(self._accounts.items()):
+            scope = account.scope
+            if now.get(account_id) == (scope.version, *(getattr(scope, name) for name in _NAMED)):
+                continue
+            try:
+                scope = await self._database.run(scopes.scope_of, account_id)
+            except (psycopg.Error, GisopsError) as error:
+                log.warning("live: a scope could not be read (%s)", type(error).__name__)
+                scope = scopes.NOBODY
+            if scope.account_id is None:
+                # Closed, or not known what it may see now: it is told nothing more.
+                for number in list(account.numbers):
+                    self._cut(self._subscribers[number], "scope unknown")
+            else:
+                self.rescope(scope)
+
+    def rescope(self, scope: Scope) -> None:
+        """An account's scope is another one: what waits for its streams is dropped, and each is told to start anew."""
+        account = self._accounts.get(scope.account_id) if scope.account_id is not None else None
+        if account is None or account.scope == scope:
+            return
+        account.scope = scope
+        word = self._word("resync", self._last)
+        for number in account.numbers:
+            subscriber = self._subscribers[number]
+            subscriber.drop()
+            subscriber.offer(word)
+
     # ---- telling --------------------------------------------------------------------------------------------------
 
     def tell(self, found: Iterable[Event]) -> None:
-        """Hand events, in order, to those they touch; one that lies nowhere goes to everybody."""
+        """Hand events, in order, to those whose box and scope they touch; what lies nowhere is in every box."""
         for event in found:
-            frame = self._frame(event)
             self._last = event.pos
             numbers: Iterable[int]
             if event.lon is None or event.lat is None:
                 numbers = list(self._subscribers)
             else:
                 numbers = list(self._looking.intersection((event.lon, event.lat, event.lon, event.lat)))
+            # A frame is made once for all who get it, and a scope is asked once for all the streams of its account.
+            frames: dict[str, bytes] = {}
+            words: dict[int, str | None] = {}
             for number in numbers:
                 subscriber = self._subscribers[number]
-                if not subscriber.offer(frame):
+                account = subscriber.account
+                if account.account_id not in words:
+                    words[account.account_id] = _word_for(account.scope, event)
+                word = words[account.account_id]
+                if word is None:
+                    continue
+                if word not in frames:
+                    frames[word] = self._frame(word, event, _now())
+                if not subscriber.offer(frames[word]):
                     self._cut(subscriber, "too slow")
 
-    def _frame(self, event: Event) -> Frame:
-        return Frame(event.pos, format_sse_event(event=event.kind, data_str=event.data, id=self._id(event.pos)))
+    def _frame(self, word: str, event: Event, told_at: int) -> bytes:
+        data = event.data if word != GONE else orjson.dumps({"case_no": event.case_no}).decode()
+        return self._head(word, data, event.pos, told_at)
 
-    def _id(self, pos: int) -> str:
-        return f"{self._epoch}-{pos}"
+    def _word(self, word: str, pos: int, told_at: int | None = None) -> bytes:
+        return self._head(word, "{}", pos, told_at or _now())
 
-    async def subscribe(self, box: Box | None, token_hash: bytes) -> Subscriber:
-        """Add somebody who looks at a box (west, south, east, north; ``None``: everywhere). Raises NotReady."""
+    def _head(self, word: str, data: str, pos: int, told_at: int) -> bytes:
+        """A frame but for its tail."""
+        sealed = self._seal.close(Place(self._epoch, pos, told_at))
+        return format_sse_event(event=word, data_str=data, id=sealed).removesuffix(b"\n\n")
+
+    async def subscribe(self, box: Box | None, token_hash: bytes, scope: Scope) -> Subscriber:
+        """Add somebody who looks at a box (west, south, east, north; ``None``: everywhere).
+
+        Raises NotReady; NotSignedIn where the scope is nobody's.
+        """
         try:
             async with asyncio.timeout(5):
                 await self._ready.wait()
@@ -188,15 +220,24 @@ class Live:
             raise NotReady("The live stream has no database yet.", retry_after_s=2) from None
         if len(self._subscribers) >= MOST_SUBSCRIBERS:
             raise NotReady("This process has as many live streams as it serves.", retry_after_s=10)
-        subscriber = Subscriber(next(self._numbers), box or WORLD, token_hash, self._last)
+        if scope.account_id is None:
+            raise NotSignedIn
+        self.rescope(scope)
+        account = self._accounts.setdefault(scope.account_id, Account(scope.account_id, scope))
+        subscriber = Subscriber(next(self._numbers), box or WORLD, token_hash, account, self._last)
+        account.numbers.add(subscriber.number)
         self._subscribers[subscriber.number] = subscriber
         self._looking.insert(subscriber.number, subscriber.box)
         return subscriber
 
     def leave(self, subscriber: Subscriber) -> None:
         """Remove a subscriber; does nothing the second time."""
-        if self._subscribers.pop(subscriber.number, None) is not None:
-            self._looking.delete(subscriber.number, subscriber.box)
+        if self._subscribers.pop(subscriber.number, None) is None:
+            return
+        self._looking.delete(subscriber.number, subscriber.box)
+        subscriber.account.numbers.discard(subscriber.number)
+        if not subscriber.account.numbers:
+            del self._accounts[subscriber.account.account_id]
 
     def _cut(self, subscriber: Subscriber, why: str) -> None:
         self.leave(subscriber)
@@ -217,63 +258,87 @@ class Live:
     async def stream(self, subscriber: Subscriber, last_event_id: str | None) -> AsyncIterator[bytes]:
         """The bytes of one stream: ``hello``, what was missed or ``resync``, then what happens."""
         try:
-            resume = await self._resume(subscriber, last_event_id) if last_event_id else subscriber.start
+            resume = await self._resume(subscriber, last_event_id) if last_event_id else self._here(subscriber)
+            if resume is None:
+                # The id comes with it: whoever has read the present state anew goes on from here.
+                yield self._word("hello", subscriber.start) + subscriber.tail
+                yield self._word("resync", subscriber.start) + subscriber.tail
+            else:
+                yield self._word("hello", resume.pos, resume.told_at) + subscriber.tail
+                async for part in self._missed(subscriber, resume):
+                    yield part
         except (psycopg.Error, GisopsError) as error:
             log.warning("live: a stream could not be resumed (%s); its client will try again", type(error).__name__)
             return
-        if resume is None:
-            # The id comes with it: whoever has read the present state anew goes on from here.
-            yield self._word("hello", subscriber.start)
-            yield self._word("resync", subscriber.start)
-        else:
-            yield self._word("hello", resume)
-            try:
-                async for frame in self._missed(subscriber, resume):
-                    yield frame.wire
-            except (psycopg.Error, GisopsError) as error:
-                log.warning("live: a stream could not be resumed (%s); its client will try again", type(error).__name__)
-                return
         while True:
             try:
                 async with asyncio.timeout(KEEPALIVE_S):
                     frames = [await subscriber.queue.get()]
             except TimeoutError:
                 # Nothing is queued, so this client knows all up to here: a later resume need not look further back.
-                yield format_sse_event(comment="ping", id=self._id(max(self._last, subscriber.start)))
+                place = Place(self._epoch, max(self._last, subscriber.start), _now())
+                ping = format_sse_event(comment="ping", id=self._seal.close(place))
+                yield ping.removesuffix(b"\n\n") + subscriber.tail
                 continue
             while not subscriber.queue.empty():
                 frames.append(subscriber.queue.get_nowait())
-            wire = b"".join(frame.wire for frame in frames if frame is not None)
+            tail = subscriber.tail
+            wire = b"".join(frame + tail for frame in frames if frame is not None)
             if subscriber.ended is not None:
                 return
             yield wire
 
-    def _word(self, kind: str, pos: int) -> bytes:
-        data = f'{{"epoch":{self._epoch},"pos":{pos}}}'
-        return format_sse_event(event=kind, data_str=data, id=self._id(pos))
+    def _here(self, subscriber: Subscriber) -> Place:
+        return Place(self._epoch, subscriber.start, _now())
 
-    async def _resume(self, subscriber: Subscriber, last_event_id: str) -> int | None:
-        """Where to go on from, or ``None`` where the id is not of this life of the database, or too old."""
-        epoch, _, pos = last_event_id.partition("-")
-        if not (epoch.isascii() and epoch.isdigit() and pos.isascii() and pos.isdigit()) or len(last_event_id) > 30:
+    async def _resume(self, subscriber: Subscriber, last_event_id: str) -> Place | None:
+        """Where to go on from, or ``None`` where the id is not ours, not of this life of the database, of another
+        scope, or too old.
+        """
+        if len(last_event_id) > MOST_CHARACTERS:
             return None
-        behind = subscriber.start - int(pos)
-        if int(epoch) != self._epoch or behind < 0 or behind > MOST_BEHIND:
+        sealed, _, version = last_event_id.partition(".")
+        place = self._seal.open(sealed)
+        if place is None or place.epoch != self._epoch or version != str(subscriber.account.scope.version):
             return None
-        if behind > 0:
+        if place.pos > subscriber.start or _now() - place.told_at > LONGEST_AWAY_S:
+            return None
+        if place.pos < subscriber.start:
+            # Events are kept seven times as long as anybody may be away; unless somebody dropped them by hand.
             first = (await self._database.run(events.standing)).first_pos
-            if first is None or int(pos) + 1 < first:
+            if first is None or place.pos + 1 < first:
                 return None
-        return int(pos)
+        return place
 
-    async def _missed(self, subscriber: Subscriber, pos: int) -> AsyncIterator[Frame]:
+    async def _missed(self, subscriber: Subscriber, place: Place) -> AsyncIterator[bytes]:
+        """What came since a place; ``resync`` where that is too much. Its ids are as old as the one that was sent."""
+        told, pos = 0, place.pos
         while pos < subscriber.start:
             found = await self._database.run(events.read_in_box, pos, subscriber.start, subscriber.box, _PAGE)
-            for event in found:
-                yield self._frame(event)
+            scope, tail = subscriber.account.scope, subscriber.tail
+            named = [(word, event) for event in found if (word := _word_for(scope, event)) is not None]
+            told += len(named)
+            if told > MOST_MISSED:
+                yield self._word("resync", subscriber.start) + tail
+                return
+            if named:
+                yield b"".join(self._frame(word, event, place.told_at) + tail for word, event in named)
             if len(found) < _PAGE:
                 return
             pos = found[-1].pos
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+def _word_for(scope: Scope, event: Event) -> str | None:
+    """What an event is to somebody: itself, the end of what he could see, or nothing at all."""
+    if scope.sees(event.unit_id, event.held.staff_ids, event.held.organisation_id):
+        return event.kind
+    if scope.sees(event.unit_id, event.was_held.staff_ids, event.was_held.organisation_id):
+        return GONE
+    return None
 
 
 async def _standing(conn: AsyncConnection) -> Standing:
@@ -281,6 +346,13 @@ async def _standing(conn: AsyncConnection) -> Standing:
     if row is None:
         raise psycopg.OperationalError("the relay has no row")
     return events.standing_of(row)
+
+
+async def _key(conn: AsyncConnection) -> bytes:
+    row = await (await conn.execute(events.statement("key").encode())).fetchone()
+    if row is None:
+        raise psycopg.OperationalError("the relay has no row")
+    return bytes(row["live_key"])
 
 
 class LiveResponse(EventSourceResponse):
@@ -293,7 +365,7 @@ class LiveResponse(EventSourceResponse):
         )
         self._live, self._subscriber = live, subscriber
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Stream until the client goes, is cut, or stops taking."""
         try:
             await super().__call__(scope, receive, send)

@@ -10,7 +10,7 @@ for all that came in.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gisops.db.pool import Connection
 from gisops.db.queries import load
@@ -24,15 +24,29 @@ _LOCK = 0x72656C6179
 _MOST_PER_ROUND = 2000
 
 
-@dataclass(frozen=True)
+class Held(NamedTuple):
+    """Whose a case is: its handler and the superior who was told beside him, and the organisation that holds it."""
+
+    staff_ids: tuple[int | None, ...]
+    organisation_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
-    """One event: its position, its kind, where (WGS-84 degrees, or nowhere), and the JSON text that is told."""
+    """One event: its position, its kind, where (WGS-84 degrees, or nowhere), and the JSON text that is told.
+
+    ``unit_id``, ``held`` and ``was_held`` (before it) say who may be told, and are told nobody.
+    """
 
     pos: int
     kind: str
     lon: float | None
     lat: float | None
     data: str
+    case_no: str | None
+    unit_id: int | None
+    held: Held
+    was_held: Held
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,10 @@ def read_after(conn: Connection, pos: int, limit: int) -> list[Event]:
 def read_in_box(
     conn: Connection, pos: int, until: int, box: tuple[float, float, float, float], limit: int
 ) -> list[Event]:
-    """Read the events with ``pos < event <= until`` that touch a box (west, south, east, north) or lie nowhere."""
+    """Read the events with ``pos < event <= until`` that touch a box (west, south, east, north) or lie nowhere.
+
+    Whoever may see what: that is for the reader to ask of each, as it does of those that come in.
+    """
     west, south, east, north = box
     rows = conn.execute(
         _SQL["read_in_box"],
@@ -106,7 +123,17 @@ def statement(name: str) -> str:
 
 def event_of(row: dict[str, Any]) -> Event:
     """Make an event of a row of ``read_after`` or ``read_in_box``."""
-    return Event(row["pos"], row["kind"], row["lon"], row["lat"], row["data"])
+    return Event(
+        row["pos"],
+        row["kind"],
+        row["lon"],
+        row["lat"],
+        row["data"],
+        row["case_no"],
+        row["unit_id"],
+        Held((row["handler_id"], row["superior_id"]), row["organisation_id"]),
+        Held((row["was_handler_id"], row["was_superior_id"]), row["was_organisation_id"]),
+    )
 
 
 def standing_of(row: dict[str, Any]) -> Standing:

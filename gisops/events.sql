@@ -32,9 +32,17 @@ SELECT epoch, last_pos, extract(epoch FROM clock_timestamp() - ran_at)::float AS
   (SELECT pos FROM outbox WHERE pos IS NOT NULL ORDER BY pos LIMIT 1) AS first_pos
 FROM relay_state;
 
+-- name: key
+-- What the ids of the live stream are sealed with.
+SELECT live_key FROM relay_state;
+
+-- name: scopes_now
+-- Which scope each of these accounts has now, by its version; no row for one that was closed.
+SELECT account_id, scope_version, role, everywhere, staff_id FROM accounts WHERE account_id = ANY (%(account_ids)s) AND active;
+
 -- name: read_after
 -- What came after a position, in order, as the text that is told. Positions are dense and committed in order, so pos > last loses nothing.
-SELECT pos, kind, ST_X(geom) AS lon, ST_Y(geom) AS lat,
+SELECT pos, kind, ST_X(geom) AS lon, ST_Y(geom) AS lat, case_no, unit_id, handler_id, superior_id, organisation_id, was_handler_id, was_superior_id, was_organisation_id,
   (jsonb_strip_nulls(jsonb_build_object('case_no', case_no, 'lon', ST_X(geom), 'lat', ST_Y(geom), 'at', at)) || payload)::text AS data
 FROM outbox
 WHERE pos > %(pos)s
@@ -43,7 +51,7 @@ LIMIT %(limit)s;
 
 -- name: read_in_box
 -- The same between two positions for somebody who looks at a box: what lies in it and what lies nowhere.
-SELECT pos, kind, ST_X(geom) AS lon, ST_Y(geom) AS lat,
+SELECT pos, kind, ST_X(geom) AS lon, ST_Y(geom) AS lat, case_no, unit_id, handler_id, superior_id, organisation_id, was_handler_id, was_superior_id, was_organisation_id,
   (jsonb_strip_nulls(jsonb_build_object('case_no', case_no, 'lon', ST_X(geom), 'lat', ST_Y(geom), 'at', at)) || payload)::text AS data
 FROM outbox
 WHERE pos > %(pos)s AND pos <= %(until)s

@@ -18,8 +18,11 @@ WITH sent AS MATERIALIZED (
       handled_at = CASE WHEN 'handled_at' = ANY (s.stamps) THEN app_now() WHEN 'handled_at' = ANY (s.clears) THEN NULL ELSE c.handled_at END,
       closed_at = CASE WHEN 'closed_at' = ANY (s.stamps) THEN app_now() ELSE c.closed_at END
   FROM sent s
+  -- the row as it was: whose it was is told no more than that it is gone
+  JOIN cases was ON was.district_code = s.district_code AND was.case_no = s.case_no
   WHERE c.district_code = s.district_code AND c.case_no = s.case_no AND c.version = s.expected_version AND c.state = ANY (s.from_states)
-  RETURNING c.*, s.action, s.payload, s.decision, s.event_id, app_now() AS at
+  RETURNING c.*, s.action, s.payload, s.decision, s.event_id, app_now() AS at,
+            was.handler_id AS was_handler_id, was.superior_id AS was_superior_id, was.organisation_id AS was_organisation_id
 ), written AS (
   SELECT m.*, h.hash AS prev_hash, h.to_state AS from_state
   FROM moved m
@@ -41,8 +44,10 @@ WITH sent AS MATERIALIZED (
   CROSS JOIN LATERAL (VALUES (w.handler_id, 'handler'), (w.superior_id, 'superior')) r (staff_id, role)
   WHERE jsonb_typeof(w.decision) = 'object' AND r.staff_id IS NOT NULL
 ), an_event AS (
-  INSERT INTO outbox (district_code, event_id, kind, case_no, geom, payload, at)
-  SELECT w.district_code, w.event_id, 'case', w.case_no, w.geom,
+  INSERT INTO outbox (district_code, event_id, kind, case_no, geom, unit_id, handler_id, superior_id, organisation_id,
+                      was_handler_id, was_superior_id, was_organisation_id, payload, at)
+  SELECT w.district_code, w.event_id, 'case', w.case_no, w.geom, w.unit_id, w.handler_id, w.superior_id, w.organisation_id,
+         w.was_handler_id, w.was_superior_id, w.was_organisation_id,
          jsonb_build_object('action', w.action, 'state', w.state,
                             'category', jsonb_build_object('code', c.code, 'name_zh', c.name_zh, 'name_en', c.name_en),
                             'organisation', jsonb_build_object('code', o.code, 'name_zh', o.name_zh, 'name_en', o.name_en), 'ambiguous', w.ambiguous),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.deps import SignedIn
+from api.database import Database
+from api.deps import SignedIn, database_of
 from api.live import Live, LiveResponse
 from api.schemas.shapes import QueryText
+from gisops import scopes
 from layers.features import parse_bbox
 
 router = APIRouter(tags=["live"])
@@ -20,18 +22,22 @@ router = APIRouter(tags=["live"])
     "/api/live",
     response_class=StreamingResponse,
     responses={200: {"description": "Server-sent events.", "content": {"text/event-stream": {}}}},
-    openapi_extra={"x-permission": "signed_in"},
+    openapi_extra={"x-permission": "signed_in", "x-scope": "live"},
 )
 async def live(
     request: Request,
     caller: SignedIn,
+    database: Annotated[Database, Depends(database_of)],
     bbox: QueryText | None = None,
-    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+    last_event_id: Annotated[str | None, Header(max_length=128)] = None,
 ) -> Response:
-    """What happens, as it happens, in a box (west,south,east,north) or everywhere: server-sent events.
+    """What happens, as it happens, in a box (west,south,east,north) or all of one's scope: server-sent events.
 
-    ``hello`` comes first, ``resync`` where Last-Event-ID cannot be resumed from (then read the present state anew).
+    ``hello`` comes first; ``resync`` where Last-Event-ID cannot be resumed from, or the scope has changed (then read
+    the present state anew); ``gone`` names a case that has left one's scope.
     """
     streams: Live = request.app.state.live
-    subscriber = await streams.subscribe(parse_bbox(bbox) if bbox is not None else None, caller.token_hash)
+    box = parse_bbox(bbox) if bbox is not None else None
+    scope = await database.run(scopes.scope_of, caller.actor.account_id)
+    subscriber = await streams.subscribe(box, caller.token_hash, scope)
     return LiveResponse(streams, subscriber, last_event_id)

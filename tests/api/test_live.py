@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -16,9 +17,12 @@ import pytest
 
 from api import live
 from api.database import Database
-from api.live import WORLD, Live
+from api.live import Live
+from api.live_ids import Place, Seal
+from api.live_readers import QUEUE, WORLD, Subscriber
 from gisops.db.pool import connect
-from gisops.events import Event
+from gisops.events import Event, Held, Standing
+from gisops.scopes import Scope
 
 
 class Stream:
@@ -118,14 +122,47 @@ def test_who_comes_back_is_told_what_was_missed_and_nothing_twice(caller, report
         numbers.append(report())
         stream.wait_for("case", 6)
         assert stream.numbers() == numbers[1:]
-        positions = [int(event["id"].split("-")[1]) for event in stream.events if event["event"] == "case"]
-        assert positions == sorted(set(positions))
+        ids = [event["id"] for event in stream.events]
+        assert len(set(ids)) == len(ids)
 
 
-@pytest.mark.parametrize("last", ["nonsense", "99-1", "1-999999999", "1--5", "1-", "1-1x"])
-def test_who_cannot_resume_is_told_to_start_anew(caller, last) -> None:
+def _bent(last: str) -> str:
+    return ("B" if last[0] == "A" else "A") + last[1:]
+
+
+@pytest.mark.parametrize(
+    "bend",
+    [
+        *(lambda _: "nonsense", lambda _: "1-7", lambda _: ".", lambda _: "A" * 100),
+        _bent,
+        lambda last: last.partition(".")[0],
+        lambda last: last.partition(".")[0] + ".999999",
+        lambda last: last + "0",
+        # what another key sealed: of another city, or of this one's life before its key was lost
+        lambda _: Seal(bytes(32)).close(Place(1, 1, int(time.time()))) + ".1",
+    ],
+)
+def test_who_cannot_resume_is_told_to_start_anew(caller, report, bend) -> None:
+    with listening(caller("desk")) as stream:
+        last = stream.wait_for("hello")[0]["id"]
     with listening(caller("desk"), last=last) as stream:
+        report()
+        stream.wait_for("case")
+        assert not [event for event in stream.events if event["event"] == "resync"]
+    with listening(caller("desk"), last=bend(last)) as stream:
         assert len(stream.wait_for("resync")) == 1
+
+
+def test_ids_tell_nothing_and_are_all_alike(caller, report) -> None:
+    with listening(caller("desk")) as one, listening(caller("desk")) as other:
+        report()
+        ids = [stream.wait_for(kind)[0]["id"] for stream in (one, other) for kind in ("hello", "case")]
+        told = one.wait_for("hello")[0]
+    assert told["data"] == "{}"
+    assert {len(id) for id in ids} == {len(ids[0])}
+    # one event is sealed once for all who get it; a hello is of its own stream
+    assert ids[1] == ids[3]
+    assert len(set(ids)) == 3
 
 
 def test_who_was_away_until_the_events_were_dropped_starts_anew(caller, report, live_server) -> None:
@@ -182,31 +219,124 @@ def test_an_anonymous_caller_and_a_bad_box_are_refused(caller) -> None:
 # ---- fan-out, without a server -------------------------------------------------------------------------------------
 
 
+EVERYWHERE = Scope(1, "dispatcher", True, frozenset(), None, None, 1)
+KEY = bytes(range(32))
+
+
 def _stood() -> Live:
     made = Live("", cast(Database, None))
-    made._epoch, made._last = 1, 0
-    made._ready.set()
+    made._stand(Standing(1, 0, None, 0.0), KEY)
     return made
 
 
-def _event(pos: int, lon: float | None = 110.0, lat: float | None = 20.0) -> Event:
-    return Event(pos, "case", lon, lat, "{}")
+DESK = Held((None, None), 1)
+NOBODYS = Held((None, None), None)
 
 
-def test_boxes_come_and_go_and_an_event_without_a_place_goes_to_all() -> None:
+def _event(
+    pos: int,
+    lon: float | None = 110.0,
+    lat: float | None = 20.0,
+    unit_id: int | None = None,
+    held: Held = DESK,
+    was_held: Held = NOBODYS,
+) -> Event:
+    return Event(pos, "case", lon, lat, '{"case_no":"n"}', "n", unit_id, held, was_held)
+
+
+def _sizes(*subscribers: Subscriber) -> list[int]:
+    return [subscriber.queue.qsize() for subscriber in subscribers]
+
+
+def test_boxes_come_and_go_and_an_event_without_a_place_is_in_each() -> None:
     async def story() -> None:
         streams = _stood()
-        near = await streams.subscribe((109.0, 19.0, 111.0, 21.0), b"a")
-        far = await streams.subscribe((0.0, 0.0, 1.0, 1.0), b"b")
-        everywhere = await streams.subscribe(None, b"c")
+        near = await streams.subscribe((109.0, 19.0, 111.0, 21.0), b"a", EVERYWHERE)
+        far = await streams.subscribe((0.0, 0.0, 1.0, 1.0), b"b", EVERYWHERE)
+        everywhere = await streams.subscribe(None, b"c", EVERYWHERE)
         streams.tell([_event(1), _event(2, None, None), _event(3, 1.0, 1.0)])
-        assert [subscriber.queue.qsize() for subscriber in (near, far, everywhere)] == [2, 2, 3]
+        assert _sizes(near, far, everywhere) == [2, 2, 3]
         streams.leave(near)
         streams.leave(near)
         streams.tell([_event(4)])
-        assert [subscriber.queue.qsize() for subscriber in (near, far, everywhere)] == [2, 2, 4]
+        assert _sizes(near, far, everywhere) == [2, 2, 4]
         assert streams.subscribers == 2
         assert everywhere.box == WORLD
+
+    asyncio.run(story())
+
+
+def test_each_is_told_what_lies_in_his_scope_and_once_what_leaves_it() -> None:
+    scoped = Scope(2, "officer", False, frozenset({7}), 70, None, 1)
+    person = Scope(3, "handler", False, frozenset(), 30, None, 1)
+    department = Scope(4, "department", False, frozenset(), None, 40, 1)
+
+    async def story() -> None:
+        streams = _stood()
+        looking = [await streams.subscribe(None, b"", scope) for scope in (EVERYWHERE, scoped, person, department)]
+        mine, theirs = Held((30, 31), 40), Held((99, None), 98)
+        for event, got in (
+            (_event(1, unit_id=7, held=DESK), ["case", "case", None, None]),
+            (_event(2, unit_id=8, held=mine), ["case", None, "case", "case"]),
+            (_event(3, unit_id=None, held=Held((98, 30), 1)), ["case", None, "case", None]),
+            (_event(4, unit_id=8, held=theirs, was_held=mine), ["case", None, "gone", "gone"]),
+            (_event(5, unit_id=7, held=theirs, was_held=mine), ["case", "case", "gone", "gone"]),
+            (_event(6, unit_id=8, held=mine, was_held=theirs), ["case", None, "case", "case"]),
+            (_event(7, unit_id=9, held=theirs, was_held=DESK), ["case", None, None, None]),
+        ):
+            streams.tell([event])
+            told = []
+            for subscriber in looking:
+                wire = b"" if subscriber.queue.empty() else subscriber.queue.get_nowait() or b""
+                told.append(wire.partition(b"event: ")[2].partition(b"\n")[0].decode() or None)
+                if b"gone" in wire:
+                    assert wire.splitlines()[1] == b'data: {"case_no":"n"}'
+            assert told == got, event
+
+    asyncio.run(story())
+
+
+def test_the_streams_of_an_account_share_its_scope_and_change_with_it() -> None:
+    before = Scope(2, "officer", False, frozenset({7}), None, None, 1)
+    after = Scope(2, "officer", False, frozenset({8}), None, None, 2)
+
+    async def story() -> None:
+        streams = _stood()
+        one, other = [await streams.subscribe(None, b"", before) for _ in range(2)]
+        everywhere = await streams.subscribe(None, b"", EVERYWHERE)
+        assert one.account is other.account
+        streams.tell([_event(1, unit_id=7)])
+        streams.rescope(after)
+        # what waited under the old scope is not told any more, and the new one is in the ids
+        assert _sizes(one, other, everywhere) == [1, 1, 1]
+        streams.tell([_event(2, unit_id=7), _event(3, unit_id=8)])
+        assert _sizes(one, other, everywhere) == [2, 2, 3]
+        parts = streams.stream(one, None)
+        assert b"event: hello" in await anext(parts)
+        wire = await anext(parts)
+        assert re.findall(rb"event: (\w+)", wire) == [b"resync", b"case"]
+        assert re.findall(rb"id: \S+[.](\d+)\n\n", wire) == [b"2", b"2"]
+        streams.leave(one)
+        streams.leave(other)
+        assert list(streams._accounts) == [1]
+
+    asyncio.run(story())
+
+
+def test_an_id_is_refused_in_another_scope_after_a_day_and_from_the_future() -> None:
+    now = int(time.time())
+
+    async def story() -> None:
+        streams = _stood()
+        looking = await streams.subscribe(None, b"", EVERYWHERE)
+        for last, known in (
+            (Seal(KEY).close(Place(1, 0, now)) + ".1", True),
+            (Seal(KEY).close(Place(1, 0, now)) + ".2", False),
+            (Seal(KEY).close(Place(2, 0, now)) + ".1", False),
+            (Seal(KEY).close(Place(1, 1, now)) + ".1", False),
+            (Seal(KEY).close(Place(1, 0, now - live.LONGEST_AWAY_S - 5)) + ".1", False),
+        ):
+            assert (await streams._resume(looking, last) is not None) == known
 
     asyncio.run(story())
 
@@ -214,14 +344,14 @@ def test_boxes_come_and_go_and_an_event_without_a_place_goes_to_all() -> None:
 def test_a_slow_client_is_cut_and_holds_up_nobody() -> None:
     async def story() -> None:
         streams = _stood()
-        slow, quick = await streams.subscribe(None, b"a"), await streams.subscribe(None, b"b")
+        slow, quick = [await streams.subscribe(None, b"", EVERYWHERE) for _ in range(2)]
         taken = 0
-        for pos in range(1, live.QUEUE + 2):
+        for pos in range(1, QUEUE + 2):
             streams.tell([_event(pos)])
             while not quick.queue.empty():
                 quick.queue.get_nowait()
                 taken += 1
-        assert taken == live.QUEUE + 1
+        assert taken == QUEUE + 1
         assert (slow.ended, quick.ended) == ("too slow", None)
         assert slow.queue.qsize() == 1  # the end, and no backlog
         assert streams.subscribers == 1
@@ -232,15 +362,24 @@ def test_a_slow_client_is_cut_and_holds_up_nobody() -> None:
     asyncio.run(story())
 
 
-def test_a_quiet_stream_is_kept_alive_and_its_client_kept_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_hidden_fills_no_queue_and_moves_no_ping(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "KEEPALIVE_S", 0.01)
+    scoped = Scope(2, "officer", False, frozenset({7}), None, None, 1)
 
     async def story() -> None:
         streams = _stood()
-        looking = await streams.subscribe((0.0, 0.0, 1.0, 1.0), b"a")
-        streams.tell([_event(7)])  # not in the box
+        looking = await streams.subscribe(None, b"a", scoped)
         parts = streams.stream(looking, None)
-        assert b"id: 1-0\n" in await anext(parts)
-        assert await anext(parts) == b": ping\nid: 1-7\n\n"
+        await anext(parts)
+        waiting = asyncio.ensure_future(anext(parts))
+        for pos in range(1, 2 * QUEUE):
+            streams.tell([_event(pos, unit_id=8)])
+        assert looking.ended is None
+        wire = await waiting
+        assert re.fullmatch(rb": ping\nid: [\w-]{54}[.]1\n\n", wire)
+        # its client knows all up to here: a later resume need not look further back
+        place = streams._seal.open(wire.decode().partition("id: ")[2].partition(".")[0])
+        assert place is not None
+        assert place.pos == 2 * QUEUE - 1
 
     asyncio.run(story())

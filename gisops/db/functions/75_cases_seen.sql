@@ -1,0 +1,123 @@
+-- The windows onto cases: which of them a viewer may see, and what the holder of a report's key may know. They state the scope themselves, so
+-- that the indexes are used; row-level security below hides what somebody forgets.
+
+DROP FUNCTION IF EXISTS seen_cases;
+CREATE FUNCTION seen_cases(
+  number text DEFAULT NULL, in_state text DEFAULT NULL, in_category int DEFAULT NULL, at_organisation text DEFAULT NULL, with_handler int DEFAULT NULL,
+  box geometry DEFAULT NULL, before uuid DEFAULT NULL, most int DEFAULT 1
+) RETURNS TABLE (district_code text, case_id uuid)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
+SET search_path = pg_catalog, public, pg_temp
+-- The keys of the cases that the viewer may see, newest first: one by its number, a person's open ones, or so many by state, category,
+-- organisation and box (EPSG:4326) from behind `before`. Each way of asking is planned for itself, with what is asked for in the plan.
+AS $$
+#variable_conflict use_column
+DECLARE
+  -- Above so many units the newest cases are looked through first: whoever sees much of the city finds a page among a few thousand.
+  few CONSTANT int := 32;
+  v record;
+  organisation int;
+  units int[];
+  -- $1 number, $2 state, $3 category, $4 organisation, $5 handler, $6 box, $7 before, $8 most, $9 units, $10 account, $11 staff, $12 organisation
+  -- of the viewer
+  asked text := 'true';
+  arms text[] := '{}';
+  own text := 'false';
+  arm CONSTANT text := '(SELECT c.district_code, c.case_id FROM %1$s WHERE %2$s AND %3$s ORDER BY c.case_id DESC LIMIT $8)';
+  districts text[];
+  keys uuid[];
+BEGIN
+  SELECT * INTO v FROM viewer();
+  IF v.account_id IS NULL THEN
+    RETURN;
+  END IF;
+  IF at_organisation IS NOT NULL THEN
+    SELECT o.organisation_id INTO organisation FROM organisations o WHERE o.code = at_organisation;
+    IF NOT FOUND THEN
+      RETURN;
+    END IF;
+  END IF;
+
+  asked := concat_ws(' AND ', asked,
+    CASE WHEN number IS NOT NULL THEN 'c.case_no = $1' END,
+    CASE WHEN in_state IS NOT NULL THEN 'c.state = $2' END,
+    CASE WHEN in_category IS NOT NULL THEN 'c.category_id = $3' END,
+    CASE WHEN organisation IS NOT NULL THEN 'c.organisation_id = $4' END,
+    CASE WHEN with_handler IS NOT NULL THEN 'c.handler_id = $5 AND c.stage < 7' END,
+    CASE WHEN box IS NOT NULL THEN 'c.geom && $6' END,
+    CASE WHEN before IS NOT NULL THEN 'c.case_id < $7' END);
+
+  IF v.everywhere THEN
+    arms := ARRAY[format(arm, 'cases c', 'true', asked)];
+  ELSE
+    own := concat_ws(' OR ', own,
+      CASE WHEN v.staff_id IS NOT NULL THEN 'c.handler_id = $11 OR c.superior_id = $11' END,
+      CASE WHEN v.organisation_id IS NOT NULL THEN 'c.organisation_id = $12' END);
+    IF number IS NOT NULL OR with_handler IS NOT NULL THEN
+      -- One case, or the few that somebody has open: found by that, and then asked whether they are in scope.
+      arms := ARRAY[format(arm, 'cases c',
+        '(EXISTS (SELECT FROM account_units u WHERE u.account_id = $10 AND u.unit_id = c.unit_id) OR ' || own || ')', asked)];
+    ELSE
+      units := ARRAY(SELECT u.unit_id FROM account_units u WHERE u.account_id = v.account_id);
+      IF cardinality(units) > few AND box IS NULL THEN
+        EXECUTE format(
+          'SELECT array_agg(n.district_code), array_agg(n.case_id) FROM ('
+          'SELECT c.district_code, c.case_id '
+          'FROM (SELECT * FROM cases r WHERE ($7 IS NULL OR r.case_id < $7) ORDER BY r.case_id DESC LIMIT 5000) c '
+          'WHERE (c.unit_id = ANY ($9) OR %s) AND %s ORDER BY c.case_id DESC LIMIT $8) n', own, asked)
+          INTO districts, keys
+          USING number, in_state, in_category, organisation, with_handler, box, before, most, units, v.account_id, v.staff_id, v.organisation_id;
+        IF cardinality(keys) >= most THEN
+          RETURN QUERY SELECT * FROM unnest(districts, keys);
+          RETURN;
+        END IF;
+      END IF;
+      -- What is somebody's own has an index each; the rest is in his units: the newest of each unit, or what the box holds.
+      IF box IS NOT NULL THEN
+        arms := arms || format(arm, 'cases c', 'c.unit_id IN (SELECT u.unit_id FROM account_units u WHERE u.account_id = $10)', asked);
+      ELSIF cardinality(units) > 0 THEN
+        arms := arms || format('(SELECT n.district_code, n.case_id FROM unnest($9) AS u (unit_id) CROSS JOIN LATERAL %s n)',
+                               format(arm, 'cases c', 'c.unit_id = u.unit_id', asked));
+      END IF;
+      IF v.staff_id IS NOT NULL THEN
+        arms := arms || format(arm, 'cases c', 'c.handler_id = $11', asked) || format(arm, 'cases c', 'c.superior_id = $11', asked);
+      END IF;
+      IF v.organisation_id IS NOT NULL THEN
+        arms := arms || format(arm, 'cases c', 'c.organisation_id = $12', asked);
+      END IF;
+      IF cardinality(arms) = 0 THEN
+        RETURN;
+      END IF;
+    END IF;
+  END IF;
+  RETURN QUERY EXECUTE format('SELECT DISTINCT ON (case_id) district_code, case_id FROM (%s) AS a ORDER BY case_id DESC LIMIT $8',
+                              array_to_string(arms, ' UNION ALL '))
+    USING number, in_state, in_category, organisation, with_handler, box, before, most, units, v.account_id, v.staff_id, v.organisation_id;
+END
+$$;
+
+DROP FUNCTION IF EXISTS followed_report;
+CREATE FUNCTION followed_report(uid uuid) RETURNS TABLE (
+  received_at timestamptz, case_no text, state text, stage smallint, deadline timestamptz, organisation_code text, organisation_zh text, organisation_en text,
+  post_zh text, post_en text, history jsonb[])
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, public, pg_temp
+-- What became of a report, for whoever knows its key, whoever that is: nothing personal.
+AS $$
+  SELECT k.answered_at, c.case_no, c.state, c.stage, c.deadline, o.code, o.name_zh, o.name_en, s.post_zh, s.post_en,
+         ARRAY(SELECT jsonb_build_object('at', h.at, 'action', h.action, 'state', h.to_state)
+               FROM case_history h
+               WHERE h.district_code = c.district_code AND h.case_id = c.case_id ORDER BY h.seq)
+  FROM intake_keys k
+  JOIN cases c ON c.district_code = k.district_code AND c.case_id = k.case_id
+  JOIN organisations o ON o.organisation_id = c.organisation_id
+  LEFT JOIN staff s ON s.staff_id = c.handler_id
+  WHERE k.client_uid = uid
+$$;
+
+GRANT CREATE ON SCHEMA public TO gisops_windows;
+ALTER FUNCTION seen_cases OWNER TO gisops_windows;
+ALTER FUNCTION followed_report OWNER TO gisops_windows;
+REVOKE CREATE ON SCHEMA public FROM gisops_windows;
+REVOKE ALL ON FUNCTION seen_cases, followed_report FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION seen_cases, followed_report TO gisops_app, gisops_reader;
