@@ -1,7 +1,8 @@
 """The audit: who did what, and who looked at personal data.
 
-One function of the database adds to it. Each act writes its entry in its own transaction: what was not written down did not happen, and what cannot be written
-down (a full disk) is not shown. An entry names what was asked for (layer, key, tile, purpose), never what was seen.
+One function of the database adds to it. Each act writes its entry in its own transaction: what was not written down
+did not happen, and what cannot be written down (a full disk) is not shown. An entry names what was asked for (layer,
+key, tile, purpose), never what was seen.
 Entries are chained afterwards, by the worker's seals, so that no writer waits for another; `gisops.sealing` says how
 a change is found. See ``docs/decisions/0022-audit.md``.
 """

@@ -60,10 +60,13 @@ LIMIT %(most)s;
 
 -- name: broken_within
 -- Within one seal: which numbers are missing, given twice or beyond its own, and which entries do not stand in the order they were made in.
-WITH held AS MATERIALIZED (
-  SELECT a.pos, a.entry_id, count(*) OVER (PARTITION BY a.pos) AS times, lag(a.entry_id) OVER (ORDER BY a.pos, a.entry_id) AS before
+WITH counted AS MATERIALIZED (
+  SELECT a.pos, a.entry_id, count(*) OVER (PARTITION BY a.pos) AS times
   FROM audit a
   WHERE a.district_code = %(chain)s AND a.seal_no = %(seal_no)s
+), held AS MATERIALIZED (
+  -- what was slipped in is told as that, and says nothing of its neighbours' order
+  SELECT c.*, CASE WHEN c.times = 1 THEN lag(c.entry_id) OVER (PARTITION BY c.times = 1 ORDER BY c.pos) END AS before FROM counted c
 )
 SELECT m.pos, NULL::uuid AS entry_id, 'missing' AS problem
 FROM generate_series(%(first_pos)s::bigint, %(last_pos)s::bigint) AS m (pos)

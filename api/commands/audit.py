@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from psycopg import IsolationLevel
-from rich.table import Table
 
 from api.console import database, err, out, read_settings
 from gisops import audit, sealing
@@ -58,14 +57,16 @@ def check_audit(file: Path | None = None) -> None:
     if not seen.faults:
         out.print("[green]✓[/] 审计完整 / the audit is whole")
         return
-    table = Table(box=None, pad_edge=False)
-    for head in ("链 / chain", "封存 / seal", "序号 / number", "条目 / entry", "情况 / what"):
-        table.add_column(head)
     for fault in seen.faults:
         zh, en = WORDS[fault.problem]
-        known = (fault.seal_no, fault.pos, fault.entry_id)
-        table.add_row(fault.chain, *("" if one is None else str(one) for one in known), f"{zh} / {en}")
-    out.print(table)
+        parts = (
+            ("链 / chain", fault.chain or None),
+            ("封存 / seal", fault.seal_no),
+            ("序号 / number", fault.pos),
+            ("条目 / entry", fault.entry_id),
+        )
+        where = ", ".join(f"{name} {value}" for name, value in parts if value is not None)
+        out.print(f"{where}: {zh} / {en}", markup=False)
     err.print("[bold red]✗[/] 审计与封存不符 / the audit is not what was sealed")
     err.print("  → docs/howto/check-the-audit.md", markup=False)
     raise typer.Exit(1)

@@ -41,9 +41,9 @@ AS $$
 DECLARE
   viewer int := nullif(current_setting('gisops.account', true), '')::int;
   now_at timestamptz := clock_timestamp();
-  chance text := gen_random_uuid()::text;
-  -- A UUIDv7: milliseconds, version, and the rest of a random one.
-  entry uuid := (lpad(to_hex((extract(epoch FROM now_at) * 1000)::bigint), 12, '0') || '7' || substr(chance, 16))::uuid;
+  moment bigint := extract(epoch FROM now_at) * 1000000;
+  -- A UUIDv7: milliseconds, version, the microseconds beyond them (so that entries of one moment keep their order), and chance.
+  entry uuid := (lpad(to_hex(moment / 1000), 12, '0') || '7' || lpad(to_hex(moment % 1000 * 4096 / 1000), 3, '0') || substr(gen_random_uuid()::text, 20))::uuid;
   who int;
   as_role text;
   home text;
