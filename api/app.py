@@ -13,13 +13,14 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import edge, metrics, problems
 from api.auth import Identities
 from api.database import Database
 from api.disk import RoomToWrite, Watch
 from api.live import Live
-from api.routers import cases, city, dispatch, docs, health, live, locate, me, reports, screens, session
+from api.routers import cases, city, dispatch, docs, health, live, locate, me, oidc, reports, screens, session
 from gisops import __version__
 from gisops.cluster import database_urls
 from gisops.settings import Settings
@@ -73,8 +74,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RoomToWrite, watch=watch)
     app.add_middleware(edge.SecurityHeaders)
     app.add_middleware(metrics.Measured)
+    if settings.trusted_proxies is not None:
+        # Outermost, so that everybody inside is told the caller's own address and scheme; from any other peer what it
+        # says of them is not looked at.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[str(one) for one in settings.trusted_proxies])
     problems.install(app, edge.HEADERS)
-    for part in (session, me, reports, locate, cases, dispatch, live, city, health):
+    for part in (session, oidc, me, reports, locate, cases, dispatch, live, city, health):
         app.include_router(part.router)
     if find_spec("api.routers.layers") is not None:
         app.include_router(import_module("api.routers.layers").router)

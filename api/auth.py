@@ -1,35 +1,44 @@
-"""Who is asking: bearer tokens and the screens' cookie, both names of a row in ``sessions``."""
+"""Who is asking: bearer tokens and the screens' cookie, names of a row in ``sessions``, and keys of other systems."""
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
+import psycopg
 from fastapi import Request
 
 from api.database import Database
-from gisops import people
+from api.origin import check_cookie_may_act, cookie_name
+from gisops import api_keys, people
 from gisops.db.pool import Connection
-from gisops.errors import NotAllowed, NotSignedIn
+from gisops.errors import GisopsError, NotSignedIn
 from gisops.people import Actor
-
-COOKIE = "gisops_session"
-CSRF_HEADER = "X-Gisops"
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # A revoked token is believed at most this long by a process that did not hear of it; the promise is 5 s.
 BELIEVE_S = 3.0
 _MOST_KNOWN = 20_000
+# A token of ours has some fifty characters; what is longer need not be hashed to know that it is none.
+_MOST_CHARACTERS = 200
+
+Kind = Literal["session", "access", "key"]
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A signed-in caller."""
+    """A signed-in caller: a person's sign-in (``session``), a phone's short token (``access``), or a system's ``key``.
+
+    People have every scope, as their role says what they may do; a key has those it was made with.
+    """
 
     actor: Actor
     token_hash: bytes
     expires_at: datetime
+    kind: Kind = "session"
+    scopes: frozenset[str] = api_keys.EVERY_SCOPE
 
     @property
     def role(self) -> str:
@@ -49,13 +58,20 @@ class Identities:
         self._database = database
         self._known: dict[bytes, tuple[float, Identity]] = {}
 
-    async def find(self, hashed: bytes) -> Identity | None:
-        """Say who holds a token, or ``None``."""
+    async def find(self, hashed: bytes, *, key: bool = False) -> Identity | None:
+        """Say who holds a token (with ``key``: a system's), or ``None``."""
         known = self._known.get(hashed)
         if known is not None and time.monotonic() - known[0] < BELIEVE_S:
             return known[1]
         asked_at = time.monotonic()
-        found = await self._database.run(_identity, hashed)
+        if key:
+            found, stale = await self._database.run(_of_key, hashed)
+            if stale:
+                # By itself, and not worth anybody's request: a disk that is full refuses it.
+                with suppress(psycopg.Error, GisopsError):
+                    await self._database.run(api_keys.touch, hashed)
+        else:
+            found = await self._database.run(_of_session, hashed)
         if found is None:
             self._known.pop(hashed, None)
             return None
@@ -69,9 +85,18 @@ class Identities:
         self._known.pop(hashed, None)
 
 
-def _identity(conn: Connection, hashed: bytes) -> Identity | None:
+def _of_session(conn: Connection, hashed: bytes) -> Identity | None:
     found = people.actor_of_session(conn, hashed)
-    return None if found is None else Identity(found[0], hashed, found[1])
+    if found is None:
+        return None
+    return Identity(found.actor, hashed, found.expires_at, "access" if found.of_device else "session")
+
+
+def _of_key(conn: Connection, hashed: bytes) -> tuple[Identity | None, bool]:
+    found = api_keys.holder(conn, hashed)
+    if found is None:
+        return None, False
+    return Identity(found.actor, hashed, found.expires_at, "key", found.scopes), found.stale
 
 
 async def identify(request: Request, identities: Identities) -> Identity | None:
@@ -79,21 +104,33 @@ async def identify(request: Request, identities: Identities) -> Identity | None:
 
     A bearer token that does not hold is an error, so that a program notices; a cookie that does not hold is as good as
     none, so that the public pages go on working in a browser that still sends it. What changes something with a
-    cookie alone must bear the header ``X-Gisops``, which no other site can make a browser send.
+    cookie alone must come from our own pages. A key must have the scope that the route declares.
     """
     authorization = request.headers.get("Authorization")
     if authorization is not None:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise NotSignedIn("Only bearer tokens are taken: Authorization: Bearer <token> from POST /api/session.")
-        found = await identities.find(people.token_hash(token.strip()))
+        token = token.strip()
+        found = None
+        if len(token) <= _MOST_CHARACTERS:
+            found = await identities.find(people.token_hash(token), key=token.startswith(api_keys.PREFIX))
         if found is None:
             raise NotSignedIn("This token is unknown, has run out or was revoked; sign in again.")
+        if found.kind == "key":
+            api_keys.check_scope(found.scopes, scope_of_route(request))
         return found
-    token = request.cookies.get(COOKIE, "")
-    if not token:
+    token = request.cookies.get(cookie_name(request), "")
+    if not token or len(token) > _MOST_CHARACTERS:
         return None
     found = await identities.find(people.token_hash(token))
-    if found is not None and request.method not in _SAFE and request.headers.get(CSRF_HEADER) != "1":
-        raise NotAllowed("What changes something with the cookie needs the header X-Gisops: 1.", header=CSRF_HEADER)
+    if found is not None:
+        check_cookie_may_act(request)
     return found
+
+
+def scope_of_route(request: Request) -> str | None:
+    """The scope a request's route declares (``x-scope``); ``None`` where it declares none."""
+    declared = getattr(request.scope.get("route"), "openapi_extra", None) or {}
+    scope: str | None = declared.get("x-scope")
+    return scope

@@ -182,7 +182,9 @@ Looking = Annotated[Look, Depends()]
 
 
 def address(request: Request) -> str | None:
-    """The network address the request came from. ``X-Forwarded-For`` is not asked: anybody can write one."""
+    """The network address the request came from. ``X-Forwarded-For`` is asked only where the peer is a proxy of
+    ``GISOPS_TRUSTED_PROXIES`` (api.app): anybody can write one.
+    """
     return request.client.host if request.client is not None else None
 
 

@@ -30,28 +30,44 @@
     │   │   └── InvalidDate         no date, or one that reads in two ways
     │   ├── InvalidMapping          a file's columns do not become a target's so (loads/mapping.py)
     │   ├── InvalidProfile          no city can be made of this profile (profiles.py)
+    │   ├── InvalidDeviceKey        no public EC key on P-256 (proofs.py)
+    │   ├── WeakPassword            too short, or the login (accounts.py)
     │   ├── UnreadableExtract       not an OpenStreetMap extract that could be read (sample/osm)
     │   ├── InvalidTimeLimit        cannot be computed from what was given (clocks.py)
     │   ├── OutsideSpan             a moment that no backup leads to (restores.py)
     │   └── InvalidWorkCalendar     never works, or its windows overlap (clocks.py)
     ├── NotFound                    no such thing, or not for this caller
+    │   ├── UnknownAccount          no account with this login (accounts.py)
+    │   ├── UnknownApiKey           no key with this number that still holds (api_keys.py)
     │   └── NoBackup                nothing to restore from (backups.py)
     ├── Conflict                    somebody or something was there first
     │   ├── ReusedClientUid         the same client_uid with another body
     │   ├── StaleVersion            the case moved on since it was read
     │   ├── IllegalMove             the case's state does not allow this action
+    │   ├── LoginTaken              there is an account with this login (accounts.py)
+    │   ├── SubjectTaken            linked to another account already (accounts.py)
     │   ├── NotPublishable          a load that cannot come into force (loads/publishing.py)
     │   ├── NotUndoable             a load that cannot be taken back (loads/publishing.py)
     │   ├── CasesMovedOn            cases of a load have been worked on since (loads/past_cases.py)
     │   └── CityIsThere             the database holds a city already (founding.py)
     ├── NotSignedIn                 this needs a sign-in
+    │   ├── InvalidRefreshToken     unknown, run out or revoked (devices.py)
+    │   │   └── ReusedRefreshToken  used before: the phone's sign-in has ended
+    │   ├── InvalidProof            no proof of the phone's key (proofs.py)
+    │   │   └── ReplayedProof       ... or one that was shown before (devices.py)
+    │   └── OidcFailed              the identity provider's answer signs nobody in (api/oidc.py)
     ├── BadCredentials              login or password is wrong
     ├── NotAllowed                  signed in, but not for this
+    │   ├── CrossSite               sent by another site's page (api/origin.py)
+    │   ├── ScopeMissing            this key was not made for this (api_keys.py)
+    │   └── NoAccount               known to the identity provider, linked to nobody here (api/oidc.py)
     ├── TooManyRequests             over the limit; carries retry_after_s
+    │   └── LockedOut               too many wrong passwords (lockout.py)
     ├── StorageFull                 no room on the disk; reading goes on (room.py)
     └── NotReady                    the database or a part of it is not there (yet)
         ├── BrokenBackup            cannot be made, or is not what it was (backups.py)
         │   └── MissingWal          a segment a restore needs is not in the archive
+        ├── OidcUnavailable         the identity provider cannot be reached (api/oidc.py)
         └── BrokenMigration         database and migration steps do not belong together (db/migrate.py)
 
 Every class carries a stable ``code`` (for programs), its docstring is the default message, and ``facts``

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -65,10 +65,16 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
+def actor_of_subject(conn: Connection, issuer: str, subject: str) -> Actor | None:
+    """The account of somebody an identity provider vouches for; ``None`` where nobody linked one."""
+    row = conn.execute(_SQL["actor_of_subject"], {"subject": f"{issuer} {subject}"}).fetchone()
+    return None if row is None else actor_of_row(row)
+
+
 def account(conn: Connection, login: str) -> Account | None:
     """Look up an active account by its login."""
     row = conn.execute(_SQL["account_by_login"], {"login": login}).fetchone()
-    return None if row is None else Account(_actor(row), row["password_hash"])
+    return None if row is None else Account(actor_of_row(row), row["password_hash"])
 
 
 def verify(found: Account | None, password: str) -> Actor:
@@ -86,6 +92,16 @@ def verify(found: Account | None, password: str) -> Actor:
     return found.actor
 
 
+def still_holds(conn: Connection, found: Account) -> bool:
+    """Say whether the password that was verified is still the account's, asked after its sign-in was written.
+
+    Whoever changes a password holds the account's row, on which the new sign-in waits: asked before, a sign-in could
+    begin with the old password after everything that was open with it had been ended.
+    """
+    row = conn.execute(_SQL["password_hash"], {"login": found.actor.login}).fetchone()
+    return row is not None and row["password_hash"] == found.password_hash
+
+
 def open_session(conn: Connection, actor: Actor, hours: int) -> tuple[str, datetime]:
     """Sign an account in: returns the token, which is kept nowhere, and when it ends."""
     token = secrets.token_urlsafe(32)
@@ -96,10 +112,18 @@ def open_session(conn: Connection, actor: Actor, hours: int) -> tuple[str, datet
     return token, row["expires_at"]
 
 
-def actor_of_session(conn: Connection, hashed: bytes) -> tuple[Actor, datetime] | None:
+class SignIn(NamedTuple):
+    """Who holds a token, until when, and whether it is a phone's short access token."""
+
+    actor: Actor
+    expires_at: datetime
+    of_device: bool
+
+
+def actor_of_session(conn: Connection, hashed: bytes) -> SignIn | None:
     """Say who holds a token and until when; ``None`` if nobody does (any more)."""
     row = conn.execute(_SQL["actor_of_session"], {"token_hash": hashed}).fetchone()
-    return None if row is None else (_actor(row), row["expires_at"])
+    return None if row is None else SignIn(actor_of_row(row), row["expires_at"], row["of_device"])
 
 
 def revoke_session(conn: Connection, hashed: bytes) -> bool:
@@ -108,12 +132,14 @@ def revoke_session(conn: Connection, hashed: bytes) -> bool:
 
 
 def sessions_alive_sql() -> str:
-    """The statement that says which of ``token_hashes`` still hold, for a caller with an async connection."""
+    """The statement that says which of ``token_hashes`` still hold, for a caller with an async connection: sign-ins,
+    phones' access tokens and keys of systems alike.
+    """
     return _SQL["sessions_alive"]
 
 
 def prune_sessions(conn: Connection) -> int:
-    """Forget sign-ins that ended more than a day ago; returns how many."""
+    """Forget sign-ins that ended more than a day ago, and phones' access tokens that did; returns how many."""
     return conn.execute(_SQL["prune_sessions"]).rowcount
 
 
@@ -158,7 +184,8 @@ def zones(conn: Connection, actor: Actor) -> str:
     return str(row["collection"])
 
 
-def _actor(row: dict[str, Any]) -> Actor:
+def actor_of_row(row: dict[str, Any]) -> Actor:
+    """The actor of a row with ``account_id, login, role, staff_id, organisation_id``."""
     return Actor(row["account_id"], row["login"], row["role"], row["staff_id"], row["organisation_id"])
 
 

@@ -5,6 +5,17 @@ FROM accounts AS a
 LEFT JOIN staff AS s USING (staff_id)
 WHERE a.login = %(login)s AND a.active;
 
+-- name: password_hash
+-- The hash of an active account's password, as it is now.
+SELECT password_hash_of(%(login)s) AS password_hash;
+
+-- name: actor_of_subject
+-- The active account of somebody an identity provider vouches for.
+SELECT a.account_id, a.login, a.role, a.staff_id, coalesce(a.organisation_id, s.organisation_id) AS organisation_id
+FROM accounts AS a
+LEFT JOIN staff AS s USING (staff_id)
+WHERE a.account_id = account_of_subject(%(subject)s) AND a.active;
+
 -- name: open_session
 -- A new sign-in, under the hash of its token.
 INSERT INTO sessions (token_hash, account_id, created_at, expires_at)
@@ -13,26 +24,33 @@ RETURNING expires_at;
 
 -- name: actor_of_session
 -- Who holds a token; no row for one that is unknown, expired, revoked, or of an account that was closed.
-SELECT a.account_id, a.login, a.role, a.staff_id, coalesce(a.organisation_id, s.organisation_id) AS organisation_id, x.expires_at
+SELECT a.account_id, a.login, a.role, a.staff_id, coalesce(a.organisation_id, s.organisation_id) AS organisation_id, x.expires_at,
+  x.device_id IS NOT NULL AS of_device
 FROM sessions AS x
 JOIN accounts AS a USING (account_id)
 LEFT JOIN staff AS s USING (staff_id)
 WHERE x.token_hash = %(token_hash)s AND x.revoked_at IS NULL AND x.expires_at > app_now() AND a.active;
 
 -- name: sessions_alive
--- Which of these tokens still hold.
+-- Which of these tokens still hold: people's sign-ins, phones' access tokens, keys of systems.
 SELECT x.token_hash
 FROM sessions AS x
 JOIN accounts AS a USING (account_id)
-WHERE x.token_hash = ANY(%(token_hashes)s) AND x.revoked_at IS NULL AND x.expires_at > app_now() AND a.active;
+WHERE x.token_hash = ANY(%(token_hashes)s) AND x.revoked_at IS NULL AND x.expires_at > app_now() AND a.active
+UNION ALL
+SELECT k.token_hash
+FROM api_keys AS k
+JOIN accounts AS a USING (account_id)
+WHERE k.token_hash = ANY(%(token_hashes)s) AND k.revoked_at IS NULL AND k.expires_at > app_now() AND a.active;
 
 -- name: revoke_session
 -- The end of a sign-in.
 UPDATE sessions SET revoked_at = app_now() WHERE token_hash = %(token_hash)s AND revoked_at IS NULL;
 
 -- name: prune_sessions
--- Sign-ins that ended more than a day ago.
-DELETE FROM sessions WHERE least(expires_at, revoked_at) < app_now() - interval '1 day';
+-- Sign-ins that ended more than a day ago. Of a phone's access tokens, of which there are six an hour, those that ended.
+DELETE FROM sessions
+WHERE least(expires_at, revoked_at) < app_now() - CASE WHEN device_id IS NULL THEN interval '1 day' ELSE interval '0' END;
 
 -- name: card
 -- An account's own card: staff number, post, organisation.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from gisops import cluster_files, events, limits, partitions, people, room, scopes, sealing
+from gisops import cluster_files, devices, events, limits, lockout, partitions, people, room, scopes, sealing
 from gisops.cluster import database_urls
 from gisops.db.pool import Connection, connect
 from gisops.settings import Settings
@@ -78,8 +78,8 @@ def _work(conn: Connection, stop: threading.Event, folder: Path | None, heads: s
 
 def tidy(conn: Connection) -> None:
     """Drop what has run out: sign-ins, rate buckets, events older than a week (in small bites)."""
-    people.prune_sessions(conn)
-    limits.prune(conn)
+    for forget in (people.prune_sessions, devices.prune, lockout.prune, limits.prune):
+        forget(conn)
     for _ in range(_MOST_BITES):
         if events.prune(conn) == 0:
             break

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/cases", tags=["cases"])
 HANDS = ("acceptor", "dispatcher", "shift_leader", "admin")
 
 
-@router.get("", openapi_extra={"x-permission": "signed_in"})
+@router.get("", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
 def find(
     request: Request,
     caller: SignedIn,
@@ -62,19 +62,21 @@ def find(
     return answers.json({"cases": found["cases"], "next": following})
 
 
-@router.get("/{case_no}", openapi_extra={"x-permission": "signed_in"})
+@router.get("/{case_no}", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
 def read(case_no: str, caller: SignedIn, conn: Tx, city: Ctx) -> Response:
     """One case with its reports, history and recipients; persons are posts for those whose work is not with cases."""
     return answers.json(cases.read(conn, city, case_no, caller.actor))
 
 
-@router.get("/{case_no}/dispatch", openapi_extra={"x-permission": "signed_in"})
+@router.get("/{case_no}/dispatch", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
 def decisions(case_no: str, _caller: SignedIn, conn: Tx, city: Ctx) -> Response:
     """Every dispatch decision of a case: what was asked, what was answered, why."""
     return answers.json(cases.decisions(conn, city, case_no))
 
 
-@router.post("/{case_no}/dispatch", openapi_extra={"x-permission": "roles:" + ",".join(HANDS)})
+@router.post(
+    "/{case_no}/dispatch", openapi_extra={"x-permission": "roles:" + ",".join(HANDS), "x-scope": "write:cases"}
+)
 def dispatch(
     case_no: str,
     body: DispatchIn,

@@ -12,7 +12,7 @@ from layers.viewer import viewer_of
 router = APIRouter(prefix="/api", tags=["city"])
 
 
-@router.get("/city", openapi_extra={"x-permission": "public"})
+@router.get("/city", openapi_extra={"x-permission": "public", "x-scope": "none"})
 def city(caller: Caller, ctx: Ctx) -> Response:
     """Name, box, whose map it is, and layers; ``allowed`` says whether a layer is open to the caller.
 
@@ -52,7 +52,7 @@ def city(caller: Caller, ctx: Ctx) -> Response:
     )
 
 
-@router.get("/categories", openapi_extra={"x-permission": "public"})
+@router.get("/categories", openapi_extra={"x-permission": "public", "x-scope": "none"})
 def categories(caller: Caller, ctx: Ctx) -> Response:
     """What can be reported, in the city's scheme; without a sign-in what citizens may choose."""
     shown = [

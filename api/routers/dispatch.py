@@ -12,7 +12,7 @@ from gisops import operations
 router = APIRouter(prefix="/api/dispatch", tags=["dispatch"])
 
 
-@router.post("/replay", openapi_extra={"x-permission": "signed_in"})
+@router.post("/replay", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
 def replay(body: ReplayIn, caller: SignedIn, conn: Tx, city: Ctx) -> Response:
     """Make a case's first decision again, as it was recorded or as of another moment, and compare."""
     return answers.json(operations.replay(conn, city, body.case_no, body.mode, body.at, body.positions, caller.actor))

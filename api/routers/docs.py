@@ -33,19 +33,19 @@ _START = """SwaggerUIBundle({ url: "/openapi.json", dom_id: "#ui", deepLinking: 
 """
 
 
-@router.get("/docs", openapi_extra={"x-permission": "public"})
+@router.get("/docs", openapi_extra={"x-permission": "public", "x-scope": "none"})
 async def docs() -> Response:
     """The page."""
     return HTMLResponse(_PAGE, headers={"Content-Security-Policy": DOCS_POLICY})
 
 
-@router.get("/docs/start.js", openapi_extra={"x-permission": "public"})
+@router.get("/docs/start.js", openapi_extra={"x-permission": "public", "x-scope": "none"})
 async def start() -> Response:
     """What starts it: a file, as our policy lets no script into a page."""
     return Response(_START, media_type="text/javascript")
 
 
-@router.get("/docs/{name}", openapi_extra={"x-permission": "public"})
+@router.get("/docs/{name}", openapi_extra={"x-permission": "public", "x-scope": "none"})
 def asset(name: str) -> Response:
     """Swagger UI itself, from the package that ships it."""
     if name not in _ASSETS:
@@ -54,7 +54,7 @@ def asset(name: str) -> Response:
     return Response(content, media_type=_ASSETS[name], headers={"Cache-Control": "public, max-age=86400"})
 
 
-@router.get("/problems/{code}", openapi_extra={"x-permission": "public"})
+@router.get("/problems/{code}", openapi_extra={"x-permission": "public", "x-scope": "none"})
 async def problem_type(code: str, request: Request) -> Response:
     """What a problem's ``type`` points to."""
     if code not in TITLES:

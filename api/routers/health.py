@@ -25,13 +25,13 @@ router = APIRouter(tags=["operations"])
 LONGEST_LAG_S = 10.0
 
 
-@router.get("/healthz", openapi_extra={"x-permission": "public"})
+@router.get("/healthz", openapi_extra={"x-permission": "public", "x-scope": "none"})
 async def healthz() -> Response:
     """The process answers."""
     return answers.json({"status": "ok"})
 
 
-@router.get("/readyz", openapi_extra={"x-permission": "public"})
+@router.get("/readyz", openapi_extra={"x-permission": "public", "x-scope": "none"})
 async def readyz(request: Request) -> Response:
     """The database answers, its schema is this release's, the relay runs, and the disk has room; else 503."""
     # Through a connection of its own, so that a full pool does not look like a dead database.
@@ -58,7 +58,7 @@ async def _monitor(request: Request) -> None:
 
 @router.get(
     "/metrics",
-    openapi_extra={"x-permission": "roles:admin"},
+    openapi_extra={"x-permission": "roles:admin", "x-scope": "admin"},
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )

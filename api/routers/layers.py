@@ -27,7 +27,7 @@ from tiles.grid import tile_at
 from tiles.mvt import CONTENT_TYPE, is_public, tile
 from tiles.tilejson import tilejson
 
-PUBLIC_ROUTE = {"x-permission": "public"}
+PUBLIC_ROUTE = {"x-permission": "public", "x-scope": "read:layers"}
 GEOJSON = "application/geo+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"

@@ -15,7 +15,7 @@ from gisops.people import knows_people
 router = APIRouter(tags=["locate"])
 
 
-@router.get("/api/locate", openapi_extra={"x-permission": "public"})
+@router.get("/api/locate", openapi_extra={"x-permission": "public", "x-scope": "read:layers"})
 def locate(
     caller: Caller,
     conn: Tx,

@@ -16,20 +16,20 @@ from layers.viewer import viewer_of
 router = APIRouter(prefix="/api/me", tags=["me"])
 
 
-@router.get("", openapi_extra={"x-permission": "signed_in"})
+@router.get("", openapi_extra={"x-permission": "signed_in", "x-scope": "none"})
 def me(caller: SignedIn, conn: Tx) -> Response:
     """The caller's own card, and which classes of fields he may see."""
     card = people.card(conn, caller.actor)
     return answers.json({**card, "classes": sorted(viewer_of(caller.role).classes)})
 
 
-@router.get("/zones", openapi_extra={"x-permission": "signed_in"})
+@router.get("/zones", openapi_extra={"x-permission": "signed_in", "x-scope": "read:layers"})
 def zones(caller: SignedIn, conn: Tx) -> Response:
     """The zones the caller is assigned to now, as GeoJSON."""
     return answers.raw(people.zones(conn, caller.actor), media_type=answers.GEOJSON)
 
 
-@router.get("/tasks", openapi_extra={"x-permission": "signed_in"})
+@router.get("/tasks", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
 def tasks(caller: SignedIn, conn: Tx, city: Ctx, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
     """The open cases the caller handles."""
     if caller.actor.staff_id is None:
@@ -38,7 +38,7 @@ def tasks(caller: SignedIn, conn: Tx, city: Ctx, limit: Annotated[int, Query(ge=
     return answers.json({"tasks": found["cases"]})
 
 
-@router.post("/positions", status_code=204, openapi_extra={"x-permission": "signed_in"})
+@router.post("/positions", status_code=204, openapi_extra={"x-permission": "signed_in", "x-scope": "write:positions"})
 def positions(body: PositionsIn, caller: SignedIn, conn: Tx, city: Ctx) -> Response:
     """Keep where the caller is, or up to 1,000 positions where he was: these are answered by what became of them."""
     one = isinstance(body, PositionIn)

@@ -30,7 +30,7 @@ ANYBODYS_CHANNELS = frozenset({"citizen", "open311"})
     "",
     status_code=201,
     dependencies=[Depends(limit_anonymous_reports)],
-    openapi_extra={"x-permission": "public"},
+    openapi_extra={"x-permission": "public", "x-scope": "write:reports"},
     responses={200: {"description": "The same report was answered before: the same answer again."}},
 )
 async def report(body: ReportIn, caller: Caller, work: Working) -> Response:
@@ -39,7 +39,7 @@ async def report(body: ReportIn, caller: Caller, work: Working) -> Response:
     return answers.raw(receipt.answer, 201 if receipt.fresh else 200)
 
 
-@router.post("/batch", openapi_extra={"x-permission": "signed_in"})
+@router.post("/batch", openapi_extra={"x-permission": "signed_in", "x-scope": "write:reports"})
 async def batch(body: BatchIn, caller: SignedIn, work: Working) -> Response:
     """Report up to 1,000 problems; each is answered on its own, in order."""
     return await work(_batch, body, caller)
@@ -61,7 +61,7 @@ def _batch(conn: Connection, city: City, body: BatchIn, caller: Identity) -> Res
     return answers.raw(head + b",".join(parts) + b"]}")
 
 
-@router.get("/{client_uid}", openapi_extra={"x-permission": "public"})
+@router.get("/{client_uid}", openapi_extra={"x-permission": "public", "x-scope": "write:reports"})
 def follow(client_uid: UUID, conn: Tx, city: Ctx) -> Response:
     """What became of a report. Its ``client_uid`` is the key; nothing personal is told."""
     return answers.json(operations.follow_report(conn, city, client_uid))

@@ -29,7 +29,7 @@ The API is described at <a href="/docs">/docs</a>.</p>
 """
 
 
-@router.get("/", openapi_extra={"x-permission": "public"})
+@router.get("/", openapi_extra={"x-permission": "public", "x-scope": "none"})
 def start() -> Response:
     """The start page."""
     page = DIST / "index.html"
@@ -38,13 +38,13 @@ def start() -> Response:
     return FileResponse(page, headers=_ANEW)
 
 
-@router.get("/assets/{path:path}", openapi_extra={"x-permission": "public"})
+@router.get("/assets/{path:path}", openapi_extra={"x-permission": "public", "x-scope": "none"})
 def asset(path: str) -> Response:
     """A file whose name holds a hash of its content."""
     return _file(("assets", *path.split("/")), _FOR_EVER)
 
 
-@router.get("/{name}", openapi_extra={"x-permission": "public"})
+@router.get("/{name}", openapi_extra={"x-permission": "public", "x-scope": "none"})
 def page(name: str) -> Response:
     """Another page (``/report`` is ``report.html`` or ``report/index.html``), or a file beside the start page."""
     for steps in ((name,), (f"{name}.html",), (name, "index.html")):

@@ -2,88 +2,125 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 from anyio import CapacityLimiter
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api import answers
-from api.auth import COOKIE, Identity
+from api.auth import Identity
 from api.database import Database
 from api.deps import SignedIn, address, database_of, identities_of, settings_of
-from api.schemas.people import SignInIn
-from gisops import limits, people
+from api.origin import check_same_site, delete_cookie, public_origin, set_cookie
+from api.schemas.people import RefreshIn, SignInIn
+from gisops import devices, limits, lockout, people, proofs
 from gisops.db.pool import Connection
-from gisops.errors import BadCredentials
-from gisops.people import Account, Actor
+from gisops.devices import Tokens
+from gisops.errors import BadCredentials, GisopsError
+from gisops.lockout import Attempt
+from gisops.people import Account
+from gisops.proofs import InvalidProof
 from gisops.settings import Settings
 
 router = APIRouter(tags=["session"])
 
-# Wrong passwords: per address, and per address and login. Not per login alone: that would let anybody lock anybody out.
+# Of everything that takes a password's time, from one address. gisops.lockout counts the wrong ones for a login.
 PER_ADDRESS = 30
-PER_LOGIN = 10
+
+DatabaseOf = Annotated[Database, Depends(database_of)]
 
 
-@router.post("/api/session", openapi_extra={"x-permission": "public"})
+@router.post("/api/session", openapi_extra={"x-permission": "public", "x-scope": "none"})
 async def sign_in(
-    body: SignInIn,
-    request: Request,
-    database: Annotated[Database, Depends(database_of)],
-    settings: Annotated[Settings, Depends(settings_of)],
+    body: SignInIn, request: Request, database: DatabaseOf, settings: Annotated[Settings, Depends(settings_of)]
 ) -> Response:
-    """Sign in: a bearer token for programs, the same as a cookie for the screens."""
-    came_from = address(request)
-    buckets = (
-        (limits.key("sign-in", came_from), PER_ADDRESS),
-        (limits.key("sign-in", came_from, body.login), PER_LOGIN),
-    )
-    found = await database.run(_knock, buckets, body.login)
+    """Sign in: a bearer token for programs, the same as a cookie for the screens.
+
+    With ``device`` (a phone's public key): a token for ten minutes, and another by which the phone, when it proves that
+    it holds the key, gets the next one.
+    """
+    check_same_site(request)
+    jwk = None if body.device is None else proofs.device_key(body.device.jwk)
+    bucket = limits.key("sign-in", address(request))
+    found, attempt = await database.run(_knock, bucket, body.login, address(request))
     # Verifying takes a core for a while and 64 MB, on purpose: so two at a time, and in threads of its own.
     verifying: CapacityLimiter = request.app.state.verifying
-    actor = await anyio.to_thread.run_sync(people.verify, found, body.password, limiter=verifying)
-    if actor is None:
+    await anyio.to_thread.run_sync(people.verify, found, body.password, limiter=verifying)
+    if found is None:
         raise BadCredentials
-    token, expires_at, card = await database.run(_open, buckets, actor, settings.session_hours)
-    answer = answers.json({"token": token, "expires_at": expires_at, "account": card})
-    answer.set_cookie(
-        COOKIE,
-        token,
-        max_age=settings.session_hours * 3600,
-        path="/",
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+    if jwk is not None:
+        return answers.json(await database.run(_open_device, bucket, attempt, found, jwk))
+    token, told = await database.run(_open, bucket, attempt, found, settings.session_hours)
+    answer = answers.json(told)
+    set_cookie(request, answer, token, settings.session_hours * 3600)
     return answer
 
 
-@router.delete("/api/session", status_code=204, openapi_extra={"x-permission": "signed_in"})
-async def sign_out(caller: SignedIn, request: Request, database: Annotated[Database, Depends(database_of)]) -> Response:
-    """Revoke the token this request came with."""
-    await _revoke(request, database, caller)
-    answer = Response(status_code=204)
-    answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
-    return answer
+@router.post("/api/session/refresh", openapi_extra={"x-permission": "public", "x-scope": "none"})
+async def refresh(
+    body: RefreshIn, request: Request, database: DatabaseOf, dpop: Annotated[str | None, Header()] = None
+) -> Response:
+    """Take a phone's refresh token, once, with a proof that it holds its key (header ``DPoP``, RFC 9449): the next two
+    tokens. A token that was used before ends the phone's sign-in.
+    """
+    if dpop is None or len(request.headers.getlist("DPoP")) > 1:
+        raise InvalidProof("One proof is wanted in the header DPoP (RFC 9449).", header="DPoP")
+    where = f"{public_origin(request)}/api/session/refresh"
+    got = await database.run(devices.refresh, body.refresh_token, dpop, where)
+    # Returned, not raised: what the refusal found out is committed by now.
+    if isinstance(got, GisopsError):
+        raise got
+    return answers.json(_told(got))
 
 
-async def _revoke(request: Request, database: Database, caller: Identity) -> None:
-    await database.run(people.revoke_session, caller.token_hash)
+@router.delete("/api/session", status_code=204, openapi_extra={"x-permission": "signed_in", "x-scope": "person"})
+async def sign_out(caller: SignedIn, request: Request, database: DatabaseOf) -> Response:
+    """Revoke the token this request came with; a phone's sign-in ends as a whole."""
+    await database.run(_end, caller)
     identities_of(request).forget(caller.token_hash)
+    answer = Response(status_code=204)
+    delete_cookie(request, answer)
+    return answer
 
 
-def _knock(conn: Connection, buckets: tuple[tuple[str, int], ...], login: str) -> Account | None:
+def _knock(conn: Connection, bucket: str, login: str, came_from: str | None) -> tuple[Account | None, Attempt]:
     # Taken in advance and given back after a success, so that many guesses at once are counted too.
-    for bucket, per_minute in buckets:
-        limits.take(conn, bucket, per_minute)
-    return people.account(conn, login)
+    limits.take(conn, bucket, PER_ADDRESS)
+    attempt = lockout.begin(conn, login, came_from)
+    return people.account(conn, login), attempt
 
 
-def _open(
-    conn: Connection, buckets: tuple[tuple[str, int], ...], actor: Actor, hours: int
-) -> tuple[str, object, dict[str, object]]:
-    for bucket, per_minute in buckets:
-        limits.give_back(conn, bucket, per_minute)
-    token, expires_at = people.open_session(conn, actor, hours)
-    return token, expires_at, people.account_card(conn, actor)
+def _let_in(conn: Connection, bucket: str, attempt: Attempt, found: Account) -> None:
+    if not people.still_holds(conn, found):
+        raise BadCredentials
+    limits.give_back(conn, bucket, PER_ADDRESS)
+    lockout.succeed(conn, attempt)
+
+
+def _open(conn: Connection, bucket: str, attempt: Attempt, found: Account, hours: int) -> tuple[str, dict[str, Any]]:
+    token, expires_at = people.open_session(conn, found.actor, hours)
+    _let_in(conn, bucket, attempt, found)
+    return token, {"token": token, "expires_at": expires_at, "account": people.account_card(conn, found.actor)}
+
+
+def _open_device(
+    conn: Connection, bucket: str, attempt: Attempt, found: Account, jwk: dict[str, str]
+) -> dict[str, Any]:
+    tokens = devices.sign_in(conn, found.actor, jwk)
+    _let_in(conn, bucket, attempt, found)
+    return _told(tokens) | {"account": people.account_card(conn, found.actor)}
+
+
+def _told(tokens: Tokens) -> dict[str, Any]:
+    return {
+        "token": tokens.access,
+        "expires_at": tokens.access_expires_at,
+        "refresh_token": tokens.refresh,
+        "refresh_expires_at": tokens.refresh_expires_at,
+    }
+
+
+def _end(conn: Connection, caller: Identity) -> None:
+    if caller.kind != "access" or not devices.end_of_token(conn, caller.token_hash):
+        people.revoke_session(conn, caller.token_hash)

@@ -9,11 +9,24 @@ from pydantic import AwareDatetime, Discriminator, Field, Tag
 from api.schemas.shapes import Body, Coordinate, Metres, Text
 
 
+class DeviceIn(Body):
+    """A phone: the public half of a key that never leaves it, as a JWK (EC, P-256)."""
+
+    jwk: Annotated[dict[str, Any], Field(max_length=20)]
+
+
 class SignInIn(Body):
-    """A login and its password."""
+    """A login and its password; of a phone, its key too."""
 
     login: Annotated[Text, Field(min_length=1, max_length=64)]
     password: Annotated[Text, Field(min_length=1, max_length=1024, repr=False)]
+    device: DeviceIn | None = None
+
+
+class RefreshIn(Body):
+    """A phone's refresh token."""
+
+    refresh_token: Annotated[Text, Field(min_length=1, max_length=256, repr=False)]
 
 
 class PositionIn(Body):

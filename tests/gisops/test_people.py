@@ -25,7 +25,7 @@ def test_the_right_password_opens_a_session_of_which_only_a_hash_is_kept(account
     conn, login = account
     actor = people.verify(people.account(conn, login), "correct horse")
     token, expires_at = people.open_session(conn, actor, 12)
-    assert people.actor_of_session(conn, people.token_hash(token)) == (actor, expires_at)
+    assert people.actor_of_session(conn, people.token_hash(token)) == (actor, expires_at, False)
     assert len(token) >= 43
     kept = conn.execute("SELECT sessions::text AS row FROM sessions").fetchall()
     assert len(kept) == 1
