@@ -20,6 +20,9 @@ from gisops.sample.year.seasons import Year
 RECURRING = 0.4
 # How many places of each kind keep having problems: so many and one more for every so many shops.
 HOTSPOTS_AT_LEAST, SHOPS_PER_HOTSPOT, HOTSPOTS_AT_MOST = 1, 900, 12
+# Nobody points exactly at a spot. Every spot lies in the city, and a report that is less than ten metres outside is
+# taken for one inside (dispatch snaps it), so nothing drawn is refused.
+MOST_AWAY_M = 6.5
 # A building project moves on along its street: so many sites a year, so far apart.
 SITES, SITE_STEP_M = 4, 140.0
 PROJECTS_AT_LEAST, PROJECTS_AT_MOST = 3, 40
@@ -88,7 +91,8 @@ def draw(
             share = np.cumsum(spots.weight)
             chosen = np.searchsorted(share / share[-1], random.random(stream.count), side="right")
         spread = 1.5 if KINDS[stream.kind].place == "part" else 5.0
-        xy = spots.xy[chosen] + random.normal(0, spread, (stream.count, 2))
+        away = np.clip(random.normal(0, spread, (stream.count, 2)), -MOST_AWAY_M, MOST_AWAY_M)
+        xy = spots.xy[chosen] + away
         kinds = np.full(stream.count, stream.kind)
         found.append((kinds, at, xy, spots.name_zh[chosen], spots.key[chosen], np.full(stream.count, stream.hotspot)))
     kind, at, xy, name, key, hotspot = (np.concatenate(column) for column in zip(*found, strict=True))
