@@ -24,6 +24,7 @@ from api.routers import cases, city, dispatch, docs, health, live, locate, me, o
 from gisops import __version__
 from gisops.cluster import database_urls
 from gisops.settings import Settings
+from tiles.cache import TileCache
 
 # The largest body of an ordinary request; a batch says its own.
 BODY_BYTES = 64 * 1024
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.verifying = CapacityLimiter(2)
         app.state.looking = CapacityLimiter(1)
         app.state.live = Live(url, database)
+        app.state.tiles = TileCache()
         listening = asyncio.create_task(app.state.live.run())
         try:
             yield
@@ -81,8 +83,9 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app, edge.HEADERS)
     for part in (session, oidc, me, reports, locate, cases, dispatch, live, city, health):
         app.include_router(part.router)
-    if find_spec("api.routers.layers") is not None:
-        app.include_router(import_module("api.routers.layers").router)
+    for name in ("api.routers.layers", "api.routers.looking"):
+        if find_spec(name) is not None:
+            app.include_router(import_module(name).router)
     app.include_router(docs.router)
     # Last, as it takes every address of one step that nothing else took.
     app.include_router(screens.router)

@@ -50,8 +50,7 @@ ON CONFLICT (calendar, day) DO UPDATE SET kind = excluded.kind, note = excluded.
 
 -- name: new_version
 -- The areas are there.
-INSERT INTO layer_versions (layer, loaded_at) VALUES (%(layer)s, now())
-ON CONFLICT (layer) DO UPDATE SET version = layer_versions.version + 1, loaded_at = excluded.loaded_at;
+SELECT layer_changed(%(layer)s);
 
 -- name: counts
 -- What a city holds.

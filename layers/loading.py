@@ -88,11 +88,7 @@ def load_file(
         for number, told in enumerate(values.itertuples(index=False, name=None)):
             if number not in left_out:
                 copy.write_row((*told, geometries[number]))
-    owner.execute(
-        "INSERT INTO layer_versions (layer) VALUES (%s)"
-        " ON CONFLICT (layer) DO UPDATE SET version = layer_versions.version + 1, loaded_at = now()",
-        (layer,),
-    )
+    owner.execute("SELECT layer_changed(%s)", (layer,))
     return Loaded(len(frame) - len(left_out), repaired, left_out)
 
 

@@ -12,8 +12,9 @@ _SQL = load("layers", "catalog.sql")
 def version_of(conn: Connection, layer: Layer) -> str | None:
     """Return the name of a layer's present content, or None where it has none (a live layer, or one never loaded).
 
-    It is made of the number of loads, the fingerprint of the layer's folder and, where rows come into force by date,
-    the city's date: whoever changes such rows within a day raises the number of loads.
+    It is made of the number of loads that changed something anybody may see (`layer_changed`), the fingerprint of the
+    layer's folder and, where rows come into force by date, the city's date: whoever changes such rows within a day
+    raises the number of loads.
     """
     if layer.live:
         return None

@@ -12,8 +12,12 @@ They are generated from a layer's folder whenever the database is migrated:
 ``tile_<layer>(box, most)``                                 what a tile carries of them
 ``dots_<layer>(box)``                                       where they are, to be counted
 ``near_<layer>(p, most, box)``                              features with every field, the nearest first
+``squares_<layer>(zoom, west_x, north_y, east_x, south_y)`` of a personal layer, for others whose work is the whole city:
+                                                            how many there are in squares, none of which tells of few
 
-A field that the viewer may not see is null in them, and one with a mask is masked.
+A field that the viewer may not see is null in them, and one with a mask is masked. Every layer has besides:
+
+``digest_<layer>()``   what its public content is, so that a load which changed none of it moves no version
 """
 
 from __future__ import annotations
@@ -47,9 +51,11 @@ def tile_columns(layer: Layer) -> tuple[Field, ...]:
 
 def sql_of(layer: Layer) -> str:
     """Return the statements that make a layer's grants and windows, once its view is there."""
-    pieces = [_grants(layer)]
+    pieces = [_grants(layer), _digest(layer)]
     if layer.windowed:
         pieces += [_window(layer, kind) for kind in KINDS]
+    if layer.field_class == PERSONAL:
+        pieces.append(_squares(layer))
     return "\n".join(pieces)
 
 
@@ -63,6 +69,27 @@ def _grants(layer: Layer) -> str:
     if layer.windowed:
         granted.append(sql.SQL("GRANT SELECT ON {} TO gisops_windows;").format(relation))
     return _filled("grants", relation=relation, granted=sql.SQL("\n").join(granted)) + "\n"
+
+
+def _digest(layer: Layer) -> str:
+    """What the public sees is hashed row by row: 64 bits each, summed up. A layer that is not public, or that changes
+    by itself, has no version to be moved, and so one digest for ever.
+    """
+    digested: sql.Composable = sql.SQL("'none'")
+    if layer.public and not layer.live:
+        names = [sql.SQL("t.{}").format(sql.Identifier(field.name)) for field in layer.public_fields]
+        digested = sql.SQL(
+            "count(*) || ' ' || coalesce(sum(hash_record_extended(ROW({}, t.geom::bytea), 0)), 0){} FROM {} AS t"
+        ).format(
+            sql.SQL(", ").join(names),
+            sql.SQL(
+                " || to_char(app_now() AT TIME ZONE coalesce((SELECT c.timezone FROM city AS c), 'UTC'), ' YYYYMMDD')"
+                if layer.in_force
+                else ""
+            ),
+            sql.Identifier(layer.relation),
+        )
+    return _filled("digest", digest=sql.Identifier(f"digest_{layer.id}"), digested=digested) + ";\n"
 
 
 def _window(layer: Layer, kind: str) -> str:
@@ -79,7 +106,7 @@ def _window(layer: Layer, kind: str) -> str:
         columns=sql.SQL(", ").join(sql.SQL("{} {}.{}%TYPE").format(name, relation, name) for name in names),
         fields=sql.SQL(", ").join(
             [
-                *(_field(layer, field) for field in fields),
+                *(field_of(layer, field) for field in fields),
                 *(sql.SQL("t.{}").format(sql.Identifier(g)) for g in geometries),
             ]
         ),
@@ -88,11 +115,14 @@ def _window(layer: Layer, kind: str) -> str:
         touches=_touches(layer),
         timed=sql.SQL(", since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL" if layer.time else ""),
         key=sql.Identifier(layer.key),
-        known=sql.SQL(_told("known")),
-        who=sql.SQL(_told("who")).format(
-            staff=_names(STAFF_ROLES), personal=_names(layer.personal_roles), open=_OPEN[layer.field_class]
-        ),
+        **pieces,
     )
+    return f"{made};\n{given_away(function)}\n"
+
+
+def _squares(layer: Layer) -> str:
+    function = sql.Identifier(f"squares_{layer.id}")
+    made = _filled("squares", squares=function, relation=sql.Identifier(layer.relation), staff=_names(STAFF_ROLES))
     return f"{made};\n{_filled('given_away', function=function)};\n"
 
 
@@ -151,7 +181,8 @@ def _touches(layer: Layer) -> sql.Composable:
     return sql.SQL("t.geom && box" + exact)
 
 
-def _field(layer: Layer, field: Field) -> sql.Composable:
+def field_of(layer: Layer, field: Field) -> sql.Composable:
+    """A field as the viewer may see it: null where its class or the row's scope is not open to him, masked where it has a mask."""
     value: sql.Composable = sql.SQL("t.{}").format(sql.Identifier(field.name))
     if field.mask is not None:
         value = sql.SQL("{}({})").format(sql.Identifier(f"masked_{field.mask}"), value)
@@ -162,3 +193,20 @@ def _field(layer: Layer, field: Field) -> sql.Composable:
     if layer.public and layer.scope == UNIT:
         tests.append(_in_scope(layer))
     return sql.SQL("CASE WHEN {} THEN {} END").format(sql.SQL(" AND ").join(tests), value)
+
+
+def parts(layer: Layer) -> dict[str, sql.Composable]:
+    """The pieces of a window that another one of the same layer is made of: who looks, and at which rows."""
+    return {
+        "known": sql.SQL(_told("known")),
+        "who": sql.SQL(_told("who")).format(
+            staff=_names(STAFF_ROLES), personal=_names(layer.personal_roles), open=_OPEN[layer.field_class]
+        ),
+        "rows": _rows(layer),
+        "visible": _visible(layer, timed=False),
+    }
+
+
+def given_away(function: sql.Identifier) -> str:
+    """The statements that make a function its window's."""
+    return _filled("given_away", function=function) + ";"

@@ -112,6 +112,65 @@ BEGIN
 END
 $$;
 
+-- name: squares
+-- The window through which others than those a personal layer is for learn how many there are, roughly where.
+DROP FUNCTION IF EXISTS {squares};
+CREATE FUNCTION {squares}(zoom int, west_x int, north_y int, east_x int, south_y int) RETURNS TABLE (x int, y int, count int)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- Squares of the tile grid (zoom 14 to 17) with the number of features whose box has its middle there; for staff of the whole city. A square of
+-- zoom 14 is told if it holds five, and is told in four if each of them that holds any holds five, and so on: what is told at one zoom, taken
+-- from what is told at another, or from the sum of any of them, is again five or more, or nothing. What is asked only chooses whole squares.
+AS $$
+DECLARE
+  side constant float8 := 2 * 20037508.342789244 / (1 << zoom);
+  up constant int := zoom - 14;
+BEGIN
+  IF NOT EXISTS (SELECT FROM viewer() AS v WHERE v.everywhere AND v.role = ANY ({staff})) OR zoom NOT BETWEEN 14 AND 17 THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  WITH placed AS (
+    SELECT
+      floor(((ST_XMin(t.geom_3857) + ST_XMax(t.geom_3857)) / 2 + 20037508.342789244) / side)::int AS column_x,
+      floor((20037508.342789244 - (ST_YMin(t.geom_3857) + ST_YMax(t.geom_3857)) / 2) / side)::int AS row_y
+    FROM {relation} AS t
+    -- All of each square of zoom 14 that is touched: whether a part of it is told depends on the others.
+    WHERE t.geom_3857 && ST_MakeEnvelope(
+      (west_x >> up << up) * side - 20037508.342789244, 20037508.342789244 - ((south_y >> up) + 1 << up) * side,
+      ((east_x >> up) + 1 << up) * side - 20037508.342789244, 20037508.342789244 - (north_y >> up << up) * side, 3857)
+  ), fine AS (
+    SELECT p.column_x, p.row_y, count(*)::int AS held FROM placed AS p GROUP BY 1, 2
+  ), few AS (
+    SELECT z.level, f.column_x >> (zoom - z.level) AS column_x, f.row_y >> (zoom - z.level) AS row_y
+    FROM fine AS f CROSS JOIN generate_series(14, zoom) AS z (level)
+    GROUP BY 1, 2, 3
+    HAVING sum(f.held) < 5
+  ), untold AS (
+    -- The square itself at zoom 14, its parent below: with one of four goes the whole division.
+    SELECT DISTINCT zoom - w.level + b.below AS up, w.column_x >> b.below AS column_x, w.row_y >> b.below AS row_y
+    FROM few AS w CROSS JOIN LATERAL (SELECT (w.level > 14)::int AS below) AS b
+  )
+  SELECT f.column_x, f.row_y, f.held
+  FROM fine AS f
+  WHERE f.column_x BETWEEN west_x AND east_x AND f.row_y BETWEEN north_y AND south_y
+    AND NOT EXISTS (SELECT FROM untold AS n WHERE n.column_x = f.column_x >> n.up AND n.row_y = f.row_y >> n.up);
+END
+$$;
+
+-- name: digest
+-- What anybody may see of a layer, as one number.
+DROP FUNCTION IF EXISTS {digest};
+CREATE FUNCTION {digest}() RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+-- The sum of a hash of each row, so that their order is nothing to it; for rows that come into force by date with the city's date, as then
+-- the same content may have had another between two loads. For layer_changed() alone.
+AS $$
+  SELECT {digested}
+$$;
+REVOKE ALL ON FUNCTION {digest} FROM PUBLIC;
+
 -- name: who
 -- Who is looking, and which classes that opens in this layer; whoever may not see the layer sees nothing.
 SELECT v.account_id, coalesce(v.everywhere, false), v.staff_id, v.organisation_id,

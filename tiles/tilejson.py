@@ -8,7 +8,7 @@ from gisops.db.pool import Connection
 from layers.catalog import Layer
 from layers.versions import extent_of_city, version_of
 from layers.viewer import Viewer
-from tiles.mvt import tile_fields
+from tiles.mvt import is_public, tile_fields
 
 # The whole of Web Mercator, until a city is loaded.
 _WORLD = (-180.0, -85.05112878, 180.0, 85.05112878)
@@ -20,7 +20,8 @@ def tilejson(conn: Connection, layer: Layer, viewer: Viewer, base_url: str) -> d
     Raises ``NotSignedIn`` or ``NotAllowed``.
     """
     fields = tile_fields(layer, viewer)
-    version = version_of(conn, layer)
+    # Only what anybody may keep has a name to keep it by. A number that goes up would tell of changes one may not see.
+    version = version_of(conn, layer) if is_public(layer, viewer) else None
     west, south, east, north = extent_of_city(conn) or _WORLD
     described = {field.name: f"{field.title_zh} · {field.title_en}: {field.meaning}" for field in fields}
     # Any tile may turn out too full to draw its features singly.

@@ -21,10 +21,11 @@ from api.deps import Caller, Seeing
 from gisops.errors import InvalidInput, NotFound
 from layers import features, style
 from layers.catalog import Layer, load_catalog
-from layers.versions import extent_of_city, version_of
+from layers.versions import extent_of_city
 from layers.viewer import Viewer, viewer_of
+from tiles.cache import TileCache
 from tiles.grid import tile_at
-from tiles.mvt import CONTENT_TYPE, is_public, tile
+from tiles.mvt import CONTENT_TYPE, is_public
 from tiles.tilejson import tilejson
 
 PUBLIC_ROUTE = {"x-permission": "public", "x-scope": "read:layers"}
@@ -193,6 +194,7 @@ def describe_tiles(request: Request, layer_id: str, conn: Seeing, caller: Caller
     responses={200: {"content": {CONTENT_TYPE: {}}}, 204: {"description": "Nothing lies there"}},
 )
 def get_tile(
+    request: Request,
     layer_id: str,
     z: int,
     x: int,
@@ -207,9 +209,9 @@ def get_tile(
     layer, viewer = load_catalog()[layer_id], _viewer(caller)
     viewer.require(layer)
     at = tile_at(z, x, y)
-    # The version is asked before the tile: a load in between makes the tile newer than its name, never older.
-    current = v is not None and v == version_of(conn, layer)
-    drawn = tile(conn, layer, viewer, at)
+    kept: TileCache = request.app.state.tiles
+    drawn, version = kept.tile(conn, layer, viewer, at)
+    current = v is not None and v == version
     tag = _tag(drawn)
     headers = {
         "ETag": tag,

@@ -140,8 +140,7 @@ DROP TABLE IF EXISTS staging.{name};
 
 -- name: new_version
 -- A layer's content changed by loading.
-INSERT INTO layer_versions (layer, loaded_at) VALUES (%(layer)s, now())
-ON CONFLICT (layer) DO UPDATE SET version = layer_versions.version + 1, loaded_at = excluded.loaded_at;
+SELECT layer_changed(%(layer)s);
 
 -- name: now
 -- The city's present.

@@ -31,8 +31,7 @@ SELECT setval(pg_get_serial_sequence('organisations', 'organisation_id'), (SELEC
 
 -- name: new_version
 -- A layer's content changed by loading.
-INSERT INTO layer_versions (layer, loaded_at) VALUES (%(layer)s, now())
-ON CONFLICT (layer) DO UPDATE SET version = layer_versions.version + 1, loaded_at = excluded.loaded_at;
+SELECT layer_changed(%(layer)s);
 
 -- name: still_to_tell
 -- How many past cases the sample is to have; the city's settings keep it, so that a telling that was cut off can be finished.
