@@ -19,11 +19,11 @@ WITH sent AS MATERIALIZED (
   ) AS district_code
   FROM newest
 ), last AS (
-  INSERT INTO last_positions AS p (district_code, staff_id, captured_at, accuracy_m, geom)
-  SELECT home.district_code, %(staff_id)s, newest.captured_at, newest.accuracy_m, newest.geom
+  INSERT INTO last_positions AS p (district_code, staff_id, captured_at, accuracy_m, geom, unit_id)
+  SELECT home.district_code, %(staff_id)s, newest.captured_at, newest.accuracy_m, newest.geom, unit_at(newest.geom)
   FROM newest, home
   ON CONFLICT (district_code, staff_id) DO UPDATE SET
-    captured_at = excluded.captured_at, accuracy_m = excluded.accuracy_m, geom = excluded.geom
+    captured_at = excluded.captured_at, accuracy_m = excluded.accuracy_m, geom = excluded.geom, unit_id = excluded.unit_id
   WHERE p.captured_at < excluded.captured_at
 )
 INSERT INTO positions (district_code, staff_id, captured_at, accuracy_m, geom)

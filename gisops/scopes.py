@@ -158,13 +158,31 @@ def expand(conn: Connection, account_id: int | None = None) -> int:
     return int(row["changed"])
 
 
-def settle(conn: Connection, around: bytes | None = None) -> int:
+def settle(conn: Connection, around: bytes | None = None, tables: Collection[str] | None = None) -> int:
     """Bring units, rows and scopes up to what the ground is now, as the owner, after cells, areas, zones or rows with a
-    place were loaded; ``around`` (EWKB) limits the rows to those near a place. Returns how many moved to another unit.
+    place were loaded; ``around`` (EWKB) limits the rows to those near a place, ``tables`` to those of some tables.
+    Returns how many moved to another unit.
     """
-    row = conn.execute(_SQL["settle"], {"around": around}).fetchone()
+    told = {"around": around, "tables": None if tables is None else list(tables)}
+    row = conn.execute(_SQL["settle"], told).fetchone()
     assert row is not None  # noqa: S101
     return int(row["moved"])
+
+
+def settle_due(conn: Connection) -> int:
+    """The same, for the worker, after cells, areas and assignments that begin or end by their date; returns how many
+    accounts see something else than before.
+    """
+    row = conn.execute(_SQL["settle_due"]).fetchone()
+    assert row is not None  # noqa: S101
+    return int(row["changed"] or 0)
+
+
+def ground_changed(conn: Connection, moment: datetime) -> None:
+    """Settle what lies around cells or areas that began or ended at a moment, unless that moment is to come."""
+    row = conn.execute(_SQL["changed_ground"], {"moment": moment}).fetchone()
+    around = None if row is None else row["around"]
+    settle(conn, around, None if around is not None else ())
 
 
 def _account(conn: Connection, login: str) -> dict[str, Any]:

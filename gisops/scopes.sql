@@ -48,4 +48,14 @@ SELECT expand_scopes(%(account_id)s) AS changed;
 
 -- name: settle
 -- Bring units, rows and scopes up to what the ground is now.
-SELECT settle_units(ST_GeomFromEWKB(%(around)s)) AS moved;
+SELECT settle_units(ST_GeomFromEWKB(%(around)s), %(tables)s::text[]) AS moved;
+
+-- name: settle_due
+-- The same for what comes by its date.
+SELECT settle_due() AS changed;
+
+-- name: changed_ground
+-- Where cells or areas began or ended at a moment: the box, if that moment is not to come.
+SELECT ST_AsEWKB(ST_SetSRID(ST_Extent(c.geom)::geometry, 4326)) AS around
+FROM (SELECT geom, valid FROM grid_cells UNION ALL SELECT geom, valid FROM admin_areas) AS c
+WHERE %(moment)s IN (lower(c.valid), upper(c.valid)) AND %(moment)s <= app_now();

@@ -20,6 +20,7 @@ from psycopg import sql
 
 from gisops import founding, partitions, reference, scopes
 from gisops.db import queries
+from gisops.db.copying import copy_rows
 from gisops.db.pool import Connection, connect
 from gisops.founding import CityIsThere
 from gisops.roles import EVERYWHERE_ROLES
@@ -249,17 +250,13 @@ def _with_keys(rows: Iterable[Row], at: int, keys: dict[str, int]) -> Iterator[R
 
 
 def _write(conn: Connection, sheet: Sheet, show: Show) -> int:
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(sheet.table), sql.SQL(", ").join(map(sql.Identifier, sheet.columns))
-    )
-    show(sheet.table, 0, sheet.count)
-    with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        written = 0
-        for row in sheet.rows:
-            copy.write_row(row)
-            written += 1
+    def shown() -> Iterator[Row]:
+        for written, row in enumerate(sheet.rows):
             if written % 2_000 == 0:
                 show(sheet.table, written, sheet.count)
+            yield row
+
+    written = copy_rows(conn, sheet.table, sheet.columns, shown())
     show(sheet.table, written, written)
     return written
 

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from gisops import cluster as private_cluster
 from gisops import cluster_files
-from gisops.cluster import ADMIN, APP, OWNER, Cluster
+from gisops.cluster import ADMIN, APP, OWNER, READER, WINDOWS, Cluster
 from gisops.errors import NotReady
 from gisops.settings import Settings
 
@@ -64,7 +64,12 @@ def test_a_new_cluster_checks_its_pages_speaks_utf8_and_opens_no_tcp_port(cluste
 def test_the_doors_role_owns_nothing_and_the_owner_is_no_superuser(cluster: Cluster) -> None:
     with psycopg.connect(cluster.url()) as conn:
         roles = conn.execute("SELECT rolname, rolsuper, rolinherit FROM pg_roles WHERE rolname ~ '^gisops' ORDER BY 1")
-        assert roles.fetchall() == [(APP, False, False), (OWNER, False, True)]
+        assert roles.fetchall() == [
+            (APP, False, False),
+            (OWNER, False, True),
+            (READER, False, True),
+            (WINDOWS, False, True),
+        ]
     assert one(cluster.url(), "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'gisops'") == OWNER
     assert one(cluster.url(), "SELECT current_user") == APP
     with psycopg.connect(cluster.url()) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):

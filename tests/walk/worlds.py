@@ -19,6 +19,7 @@ import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from gisops.db.copying import copy_rows
 from tests.walk.oracle import (
     ALWAYS,
     AdminArea,
@@ -596,9 +597,7 @@ def insert(world: World, conn: psycopg.Connection[Any]) -> Ids:
     with conn.transaction(), conn.cursor() as cur:
 
         def fill(table: str, columns: str, rows: Any) -> None:
-            with cur.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
+            copy_rows(conn, table, columns.split(", "), rows)
 
         cur.execute("SET CONSTRAINTS ALL DEFERRED")
         fill(

@@ -79,7 +79,8 @@ BEGIN
     WHERE g.kind = 'own_zones'
   ), gone AS (
     DELETE FROM account_units u
-    WHERE (u.account_id = account OR account IS NULL) AND (u.account_id, u.unit_id) NOT IN (SELECT w.account_id, w.unit_id FROM wanted w)
+    WHERE (u.account_id = account OR account IS NULL)
+      AND NOT EXISTS (SELECT FROM wanted w WHERE w.account_id = u.account_id AND w.unit_id = u.unit_id)
     RETURNING u.account_id
   ), come AS (
     INSERT INTO account_units (account_id, unit_id)
@@ -96,12 +97,13 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION expand_scopes FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION settle_units(around geometry DEFAULT NULL) RETURNS bigint
+DROP FUNCTION IF EXISTS settle_units(geometry);
+CREATE OR REPLACE FUNCTION settle_units(around geometry DEFAULT NULL, tables text[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
--- Bring the tree, the rows and the scopes up to what the ground is now: new areas and cells become units, every row (or those around a place)
--- gets the unit that holds it, every zone the cells it shares ground with, every account what follows. Returns how many rows moved to
--- another unit. For the owner, after cells, areas, zones or rows with a place were loaded.
+-- Bring the tree, the rows and the scopes up to what the ground is now: areas and cells become units, every row (those around a place, of some
+-- tables, where that is told) gets the unit that holds it, every zone the cells it shares ground with, every account what follows. Returns
+-- how many rows moved to another unit. For the owner, after cells, areas, zones or rows with a place were loaded.
 AS $$
 DECLARE
   moved bigint := 0;
@@ -141,24 +143,26 @@ BEGIN
     JOIN scope_units p ON p.code = n.above AND p.level < u.level
     ORDER BY u.unit_id, n.choice, p.level DESC, p.code COLLATE "C"
   ), wanted AS (
-    SELECT u.unit_id, coalesce(a.parent_id, top.unit_id) AS parent_id
+    SELECT u.unit_id, CASE WHEN u.level > 1 THEN coalesce(a.parent_id, top.unit_id) END AS parent_id,
+           u.level < 5 OR EXISTS (SELECT FROM grid_cells g WHERE g.code = u.code AND in_force(g.valid, app_now())) AS live
     FROM scope_units u
     LEFT JOIN above a USING (unit_id)
     LEFT JOIN city c ON true
     LEFT JOIN scope_units top ON top.level = 1 AND top.code = c.code
-    WHERE u.level > 1
   )
-  UPDATE scope_units u SET parent_id = w.parent_id FROM wanted w WHERE u.unit_id = w.unit_id AND u.parent_id IS DISTINCT FROM w.parent_id;
+  UPDATE scope_units u SET parent_id = w.parent_id, live = w.live
+  FROM wanted w
+  WHERE u.unit_id = w.unit_id AND (u.parent_id IS DISTINCT FROM w.parent_id OR u.live <> w.live);
 
   FOR one IN
     SELECT t.name, t.point
     FROM (VALUES ('cases', 'r.geom'), ('relief_households', 'r.geom'), ('party_sites', 'r.geom'), ('places', 'r.geom'), ('last_positions', 'r.geom'),
                  ('buildings', 'ST_PointOnSurface(r.geom)')) AS t (name, point)
+    WHERE tables IS NULL OR t.name = ANY (tables)
   LOOP
     EXECUTE format(
-      'UPDATE %1$I r SET unit_id = n.unit_id FROM (SELECT r.ctid AS row, unit_at(%2$s) AS unit_id FROM %1$I r %3$s OFFSET 0) n '
-      'WHERE r.ctid = n.row AND r.unit_id IS DISTINCT FROM n.unit_id',
-      one.name, one.point, CASE WHEN around IS NOT NULL THEN 'WHERE r.geom && $1' END) USING around;
+      'UPDATE %1$I r SET unit_id = unit_at(%2$s) WHERE %3$s r.unit_id IS DISTINCT FROM unit_at(%2$s)',
+      one.name, one.point, CASE WHEN around IS NOT NULL THEN 'r.geom && $1 AND' END) USING around;
     GET DIAGNOSTICS more = ROW_COUNT;
     moved := moved + more;
   END LOOP;
@@ -167,12 +171,13 @@ BEGIN
   WITH wanted AS MATERIALIZED (
     SELECT z.zone_id, u.unit_id
     FROM zones z
-    JOIN grid_cells g ON ST_Intersects(g.geom, z.geom) AND in_force(g.valid, app_now())
+    JOIN grid_cells g ON ST_Intersects(z.geom, g.geom) AND in_force(g.valid, app_now())
     JOIN scope_units u ON u.level = 5 AND u.code = g.code
     WHERE (around IS NULL OR z.geom && around) AND (ST_CoveredBy(g.geom, z.geom) OR ST_Area(ST_Intersection(g.geom, z.geom)) > 1e-10)
   ), gone AS (
     DELETE FROM zone_units x USING zones z
-    WHERE z.zone_id = x.zone_id AND (around IS NULL OR z.geom && around) AND (x.zone_id, x.unit_id) NOT IN (SELECT w.zone_id, w.unit_id FROM wanted w)
+    WHERE z.zone_id = x.zone_id AND (around IS NULL OR z.geom && around)
+      AND NOT EXISTS (SELECT FROM wanted w WHERE w.zone_id = x.zone_id AND w.unit_id = x.unit_id)
   )
   INSERT INTO zone_units (zone_id, unit_id)
   SELECT w.zone_id, w.unit_id FROM wanted w
@@ -183,3 +188,30 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION settle_units FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION settle_due() RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- What comes by its date, for the worker: cells and areas that began or ended since it last looked have the rows around them settled; and
+-- assignments to zones that began or ended are spelled out. Returns how many accounts see something else than before.
+AS $$
+DECLARE
+  since timestamptz;
+  changed geometry;
+  before bigint;
+BEGIN
+  SELECT s.settled_at INTO since FROM scope_state s FOR UPDATE;
+  SELECT ST_SetSRID(ST_Extent(c.geom)::geometry, 4326) INTO changed
+  FROM (SELECT g.geom, g.valid FROM grid_cells g UNION ALL SELECT a.geom, a.valid FROM admin_areas a) c
+  WHERE (lower(c.valid) > since AND lower(c.valid) <= app_now()) OR (upper(c.valid) > since AND upper(c.valid) <= app_now());
+  SELECT sum(a.scope_version) INTO before FROM accounts a;
+  IF changed IS NOT NULL THEN
+    PERFORM settle_units(changed);
+  ELSE
+    PERFORM expand_scopes();
+  END IF;
+  UPDATE scope_state SET settled_at = app_now() WHERE settled_at < app_now();
+  RETURN (SELECT sum(a.scope_version) - before FROM accounts a);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION settle_due FROM PUBLIC;

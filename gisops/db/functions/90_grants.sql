@@ -44,7 +44,7 @@ BEGIN
 
   -- who may look where: the system reads it, the worker has it brought up to date; a grant is the owner's
   GRANT SELECT ON scope_units, account_scopes, account_units TO gisops_app;
-  GRANT EXECUTE ON FUNCTION viewer, my_units, expand_scopes TO gisops_app;
+  GRANT EXECUTE ON FUNCTION viewer, my_units, expand_scopes, settle_due TO gisops_app;
 
   -- the audit is added to by one function and sealed by another; nobody at the doors reads an entry by itself. The seals' digests are carried out.
   GRANT EXECUTE ON FUNCTION audit_add, audit_seal TO gisops_app;
@@ -86,6 +86,8 @@ BEGIN
   GRANT SELECT (account_id, login, role, staff_id, organisation_id, active, everywhere, scope_version) ON accounts TO gisops_reader;
   GRANT EXECUTE ON FUNCTION viewer, my_units TO gisops_reader, gisops_windows;
   GRANT SELECT ON account_units TO gisops_windows;
+  -- by the key of a report, what became of it
+  GRANT SELECT (client_uid, answered_at, district_code, case_id) ON intake_keys TO gisops_windows;
 
   -- that somebody looked is written down by the transaction that shows it; the audit is read through a function that writes down that, too
   GRANT EXECUTE ON FUNCTION audit_add TO gisops_reader, gisops_windows;

@@ -6,6 +6,7 @@ CREATE TABLE scope_units (
   level smallint NOT NULL CHECK (level BETWEEN 1 AND 5),
   code text NOT NULL CHECK (code <> ''),
   parent_id int REFERENCES scope_units,
+  live boolean NOT NULL DEFAULT true,
   UNIQUE (level, code)
 );
 COMMENT ON TABLE scope_units IS 'reference: The tree in which people may look: city, districts, streets, communities, grid cells. A unit stays when its boundary changes or ends.';
@@ -13,6 +14,7 @@ COMMENT ON COLUMN scope_units.unit_id IS 'work: Internal key.';
 COMMENT ON COLUMN scope_units.level IS 'public: 1 city, 2 district, 3 street or town, 4 community or village, 5 grid cell.';
 COMMENT ON COLUMN scope_units.code IS 'public: Code of the area or the cell.';
 COMMENT ON COLUMN scope_units.parent_id IS 'public: The unit it lies in.';
+COMMENT ON COLUMN scope_units.live IS 'public: Whether a cell of this code is in force; true of areas.';
 -- Usage: all units below one (expand_scopes).
 CREATE INDEX scope_units_parent ON scope_units (parent_id);
 
@@ -104,6 +106,8 @@ UPDATE scope_units u SET parent_id = coalesce(
   (SELECT a.parent_id FROM above a WHERE a.unit_id = u.unit_id), (SELECT c.unit_id FROM scope_units c WHERE c.level = 1 ORDER BY c.unit_id LIMIT 1))
 WHERE u.level > 1;
 
+UPDATE scope_units u SET live = false WHERE u.level = 5 AND NOT EXISTS (SELECT FROM grid_cells g WHERE g.code = u.code AND g.valid @> now());
+
 CREATE FUNCTION unit_holding(p geometry) RETURNS int
 LANGUAGE sql STABLE
 -- The smallest unit that holds a point now; of this step alone.
@@ -116,15 +120,12 @@ RETURN coalesce(
    ORDER BY a.level DESC, ST_DWithin(a.geom, ST_Translate(p, 1e-9, 1e-9), 1e-10) DESC, a.code COLLATE "C" LIMIT 1),
   (SELECT u.unit_id FROM city c JOIN scope_units u ON u.level = 1 AND u.code = c.code WHERE ST_Covers(c.geom, p)));
 
-CREATE TEMP TABLE cells_in_force ON COMMIT DROP AS
-SELECT g.code, u.unit_id FROM grid_cells g JOIN scope_units u ON u.level = 5 AND u.code = g.code WHERE g.valid @> now();
-ALTER TABLE cells_in_force ADD PRIMARY KEY (code);
-ANALYZE scope_units, cells_in_force, grid_cells, admin_areas;
+ANALYZE scope_units, grid_cells, admin_areas;
 
 CREATE FUNCTION unit_of_case(cell text, p geometry) RETURNS int
 LANGUAGE sql STABLE
 -- A case knows the cell it was decided in; only where that cell is no longer in force is its point asked. Of this step alone.
-RETURN coalesce((SELECT c.unit_id FROM pg_temp.cells_in_force c WHERE c.code = cell), unit_holding(p));
+RETURN coalesce((SELECT u.unit_id FROM scope_units u WHERE u.level = 5 AND u.code = cell AND u.live), unit_holding(p));
 
 -- The table is written anew once, with its indexes: of millions of rows a fourth of the time that changing each of them takes.
 ALTER TABLE cases ADD COLUMN unit_id int;
@@ -152,10 +153,10 @@ DROP FUNCTION unit_holding;
 
 -- Two outlines that meet share a hair of ground by rounding; a square metre (1e-10 square degrees) is ground.
 INSERT INTO zone_units (zone_id, unit_id)
-SELECT z.zone_id, c.unit_id
+SELECT z.zone_id, u.unit_id
 FROM zones z
 JOIN grid_cells g ON ST_Intersects(g.geom, z.geom) AND (g.valid @> now()) IS TRUE
-JOIN cells_in_force c ON c.code = g.code
+JOIN scope_units u ON u.level = 5 AND u.code = g.code
 WHERE ST_Area(ST_Intersection(g.geom, z.geom)) > 1e-10;
 
 -- Officers look where they are sent; whoever is to see more is granted it (docs/howto/grant-a-scope.md).

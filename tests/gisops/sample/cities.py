@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 
-from psycopg import sql
-
 from gisops import reference
+from gisops.db.copying import copy_rows
 from gisops.db.pool import connect
 from gisops.sample.city.laid import Laid
 from gisops.sample.city.sheets import lay
@@ -40,11 +39,6 @@ def copy_sheets(owner_url: str, sheets: Iterable[Sheet]) -> dict[str, int]:
     with connect(owner_url, unhurried=True) as conn, conn.transaction():
         reference.load(conn)
         for sheet in sheets:
-            columns = sql.SQL(", ").join(map(sql.Identifier, sheet.columns))
-            statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(sheet.table), columns)
-            with conn.cursor().copy(statement) as copy:
-                for row in sheet.rows:
-                    copy.write_row(row)
-                    written[sheet.table] = written.get(sheet.table, 0) + 1
+            written[sheet.table] = written.get(sheet.table, 0) + copy_rows(conn, sheet.table, sheet.columns, sheet.rows)
         conn.execute("ANALYZE")
     return written
