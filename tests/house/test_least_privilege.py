@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from gisops import cluster_files, people
+from gisops import cluster_files, people, scopes
 from gisops.db.pool import connect
 
 ALL = "all"
@@ -64,11 +64,12 @@ MAY: dict[str, dict[str, str]] = {
         for table in ("case_history", "dispatch_decisions", "case_recipients", "intake_keys")
     },
     "number_blocks": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "next_serial"},
-    "last_positions": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "accuracy_m captured_at geom"},
+    "last_positions": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "accuracy_m captured_at geom unit_id"},
     "positions": {"INSERT": ALL},
     "outbox": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "pos", "DELETE": ALL},
     "relay_state": {"SELECT": ALL, "UPDATE": "last_pos ran_at"},
-    "accounts": {"SELECT": "account_id active login organisation_id role staff_id"},
+    "accounts": {"SELECT": "account_id active everywhere login organisation_id role scope_version staff_id"},
+    **{table: {"SELECT": ALL} for table in ("account_scopes", "account_units", "scope_units")},
     "audit_seals": {"SELECT": ALL},
     "sessions": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "revoked_at", "DELETE": ALL},
     "devices": {
@@ -81,6 +82,23 @@ MAY: dict[str, dict[str, str]] = {
     "api_keys": {"SELECT": ALL, "UPDATE": "last_used_at"},
     "sign_in_failures": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "failed_at", "DELETE": ALL},
     "rate_buckets": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "filled_at tokens", "DELETE": ALL},
+}
+
+# What a request may read for somebody, row by row within his scope. Nothing else, and nothing can be written.
+_SEEN: dict[str, dict[str, str]] = {
+    **{table: {"SELECT": ALL} for table in [*READ_WHOLE, "scope_units"]},
+    "staff": MAY["staff"],
+    "places": MAY["places"],
+    **{table: {"SELECT": ALL} for table in ("cases", "case_history", "dispatch_decisions", "case_recipients")},
+    "reports": {"SELECT": MAY["reports"]["SELECT"]},
+    "last_positions": {"SELECT": ALL},
+}
+READER = {**_SEEN, "accounts": MAY["accounts"]}
+# What functions that carry the scope in their own text are made of.
+WINDOWS = {
+    **_SEEN,
+    "account_units": {"SELECT": ALL},
+    "intake_keys": {"SELECT": "answered_at case_id client_uid district_code"},
 }
 
 # Personal or secret, and out of reach: not by any grant, however the statement is put.
@@ -126,7 +144,14 @@ OUT_OF_REACH = {
 }
 
 
-def test_the_grants_are_those_of_the_table_and_no_more(sample_database: Any) -> None:
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [("gisops_app", MAY), ("gisops_reader", READER), ("gisops_windows", WINDOWS)],
+    ids=lambda it: str(it)[:14],
+)
+def test_the_grants_are_those_of_the_table_and_no_more(
+    sample_database: Any, role: str, may: dict[str, dict[str, str]]
+) -> None:
     asked = """
       SELECT c.relname AS table, p.act,
              bool_and(p.held) AS whole,
@@ -134,10 +159,10 @@ def test_the_grants_are_those_of_the_table_and_no_more(sample_database: Any) -> 
       FROM pg_class c
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
       CROSS JOIN LATERAL (
-        SELECT act, has_column_privilege('gisops_app', c.oid, a.attnum, act) AS held
+        SELECT act, has_column_privilege(%(role)s, c.oid, a.attnum, act) AS held
         FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) act
         UNION ALL
-        SELECT act, has_table_privilege('gisops_app', c.oid, act)
+        SELECT act, has_table_privilege(%(role)s, c.oid, act)
         FROM unnest(ARRAY['DELETE', 'TRUNCATE', 'TRIGGER']) act
       ) p
       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
@@ -146,9 +171,45 @@ def test_the_grants_are_those_of_the_table_and_no_more(sample_database: Any) -> 
       GROUP BY 1, 2 HAVING bool_or(p.held)"""
     found: dict[str, dict[str, str]] = {}
     with connect(sample_database.owner_url) as conn:
-        for row in conn.execute(asked.encode()):
+        for row in conn.execute(asked.encode(), {"role": role}):
             found.setdefault(row["table"], {})[row["act"]] = ALL if row["whole"] else " ".join(row["columns"])
-    assert found == MAY
+    assert found == may
+
+
+def test_roles_nobody_signs_in_as_own_no_table_and_make_none(sample_database: Any) -> None:
+    asked = """SELECT r.rolname, r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole AS mighty,
+        has_schema_privilege(r.oid, 'public', 'CREATE') AS makes,
+        (SELECT count(*) FROM pg_class c WHERE c.relowner = r.oid) AS owned
+        FROM pg_roles r WHERE rolname IN ('gisops_reader', 'gisops_windows') ORDER BY 1"""
+    with connect(sample_database.owner_url) as conn:
+        rows = [tuple(row.values()) for row in conn.execute(asked.encode())]
+    assert rows == [("gisops_reader", False, False, 0), ("gisops_windows", False, False, 0)]
+
+
+# Reached as the readers' role, whoever it reads for: what the system may, and this role may not.
+OUT_OF_SIGHT = {
+    **OUT_OF_REACH,
+    "another scope": "UPDATE accounts SET everywhere = true",
+    "a unit more": "INSERT INTO account_units SELECT 1, unit_id FROM scope_units",
+    "others' units": "SELECT * FROM account_units",
+    "a grant": "INSERT INTO account_scopes (account_id, kind, code) VALUES (1, 'area', '1')",
+    "spelling out": "SELECT expand_scopes()",
+    "settling": "SELECT settle_units()",
+    "a case": "UPDATE cases SET state = 'closed'",
+    "an answer to a sender": "SELECT answer FROM intake_keys",
+    "sign-ins": "SELECT * FROM sessions",
+    "events": "SELECT * FROM outbox",
+    "a change of the past": "DELETE FROM case_history",
+}
+
+
+@pytest.mark.parametrize("what", OUT_OF_SIGHT)
+def test_out_of_sight(sample_database: Any, what: str) -> None:
+    with connect(sample_database.app_url) as conn:
+        leader = conn.execute("SELECT account_id FROM accounts WHERE login = 'leader'").fetchone()
+        scopes.look_as(conn, (leader or {})["account_id"])
+        with pytest.raises(errors.InsufficientPrivilege):
+            conn.execute(OUT_OF_SIGHT[what].encode())
 
 
 @pytest.mark.parametrize("role", ["gisops_app", "gisops_reader"])
@@ -197,8 +258,9 @@ def test_what_a_constraint_refuses_does_not_stand_in_the_log(cluster: Any, sampl
         }
         with pytest.raises(psycopg.IntegrityError) as refused:
             conn.execute(
-                "INSERT INTO case_history (district_code, case_id, seq, action, to_state, at, hash, payload)"
-                " VALUES ('1', gen_random_uuid(), 1, %s, NULL, now(), '', '{}')",
+                # not one with row-level security: of those PostgreSQL tells nobody the row
+                "INSERT INTO outbox (district_code, event_id, case_no, kind, payload, at)"
+                " VALUES ('1', gen_random_uuid(), %s, NULL, '{}', now())",
                 [written],
             )
     assert written in str(refused.value)
