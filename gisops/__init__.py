@@ -11,9 +11,9 @@ __version__ = "0.1.0"
 __all__ = ["connect"]
 
 
-def connect(url: str | None = None, *, server: str | None = None) -> CityData:
+def connect(url: str | None = None, *, server: str | None = None, login: str | None = None) -> CityData:
     """Open the city's data for reading, as data frames and maps: see :mod:`gisops.notebook`."""
     # Here and not above: no request, and no command, pays for importing data frames.
     from gisops.notebook import connect as opened
 
-    return opened(url, server=server)
+    return opened(url, server=server, login=login)

@@ -6,8 +6,9 @@
     cases = city.cases(since="2026-11-01")
     city.map(city.hotspots(cases))
 
-It reads, and never writes. Nothing personal comes along: who must see names and telephones signs in on the map. Frames
-are in EPSG:4326, moments in the city's time zone. Maps carry everything they need in themselves and ask nobody for
+It reads, and never writes, and sees what a planner sees, or whoever is named to `connect`: rows of their part of the
+city. Nothing personal comes along: who must see names and telephones signs in on the map. Frames are in EPSG:4326,
+moments in the city's time zone. Maps carry everything they need in themselves and ask nobody for
 anything but the tiles of a server that was named: they also open where there is no internet.
 """
 
@@ -26,7 +27,7 @@ import pandas as pd
 import shapely
 from psycopg import OperationalError, sql
 
-from gisops import notebook_map
+from gisops import notebook_map, scopes
 from gisops.cluster import database_urls
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -43,7 +44,7 @@ Bounds = notebook_map.Bounds
 _SIDES = ("west", "south", "east", "north")
 
 
-def connect(url: str | None = None, *, server: str | None = None) -> CityData:
+def connect(url: str | None = None, *, server: str | None = None, login: str | None = None) -> CityData:
     """Open the city's data for reading.
 
     Parameters
@@ -54,11 +55,16 @@ def connect(url: str | None = None, *, server: str | None = None) -> CityData:
     server
         ``http://…`` of a gisops server, whose vector tiles then lie under every map; without one, maps have the roads
         and water around drawn into themselves.
+    login
+        An account whose part of the city is read; by default the first planner's, and where there is none, what anybody
+        may see.
 
     Raises
     ------
     NotReady
         The database does not answer, or holds no city; says what to do.
+    NotFound
+        There is no such account.
     """
     address = url or database_urls(_settings()).app
     try:
@@ -67,7 +73,7 @@ def connect(url: str | None = None, *, server: str | None = None) -> CityData:
         raise NotReady(f"The database does not answer: {error}", do="make run   (or gisops up)") from error
     try:
         conn.execute("SET default_transaction_read_only = on")
-        return CityData(conn, server)
+        return CityData(conn, server, login)
     except BaseException:
         conn.close()
         raise
@@ -76,9 +82,13 @@ def connect(url: str | None = None, *, server: str | None = None) -> CityData:
 class CityData:
     """One city, open for reading. Close it, or use it in a ``with`` statement."""
 
-    def __init__(self, conn: Connection, server: str | None = None) -> None:
+    def __init__(self, conn: Connection, server: str | None = None, login: str | None = None) -> None:
         self._conn = conn
         self._server = server
+        row = conn.execute(_SQL["account"], {"login": login}).fetchone()
+        if row is None and login is not None:
+            raise NotFound(f"There is no account {login}.", login=login)
+        self._account: int | None = row["account_id"] if row else None
         row = conn.execute(_SQL["city"]).fetchone()
         if row is None:
             raise NotReady("The database holds no city.", do="gisops sample")
@@ -129,27 +139,34 @@ class CityData:
         return [row["id"] for row in self._conn.execute(_SQL["layers"])]
 
     def layer(self, layer_id: str, bbox: tuple[float, float, float, float] | None = None) -> gpd.GeoDataFrame:
-        """Return a layer as the map shows it, without what is personal in it.
+        """Return a layer as the map shows it to this viewer, without what is personal in it.
 
         ``bbox`` is west, south, east, north in degrees. Raises ``NotFound`` with the ids there are, or ``NotAllowed``
-        where the places themselves are personal.
+        where the places themselves are personal, or not public and nobody is named to read them.
         """
         layers = self.layers()
         if layer_id not in layers:
             raise NotFound(f"There is no layer {layer_id!r}.", layer=layer_id, layers=layers)
         view = f"layer_{layer_id}"
-        columns = self._conn.execute(_SQL["columns"], {"view": view}).fetchall()
-        if any(row["personal"] for row in columns if row["name"] == "geom"):
+        columns = self._conn.execute(_SQL["columns"], {"view": view, "window": f"see_{layer_id}"}).fetchall()
+        geom = next(row for row in columns if row["name"] == "geom")
+        if geom["personal"]:
             raise NotAllowed(f"The layer {layer_id} is personal, its places included.", layer=layer_id)
-        names = [row["name"] for row in columns if not row["personal"] and not row["name"].startswith("geom")]
+        if not geom["public"] and self._account is None:
+            raise NotAllowed(f"The layer {layer_id} is not public; name who reads: connect(login=…).", layer=layer_id)
+        # Nobody reads the public columns of the view; somebody, what the layer's window shows them.
+        window = geom["windowed"] and self._account is not None
+        told = [row for row in columns if not row["personal"] and (window or row["public"])]
+        box = sql.SQL("ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326)" if bbox is not None else "NULL")
+        source = sql.SQL("{}({})").format(sql.Identifier(f"see_{layer_id}"), box) if window else sql.Identifier(view)
         statement = sql.SQL("SELECT {}, ST_AsBinary(geom) AS geom FROM {}").format(
-            sql.SQL(", ").join(map(sql.Identifier, names)), sql.Identifier(view)
+            sql.SQL(", ").join(sql.Identifier(row["name"]) for row in told if not row["name"].startswith("geom")),
+            source,
         )
         if bbox is None:
             return self._read(statement)
-        west, south, east, north = map(float, bbox)
-        box = sql.SQL(" WHERE ST_Intersects(geom, ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326))")
-        return self._read(statement + box, west=west, south=south, east=east, north=north)
+        sides = dict(zip(_SIDES, map(float, bbox), strict=True))
+        return self._read(statement + sql.SQL(" WHERE ST_Intersects(geom, {})").format(box), **sides)
 
     def pileups(self, cases: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         """Return the coordinates that stand for "no place known": ``cases``, ``share``; points.
@@ -271,9 +288,11 @@ class CityData:
 
     def _read(self, statement: str | sql.Composed, **values: Any) -> gpd.GeoDataFrame:
         asked = statement.encode() if isinstance(statement, str) else statement
-        cursor = self._conn.execute(asked, values)
-        names = [column.name for column in cursor.description or ()]
-        frame = pd.DataFrame(cursor.fetchall(), columns=names)
+        with self._conn.transaction():
+            scopes.look_as(self._conn, self._account)
+            cursor = self._conn.execute(asked, values)
+            names = [column.name for column in cursor.description or ()]
+            frame = pd.DataFrame(cursor.fetchall(), columns=names)
         geometry = shapely.from_wkb(frame.pop("geom").to_numpy())
         moments = [c.name for c in cursor.description or () if c.type_display == "timestamptz"]
         for name in moments:

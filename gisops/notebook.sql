@@ -55,8 +55,10 @@ WHERE relkind = 'v' AND relname LIKE 'layer\_%%' AND relnamespace = 'public'::re
 ORDER BY relname;
 
 -- name: columns
--- A layer's columns, and which of them the tables below it call personal (the class begins a column's comment).
-SELECT a.attname AS name,
+-- A layer's columns, which of them anybody may see, and which the tables below it call personal (the class begins a column's comment);
+-- whose row it is (scope_...) is no field. Where the layer has a window (layers/windows.py), it is read through that.
+SELECT a.attname AS name, has_column_privilege('gisops_reader', a.attrelid, a.attnum, 'SELECT') AS public,
+       EXISTS (SELECT FROM pg_proc f WHERE f.proname = %(window)s AND f.pronamespace = 'public'::regnamespace) AS windowed,
        EXISTS (
          SELECT FROM pg_rewrite r
          JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
@@ -65,4 +67,12 @@ SELECT a.attname AS name,
        ) AS personal
 FROM pg_attribute a
 WHERE a.attrelid = to_regclass(%(view)s) AND a.attnum > 0 AND NOT a.attisdropped
+  AND a.attname NOT IN ('scope_unit', 'scope_staff', 'scope_superior', 'scope_organisation')
 ORDER BY a.attnum;
+
+-- name: account
+-- For whom to read: the one who was named, else the first planner there is.
+SELECT account_id FROM accounts
+WHERE active AND CASE WHEN %(login)s::text IS NULL THEN role = 'planner' ELSE login = %(login)s END
+ORDER BY account_id
+LIMIT 1;

@@ -86,6 +86,36 @@ def test_a_layer_has_what_a_planner_may_see_and_nothing_personal(layer: Layer, c
     assert set(city.layer(layer.id).columns) == seen | {"geometry"}
 
 
+def test_whoever_is_named_sees_their_part_of_the_city(
+    sample_database, city: CityData, reported: gpd.GeoDataFrame
+) -> None:
+    with connect(sample_database.app_url, login="handler") as theirs:
+        assert len(theirs.cases()) < len(reported)
+        assert len(theirs.layer("cases")) < len(city.layer("cases"))
+        # Of a public layer everything is there, and what is for staff only where it is theirs to know.
+        buildings = theirs.layer("buildings")
+        assert len(buildings) == len(city.layer("buildings"))
+        assert buildings["residents"].isna().all()
+        assert city.layer("buildings")["residents"].notna().any()
+    with pytest.raises(NotFound, match="no account nobody"):
+        connect(sample_database.app_url, login="nobody")
+
+
+def test_without_a_planner_only_what_is_public_is_read(fresh_database) -> None:
+    database = fresh_database("sample_template")
+    with open_connection(database.owner_url) as owner:
+        owner.execute("UPDATE accounts SET active = false WHERE role = 'planner'")
+    with connect(database.app_url) as anybodys:
+        assert len(anybodys.cases()) == 0
+        for layer in load_catalog():
+            if layer.public:
+                seen = {field.name for field in layer.public_fields}
+                assert set(anybodys.layer(layer.id).columns) == seen | {"geometry"}
+            else:
+                with pytest.raises(NotAllowed):
+                    anybodys.layer(layer.id)
+
+
 def test_every_layer_is_there(city: CityData) -> None:
     assert city.layers() == sorted(layer.id for layer in load_catalog())
     with pytest.raises(NotFound) as refused:
