@@ -20,7 +20,23 @@ from api.auth import Identities
 from api.database import Database
 from api.disk import RoomToWrite, Watch
 from api.live import Live
-from api.routers import cases, city, dispatch, docs, health, live, locate, me, oidc, reports, screens, session
+from api.routers import (
+    audit,
+    cases,
+    city,
+    dispatch,
+    docs,
+    health,
+    live,
+    locate,
+    looking,
+    me,
+    oidc,
+    reports,
+    reveal,
+    screens,
+    session,
+)
 from gisops import __version__
 from gisops.cluster import database_urls
 from gisops.settings import Settings
@@ -81,11 +97,10 @@ def create_app(settings: Settings) -> FastAPI:
         # says of them is not looked at.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[str(one) for one in settings.trusted_proxies])
     problems.install(app, edge.HEADERS)
-    for part in (session, oidc, me, reports, locate, cases, dispatch, live, city, health):
+    for part in (session, oidc, me, reports, locate, cases, dispatch, live, city, health, looking, reveal, audit):
         app.include_router(part.router)
-    for name in ("api.routers.layers", "api.routers.looking"):
-        if find_spec(name) is not None:
-            app.include_router(import_module(name).router)
+    if find_spec("api.routers.layers") is not None:
+        app.include_router(import_module("api.routers.layers").router)
     app.include_router(docs.router)
     # Last, as it takes every address of one step that nothing else took.
     app.include_router(screens.router)

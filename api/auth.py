@@ -39,6 +39,7 @@ class Identity:
     expires_at: datetime
     kind: Kind = "session"
     scopes: frozenset[str] = api_keys.EVERY_SCOPE
+    key_id: int | None = None
 
     @property
     def role(self) -> str:
@@ -96,7 +97,7 @@ def _of_key(conn: Connection, hashed: bytes) -> tuple[Identity | None, bool]:
     found = api_keys.holder(conn, hashed)
     if found is None:
         return None, False
-    return Identity(found.actor, hashed, found.expires_at, "key", found.scopes), found.stale
+    return Identity(found.actor, hashed, found.expires_at, "key", found.scopes, found.key_id), found.stale
 
 
 async def identify(request: Request, identities: Identities) -> Identity | None:

@@ -65,6 +65,7 @@ class KeyHeld:
     scopes: frozenset[str]
     expires_at: datetime
     stale: bool
+    key_id: int
 
 
 def lacks(scopes: frozenset[str], needed: str | None) -> str | None:
@@ -91,7 +92,7 @@ def holder(conn: Connection, hashed: bytes) -> KeyHeld | None:
     row = conn.execute(_SQL["holder"], {"token_hash": hashed}).fetchone()
     if row is None:
         return None
-    return KeyHeld(people.actor_of_row(row), frozenset(row["scopes"]), row["expires_at"], row["stale"])
+    return KeyHeld(people.actor_of_row(row), frozenset(row["scopes"]), row["expires_at"], row["stale"], row["key_id"])
 
 
 def touch(conn: Connection, hashed: bytes) -> None:

@@ -1,6 +1,6 @@
 -- name: holder
 -- Who a key acts as; no row for one that is unknown, expired, revoked, or of an account that was closed.
-SELECT a.account_id, a.login, a.role, a.staff_id, coalesce(a.organisation_id, s.organisation_id) AS organisation_id, k.scopes, k.expires_at,
+SELECT a.account_id, a.login, a.role, a.staff_id, coalesce(a.organisation_id, s.organisation_id) AS organisation_id, k.key_id, k.scopes, k.expires_at,
   coalesce(k.last_used_at < app_now() - interval '1 minute', true) AS stale
 FROM api_keys AS k
 JOIN accounts AS a USING (account_id)

@@ -17,11 +17,12 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from psycopg.errors import InsufficientPrivilege
 from psycopg.types.json import Jsonb
 
 from gisops.db.pool import Connection
 from gisops.db.queries import load
-from gisops.errors import InvalidInput
+from gisops.errors import InvalidInput, NotAllowed
 
 _SQL = load("gisops", "audit.sql")
 
@@ -136,21 +137,21 @@ def page(
 ) -> list[Entry]:
     """Read entries, newest first, as the transaction's viewer, who must be an administrator or supervisor of the whole
     city (the database refuses others); that it was read is an entry too. ``after`` is the last key of the page before.
-    Raises ``InvalidInput`` for moments without a zone or an unknown act.
+    Raises ``NotAllowed``, or ``InvalidInput`` for moments without a zone or an unknown act.
     """
     for name, moment in (("from", from_at), ("until", until_at)):
         if moment is not None and moment.tzinfo is None:
             raise InvalidInput(f"{name} needs a time zone: 2026-11-22T10:00:00+08:00.", field=name)
     if act is not None and act not in ACTS:
         raise InvalidInput(f"There is no act {act!r}.", field="act", acts=sorted(ACTS))
-    rows = conn.execute(
-        _SQL["page"],
-        {
-            "login": login, "act": act, "subject": subject, "from_at": from_at, "until_at": until_at,
-            "after": after, "most": limit,
-        },
-    )  # fmt: skip
-    return [Entry(**row) for row in rows]
+    asked = {
+        "login": login, "act": act, "subject": subject, "from_at": from_at, "until_at": until_at, "after": after,
+        "most": limit,
+    }  # fmt: skip
+    try:
+        return [Entry(**row) for row in conn.execute(_SQL["page"], asked)]
+    except InsufficientPrivilege as error:
+        raise NotAllowed("The audit is for administrators and supervisors of the whole city.") from error
 
 
 def forget(conn: Connection, before: datetime) -> list[dict[str, Any]]:

@@ -47,6 +47,19 @@ def take(conn: Connection, bucket: str, per_minute: int) -> None:
         )
 
 
+def take_hourly(conn: Connection, bucket: str, per_hour: int) -> None:
+    """Take one token of a bucket that holds, and per hour regains, ``per_hour`` of them; committed by itself, as above.
+
+    Raises TooManyRequests (``retry_after_s``) when none is left.
+    """
+    row = conn.execute(_SQL["take"], {"key": bucket, "burst": per_hour, "per_second": per_hour / 3600}).fetchone()
+    if row is None:
+        wait_s = math.ceil(3600 / per_hour)
+        raise TooManyRequests(
+            f"Only {per_hour} of these an hour; try again in {wait_s} s.", retry_after_s=wait_s, per_hour=per_hour
+        )
+
+
 def give_back(conn: Connection, bucket: str, per_minute: int) -> None:
     """Return a token that was taken in advance."""
     conn.execute(_SQL["give_back"], {"key": bucket, "burst": per_minute})

@@ -22,7 +22,7 @@ from typing import Any
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import NotFound
-from layers import windows
+from layers import reveals, windows
 from layers.classes import CLASSES, PUBLIC, STAFF_ROLES
 from layers.layer import MASKS, OWN, SCOPES, UNIT, Field, Layer, Tiling
 from layers.told import CatalogError, Told
@@ -95,7 +95,8 @@ def view_sql() -> list[tuple[str, str]]:
             f"layer_{layer.id}",
             f"DROP VIEW IF EXISTS layer_{layer.id};\n"
             + (themes / layer.id / "view.sql").read_text("utf-8")
-            + windows.sql_of(layer),
+            + windows.sql_of(layer)
+            + reveals.sql_of(layer),
         )
         for layer in load_catalog()
     ]
@@ -180,6 +181,8 @@ def _read_layer(folder: Traversable) -> Layer:
         in_force=told.flag("in_force", False),
         update_cycle=told.text("update_cycle"),
         owner=told.text("owner"),
+        search=tuple(told.names("search")),
+        reveal=tuple(told.names("reveal")),
         fields=tuple(_read_field(source, name, table) for name, table in told.table("fields").items()),
         tiling=_read_tiling(Told(f"{source} [tiles]", told.table("tiles", {}))),
         style=style,
@@ -255,6 +258,20 @@ def _check_itself(source: str, folder: str, layer: Layer) -> None:
     ):
         if wrong:
             raise CatalogError(f"{source}: {message}")
+    # What somebody may find he may see: otherwise he learns by guessing what he is not shown.
+    for name in layer.search:
+        if name not in names or layer.field(name).type != "text":
+            raise CatalogError(f"{source}: search has {name}, which is no text among the fields")
+        if layer.above(layer.field(name)) or layer.field(name).mask is not None:
+            raise CatalogError(f"{source}: search has {name}, which not everybody who sees the layer sees as it is")
+    if unknown := sorted(set(layer.reveal) - set(reveals.PURPOSES)):
+        raise CatalogError(
+            f"{source}: reveal has no purpose {', '.join(unknown)}; there are {', '.join(reveals.PURPOSES)}"
+        )
+    if bool(layer.reveal) != any(field.mask for field in layer.fields):
+        raise CatalogError(
+            f"{source}: a layer with masks says for which purposes a value is shown in full, no other does"
+        )
     # Whoever may see a feature may see what it is called and what decides whether it is drawn.
     for name in {layer.key, layer.time, layer.tiling.by_zoom_field} - {None}:
         field = layer.field(str(name))

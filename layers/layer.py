@@ -51,7 +51,9 @@ class Layer:
     """One thematic layer.
 
     ``scope``: whether rows are open by unit or by class alone; ``own``: who sees a row wherever it lies (see ``OWN``).
-    ``shown``: whether a map that was just opened shows it. ``in_force``: its rows come into force and end by date.
+    ``search``: the fields by which a feature is found. ``reveal``: the purposes for which a masked
+    value is shown in full. ``shown``: whether a map that was just opened shows it.
+    ``in_force``: its rows come into force and end by date.
     ``fingerprint``: of its description and its view, so that what was cached under an older release is not taken for
     today's.
     """
@@ -78,6 +80,8 @@ class Layer:
     in_force: bool
     update_cycle: str
     owner: str
+    search: tuple[str, ...]
+    reveal: tuple[str, ...]
     fields: tuple[Field, ...]
     tiling: Tiling
     style: str

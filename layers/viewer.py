@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gisops.errors import NotAllowed, NotSignedIn
-from layers.catalog import Field, Layer
 from layers.classes import PERSONAL, PUBLIC, STAFF_ROLES, WORK
+from layers.layer import Field, Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,18 @@ class Viewer:
         if self.role is None:
             raise NotSignedIn(f"The layer {layer.id} is not public; sign in first.", layer=layer.id)
         raise NotAllowed(f"The layer {layer.id} is not open to the role {self.role}.", layer=layer.id, role=self.role)
+
+    def require_class(self, layer: Layer, name: str) -> None:
+        """Raise ``NotSignedIn`` or ``NotAllowed`` unless a class of this layer's fields is open to this viewer."""
+        if name in self.classes_in(layer):
+            return
+        if self.role is None:
+            raise NotSignedIn(f"What is {name} in the layer {layer.id} needs a sign-in.", layer=layer.id)
+        raise NotAllowed(
+            f"What is {name} in the layer {layer.id} is not open to the role {self.role}.",
+            layer=layer.id,
+            role=self.role,
+        )
 
 
 ANYBODY = Viewer(None, frozenset({PUBLIC}))

@@ -12,8 +12,8 @@ They are generated from a layer's folder whenever the database is migrated:
 ``tile_<layer>(box, most)``                                 what a tile carries of them
 ``dots_<layer>(box)``                                       where they are, to be counted
 ``near_<layer>(p, most, box)``                              features with every field, the nearest first
-``squares_<layer>(zoom, west_x, north_y, east_x, south_y)`` of a personal layer, for others whose work is the whole city:
-                                                            how many there are in squares, none of which tells of few
+``squares_<layer>(zoom, west_x, north_y, east_x, south_y)`` of a personal layer, for others of the whole city: how
+                                                            many there are in squares, none of which tells of few
 
 A field that the viewer may not see is null in them, and one with a mask is masked. Every layer has besides:
 
@@ -110,12 +110,10 @@ def _window(layer: Layer, kind: str) -> str:
                 *(sql.SQL("t.{}").format(sql.Identifier(g)) for g in geometries),
             ]
         ),
-        rows=_rows(layer),
-        visible=_visible(layer, timed=kind == "see"),
         touches=_touches(layer),
         timed=sql.SQL(", since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL" if layer.time else ""),
         key=sql.Identifier(layer.key),
-        **pieces,
+        **parts(layer, timed=kind == "see"),
     )
     return f"{made};\n{given_away(function)}\n"
 
@@ -182,7 +180,7 @@ def _touches(layer: Layer) -> sql.Composable:
 
 
 def field_of(layer: Layer, field: Field) -> sql.Composable:
-    """A field as the viewer may see it: null where its class or the row's scope is not open to him, masked where it has a mask."""
+    """A field as the viewer may see it: null where class or scope is closed to him, masked where it has a mask."""
     value: sql.Composable = sql.SQL("t.{}").format(sql.Identifier(field.name))
     if field.mask is not None:
         value = sql.SQL("{}({})").format(sql.Identifier(f"masked_{field.mask}"), value)
@@ -195,7 +193,7 @@ def field_of(layer: Layer, field: Field) -> sql.Composable:
     return sql.SQL("CASE WHEN {} THEN {} END").format(sql.SQL(" AND ").join(tests), value)
 
 
-def parts(layer: Layer) -> dict[str, sql.Composable]:
+def parts(layer: Layer, *, timed: bool = False) -> dict[str, sql.Composable]:
     """The pieces of a window that another one of the same layer is made of: who looks, and at which rows."""
     return {
         "known": sql.SQL(_told("known")),
@@ -203,7 +201,7 @@ def parts(layer: Layer) -> dict[str, sql.Composable]:
             staff=_names(STAFF_ROLES), personal=_names(layer.personal_roles), open=_OPEN[layer.field_class]
         ),
         "rows": _rows(layer),
-        "visible": _visible(layer, timed=False),
+        "visible": _visible(layer, timed=timed),
     }
 
 

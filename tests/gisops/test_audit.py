@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from gisops import audit, scopes, sealing
 from gisops.db.pool import Connection, connect
-from gisops.errors import InvalidInput
+from gisops.errors import InvalidInput, NotAllowed
 
 
 def account(conn: Connection, role: str) -> int:
@@ -144,7 +144,7 @@ def test_it_is_read_by_those_who_may_and_that_is_an_entry_too(doors: Connection)
 @pytest.mark.parametrize("role", ["officer", "planner", "leader", "dispatcher", None])
 def test_nobody_else_reads_it_whatever_the_route_forgets(doors: Connection, role: str | None) -> None:
     scopes.look_as(doors, account(doors, role) if role else None)
-    with pytest.raises(errors.InsufficientPrivilege):
+    with pytest.raises(NotAllowed):
         audit.page(doors)
 
 
