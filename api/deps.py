@@ -170,10 +170,14 @@ class Look:
         self, act: Callable[Concatenate[Connection, City, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run ``act(conn, city, ...)`` as the viewer."""
+        return await self.at(lambda conn: act(conn, _city(self._request, conn), *args, **kwargs))
+
+    async def at(self, act: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``act(conn, ...)`` as the viewer, where no city is needed."""
 
         def as_viewer(conn: Connection) -> T:
             scopes.look_as(conn, self._account_id)
-            return act(conn, _city(self._request, conn), *args, **kwargs)
+            return act(conn, *args, **kwargs)
 
         return await database_of(self._request).run(as_viewer)
 

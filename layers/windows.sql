@@ -119,8 +119,9 @@ CREATE FUNCTION {squares}(zoom int, west_x int, north_y int, east_x int, south_y
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 -- Squares of the tile grid (zoom 14 to 17) with the number of features whose box has its middle there; for staff of the whole city. A square of
--- zoom 14 is told if it holds five, and is told in four if each of them that holds any holds five, and so on: what is told at one zoom, taken
--- from what is told at another, or from the sum of any of them, is again five or more, or nothing. What is asked only chooses whole squares.
+-- zoom 14 is told if it holds five. Of its four quarters those with fewer are not told, and where there are such, of the others the smallest
+-- neither, until what is left out holds five together; so on below, and nothing is told of a square that is not told. So whatever is told at
+-- one zoom, less what is told of its parts at another, is again five or more, or nothing. What is asked only chooses whole squares.
 AS $$
 DECLARE
   side constant float8 := 2 * 20037508.342789244 / (1 << zoom);
@@ -141,15 +142,18 @@ BEGIN
       ((east_x >> up) + 1 << up) * side - 20037508.342789244, 20037508.342789244 - (north_y >> up << up) * side, 3857)
   ), fine AS (
     SELECT p.column_x, p.row_y, count(*)::int AS held FROM placed AS p GROUP BY 1, 2
-  ), few AS (
-    SELECT z.level, f.column_x >> (zoom - z.level) AS column_x, f.row_y >> (zoom - z.level) AS row_y
+  ), levels AS (
+    SELECT zoom - z.level AS up, f.column_x >> (zoom - z.level) AS column_x, f.row_y >> (zoom - z.level) AS row_y, sum(f.held) AS held
     FROM fine AS f CROSS JOIN generate_series(14, zoom) AS z (level)
     GROUP BY 1, 2, 3
-    HAVING sum(f.held) < 5
+  ), quarters AS (
+    SELECT l.*, min(l.held) OVER four AS least, sum(l.held) OVER (four ORDER BY l.held, l.column_x, l.row_y) - l.held AS smaller
+    FROM levels AS l
+    WINDOW four AS (PARTITION BY l.up, l.column_x >> 1, l.row_y >> 1)
   ), untold AS (
-    -- The square itself at zoom 14, its parent below: with one of four goes the whole division.
-    SELECT DISTINCT zoom - w.level + b.below AS up, w.column_x >> b.below AS column_x, w.row_y >> b.below AS row_y
-    FROM few AS w CROSS JOIN LATERAL (SELECT (w.level > 14)::int AS below) AS b
+    SELECT q.up, q.column_x, q.row_y
+    FROM quarters AS q
+    WHERE q.held < 5 OR (q.up < zoom - 14 AND q.least < 5 AND q.smaller < 5)
   )
   SELECT f.column_x, f.row_y, f.held
   FROM fine AS f

@@ -1,0 +1,245 @@
+"""Looking for things in the layers: by name, by nearness, by number, and a layer as a file.
+
+Open to everybody; what is asked decides (401 or 403), and the caller's scope decides which features there are. Answers
+differ by caller, so nobody else may keep them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from api.answers import GEOJSON, JSON
+from api.auth import Identity, identify
+from api.deps import Caller, Look, Looking, Seeing, identities_of, requires
+from api.schemas.shapes import QueryText
+from gisops import audit
+from gisops.coordinates import to_wgs84
+from gisops.db.pool import Connection
+from gisops.errors import InvalidInput, NotSignedIn
+from gisops.roles import ROLES
+from layers import counts, export, nearest, search
+from layers.catalog import Layer, load_catalog
+from layers.classes import PERSONAL
+from layers.features import BBox, parse_bbox
+from layers.versions import extent_of_city
+from layers.viewer import Viewer, viewer_of
+
+router = APIRouter(prefix="/api", tags=["looking"])
+
+OPEN = {"x-permission": "public", "x-scope": "read:layers"}
+Box = Annotated[QueryText | None, Query(description="west,south,east,north in degrees (WGS-84)")]
+Some = Annotated[
+    QueryText | None, Query(description="Ids of layers, separated by commas; all that are open to the caller")
+]
+
+
+@router.get("/search", openapi_extra=OPEN)
+def find(
+    caller: Caller,
+    conn: Seeing,
+    q: Annotated[QueryText, Query(description="A key, the beginning of one, or part of a name; 2 to 64 characters")],
+    layers: Some = None,
+    bbox: Box = None,
+    limit: Annotated[int, Query(ge=1, le=search.MAX_LIMIT)] = 20,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Features by their key or name: exact keys first, then exact names, then beginnings, then any part of a name."""
+    viewer = _viewer(caller)
+    asked = search.check_asked(q)
+    named = _layers(layers, viewer, search.searchable(list(load_catalog()), viewer))
+    if unfit := [layer.id for layer in named if not layer.search]:
+        fit = [layer.id for layer in load_catalog() if layer.search and viewer.may_see(layer)]
+        raise InvalidInput(f"Nothing is found by name in: {', '.join(unfit)}.", parameter="layers", layers=fit)
+    found = search.search(conn, named, viewer, asked, bbox=_bbox(bbox), limit=limit)
+    for layer in named:
+        # Of an open layer only what is open is found.
+        if layer.field_class == PERSONAL:
+            audit.looked(conn, layer.id, bbox, sum(hit.layer == layer.id for hit in found), key_id=_key(caller))
+    return _answer({"q": asked, "hits": [asdict(hit) for hit in found]}, if_none_match)
+
+
+@router.get("/nearest", openapi_extra=OPEN)
+def near(
+    caller: Caller,
+    conn: Seeing,
+    lon: Annotated[float, Query(description="In crs; east for a projected system.")],
+    lat: Annotated[float, Query(description="In crs; north for a projected system.")],
+    crs: Annotated[str, Query(max_length=64, description="WGS84, GCJ02, BD09, CGCS2000 or EPSG:n. Mandatory.")] = "",
+    layers: Some = None,
+    limit: Annotated[int, Query(ge=1, le=nearest.MAX_LIMIT)] = 10,
+    within_m: Annotated[float, Query(gt=0, le=nearest.MAX_WITHIN_M, allow_inf_nan=False)] = 1_000,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The features nearest to a point, as GeoJSON, each with its ``layer`` and ``distance_m``, the nearest first."""
+    viewer = _viewer(caller)
+    lon, lat = to_wgs84(lon, lat, crs, extent_of_city(conn))
+    named = _layers(layers, viewer, [layer for layer in load_catalog() if viewer.may_see(layer)])
+    found = nearest.nearest(conn, named, viewer, lon, lat, within_m=within_m, limit=limit)
+    for layer in named:
+        rows = sum(each.layer == layer.id for each in found)
+        _looked(conn, caller, layer, viewer, f"{lon:.6f},{lat:.6f}", rows)
+    body = b'{"type":"FeatureCollection","features":[%b],"lon":%b,"lat":%b}' % (
+        b",".join(each.feature.encode() for each in found),
+        orjson.dumps(lon),
+        orjson.dumps(lat),
+    )
+    return _tagged(body, GEOJSON, if_none_match)
+
+
+@router.get("/layers/{layer_id}/count", openapi_extra=OPEN)
+def count(
+    layer_id: str,
+    caller: Caller,
+    conn: Seeing,
+    bbox: Box = None,
+    by: Annotated[QueryText | None, Query(description="A field: how many there are of each of its values")] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """How many features the caller may see. Of a personal layer he may not see: about how many, by whole squares."""
+    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    found = counts.count(conn, layer, viewer, bbox=_bbox(bbox), by=by)
+    shown: dict[str, Any] = {
+        "layer": layer.id,
+        "count": found.count,
+        "bbox": None if found.bbox is None else list(found.bbox),
+        "fewest": found.fewest,
+    }
+    if found.groups is not None:
+        shown |= {
+            "by": by,
+            "groups": [{"value": value, "count": number} for value, number in found.groups],
+            "rest": found.rest,
+        }
+        if layer.field(by or layer.key).field_class == PERSONAL:
+            _looked(conn, caller, layer, viewer, bbox, found.count)
+    return _answer(shown, if_none_match)
+
+
+@router.get("/layers/{layer_id}/heat", openapi_extra=OPEN)
+def heat(
+    layer_id: str,
+    caller: Caller,
+    conn: Seeing,
+    bbox: Box = None,
+    cell: Annotated[int, Query(description="Zoom whose tiles are the squares: 14 (2 km) to 17 (300 m)")] = 15,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Counts by the squares of a fixed grid, as GeoJSON. Of a personal layer the caller may not see, squares that would
+    tell of fewer than five are left out, and ``count`` is the sum of what is shown.
+    """
+    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    found = counts.heat(conn, layer, viewer, bbox=_bbox(bbox), zoom=cell)
+    features = [
+        {
+            "type": "Feature",
+            "id": f"{cell}/{x}/{y}",
+            "geometry": {"type": "Polygon", "coordinates": [counts.outline(cell, x, y)]},
+            "properties": {"count": number},
+        }
+        for x, y, number in found.squares
+    ]
+    shown = {
+        "type": "FeatureCollection",
+        "layer": layer.id,
+        "cell": cell,
+        "fewest": found.fewest,
+        "count": sum(number for *_, number in found.squares),
+        "features": features,
+    }
+    return _answer(shown, if_none_match, GEOJSON)
+
+
+@router.get(
+    "/layers/{layer_id}/export",
+    openapi_extra={"x-permission": f"roles:{','.join(ROLES)}", "x-scope": "read:layers"},
+    responses={200: {"content": {media_type: {} for media_type in export.MEDIA_TYPES.values()}}},
+)
+async def save(
+    request: Request,
+    layer_id: str,
+    caller: Annotated[Identity, Depends(requires(*ROLES))],
+    look: Looking,
+    form: Annotated[Literal["geojsonseq", "csv"], Query(alias="format")] = "geojsonseq",
+    bbox: Box = None,
+) -> Response:
+    """A layer as a file, streamed: the features and fields the caller may see, in the order of their keys. Each page of
+    it is written down in the audit, and asks anew who is looking.
+    """
+    layer, viewer, box = load_catalog()[layer_id], viewer_of(caller.role), _bbox(bbox)
+    head = export.head(layer, viewer, form)
+
+    def read(conn: Connection, after: str | None) -> export.Page:
+        page = export.page(conn, layer, viewer, form, bbox=box, after=after)
+        audit.add(conn, "export", layer.id, place=bbox, rows=page.rows, facts={"format": form}, key_id=_key(caller))
+        return page
+
+    # The first page is read before anything is answered, so that what is refused is refused in good order.
+    first = await look.at(read, None)
+    name = f"{layer.id}-{datetime.now(UTC):%Y%m%d}.{'csv' if form == 'csv' else 'geojsons'}"
+    headers = {"Cache-Control": "private, no-store", "Content-Disposition": f'attachment; filename="{name}"'}
+    stream = _pages(request, look, read, head, first)
+    return StreamingResponse(stream, media_type=export.MEDIA_TYPES[form], headers=headers)
+
+
+async def _pages(
+    request: Request, look: Look, read: Callable[[Connection, str | None], export.Page], head: bytes, page: export.Page
+) -> AsyncIterator[bytes]:
+    yield head + page.body
+    while page.after is not None:
+        # A sign-in that ended meanwhile ends the file too, unfinished, as nothing better can be said by now.
+        if await identify(request, identities_of(request)) is None:
+            raise NotSignedIn
+        page = await look.at(read, page.after)
+        yield page.body
+
+
+def _viewer(caller: Identity | None) -> Viewer:
+    return viewer_of(caller.role if caller is not None else None)
+
+
+def _key(caller: Identity | None) -> int | None:
+    """The API key a system looked with, for the audit."""
+    return getattr(caller, "key_id", None)
+
+
+def _layers(named: str | None, viewer: Viewer, otherwise: Sequence[Layer]) -> list[Layer]:
+    """The layers that were named, each of which must be open to the viewer; without any, ``otherwise``."""
+    if named is None:
+        return list(otherwise)
+    found = [load_catalog()[each.strip()] for each in dict.fromkeys(named.split(","))]
+    for layer in found:
+        viewer.require(layer)
+    return sorted(found, key=lambda layer: layer.order)
+
+
+def _bbox(text: str | None) -> BBox | None:
+    return None if text is None else parse_bbox(text)
+
+
+def _looked(
+    conn: Connection, caller: Identity | None, layer: Layer, viewer: Viewer, place: str | None, rows: int
+) -> None:
+    """Write down a look at personal data, where any of what is shown is."""
+    if PERSONAL in {layer.field_class, *(field.field_class for field in viewer.fields_of(layer))}:
+        audit.looked(conn, layer.id, place, rows, key_id=_key(caller))
+
+
+def _answer(content: Any, if_none_match: str | None, media_type: str = JSON) -> Response:
+    return _tagged(orjson.dumps(content), media_type, if_none_match)
+
+
+def _tagged(body: bytes, media_type: str, if_none_match: str | None) -> Response:
+    """An answer that is this caller's alone, under a name made of its content."""
+    tag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+    if if_none_match is not None and tag in (each.strip() for each in if_none_match.split(",")):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
