@@ -22,14 +22,16 @@ WITH sent AS MATERIALIZED (
   ON CONFLICT (client_uid) DO NOTHING
   RETURNING client_uid
 ), fresh AS MATERIALIZED (
-  SELECT s.* FROM sent s JOIN taken USING (client_uid)
+  -- nearly always the cell it was decided in; a point is looked up only where there is none, or not any more
+  SELECT s.*, coalesce((SELECT u.unit_id FROM scope_units u WHERE u.level = 5 AND u.code = s.grid_cell_code AND u.live), unit_at(s.geom)) AS unit_id
+  FROM sent s JOIN taken USING (client_uid)
 ), a_case AS (
   INSERT INTO cases (district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, geom, part_id, place_id,
                      grid_cell_code, street_code, community_code, zone_id, organisation_id, handler_id, superior_id, ambiguous,
-                     reported_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version)
+                     reported_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version, unit_id)
   SELECT district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, geom, home_part_id, home_place_id,
          grid_cell_code, street_code, community_code, zone_id, organisation_id, handler_id, superior_id, ambiguous,
-         received_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version
+         received_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version, unit_id
   FROM fresh
 ), a_report AS (
   INSERT INTO reports (district_code, report_id, client_uid, case_id, channel, category_id, text, text_salt, account_id, geom, raw_x, raw_y, raw_crs,
@@ -62,20 +64,12 @@ WITH sent AS MATERIALIZED (
   CROSS JOIN LATERAL jsonb_to_recordset(f.recipients) AS r (seq int, staff_id int, role text, notified_at timestamptz, acknowledged_at timestamptz)
 ), an_event AS (
   -- what lies in the past is no news
-  INSERT INTO outbox (district_code, event_id, kind, case_no, geom, payload, at)
-  SELECT district_code, event_id, 'case', case_no, geom, event, received_at FROM fresh WHERE event_id IS NOT NULL
+  INSERT INTO outbox (district_code, event_id, kind, case_no, geom, unit_id, handler_id, superior_id, organisation_id, payload, at)
+  SELECT district_code, event_id, 'case', case_no, geom, unit_id, handler_id, superior_id, organisation_id, event, received_at
+  FROM fresh WHERE event_id IS NOT NULL
 )
 SELECT client_uid FROM taken;
 
 -- name: follow
 -- What became of a report, for whoever knows its key: nothing personal.
-SELECT k.client_uid, k.answered_at AS received_at, c.case_no, c.state, c.stage, c.deadline,
-       o.code AS organisation_code, o.name_zh AS organisation_zh, o.name_en AS organisation_en, s.post_zh, s.post_en,
-       ARRAY(SELECT jsonb_build_object('at', h.at, 'action', h.action, 'state', h.to_state)
-             FROM case_history h
-             WHERE h.district_code = c.district_code AND h.case_id = c.case_id ORDER BY h.seq) AS history
-FROM intake_keys k
-JOIN cases c ON c.district_code = k.district_code AND c.case_id = k.case_id
-JOIN organisations o ON o.organisation_id = c.organisation_id
-LEFT JOIN staff s ON s.staff_id = c.handler_id
-WHERE k.client_uid = %(client_uid)s;
+SELECT * FROM followed_report(%(client_uid)s);
