@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.app import create_app
 from gisops.settings import Settings
+from layers import who_sees_what
 from layers.catalog import load_catalog
 from layers.classes import CLASSES, STAFF_ROLES
 from layers.viewer import viewer_of
@@ -47,6 +48,15 @@ def test_every_layer_is_on_the_page_with_its_class_roles_and_guarded_fields() ->
         named = [", ".join(guarded[name]) if name in beyond else "" for name in CLASSES[1:]]
         expected[layer.id] = [layer.field_class, *named, ", ".join(sorted(layer.personal_roles))]
     assert listed == expected
+
+
+def test_the_table_of_who_sees_what_is_the_one_the_layers_make() -> None:
+    page = (REFERENCE / "who-sees-what.md").read_text("utf-8")
+    assert page == who_sees_what.into(page), "run: python -m layers.who_sees_what docs/reference/who-sees-what.md"
+    lines = [line for line in page.split("## The other layers")[0].splitlines() if line.startswith("| ")]
+    assert sum("`" in line.split("|")[1] for line in lines if line.count("|") > 10) == 7
+    for sign in (who_sees_what.EVERY, who_sees_what.IN_SCOPE, who_sees_what.MASKED, who_sees_what.NOT):
+        assert f"| {sign} |" in page
 
 
 @pytest.mark.parametrize("role", [None, *sorted(STAFF_ROLES)])
