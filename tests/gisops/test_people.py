@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 from argon2 import PasswordHasher
 
-from gisops import people
+from gisops import accounts, api_keys, lockout, people
+from gisops.accounts import LoginTaken, SubjectTaken, UnknownAccount, WeakPassword
+from gisops.api_keys import UnknownApiKey
 from gisops.db.pool import Connection
-from gisops.errors import BadCredentials
+from gisops.errors import BadCredentials, InvalidInput, NotFound, UnknownOrganisation, UnknownStaff
+from gisops.lockout import LockedOut
 
 
 @pytest.fixture
@@ -83,3 +87,194 @@ def test_ended_sessions_are_forgotten_after_a_day(account: tuple[Connection, str
     conn.execute("UPDATE sessions SET revoked_at = now() - interval '25 hours' WHERE revoked_at IS NOT NULL")
     assert people.prune_sessions(conn) == 1
     assert conn.execute("SELECT count(*) AS n FROM sessions").fetchone() == {"n": 2}
+
+
+# ---- closed doors --------------------------------------------------------------------------------------------------
+
+
+def _locked(conn: Connection, login: str, address: str) -> int:
+    with pytest.raises(LockedOut) as refused, conn.transaction():
+        lockout.begin(conn, login, address)
+    wait_s: int = refused.value.facts["retry_after_s"]
+    return wait_s
+
+
+def test_five_wrong_ones_from_an_address_close_that_door_only(conn: Connection) -> None:
+    for _ in range(5):
+        lockout.begin(conn, "someone", "198.51.100.1")
+    assert 890 < _locked(conn, "someone", "198.51.100.1") <= 900
+    lockout.begin(conn, "someone", "198.51.100.2")
+    lockout.begin(conn, "another", "198.51.100.1")
+
+
+def test_twenty_from_anywhere_close_every_door_and_refused_ones_are_not_counted(conn: Connection) -> None:
+    for n in range(1, 5):
+        for _ in range(5):
+            lockout.begin(conn, "someone", f"198.51.100.{n}")
+        for _ in range(3):  # hammering on one closed door does not close the others
+            _locked(conn, "someone", f"198.51.100.{n}")
+    _locked(conn, "someone", "2001:db8::1")
+    lockout.begin(conn, "another", "2001:db8::1")
+    assert lockout.open_again(conn, "someone")
+    assert not lockout.open_again(conn, "someone")
+    lockout.begin(conn, "someone", "198.51.100.1")
+
+
+def test_a_right_password_forgets_what_was_wrong_here_and_not_what_others_got_wrong(conn: Connection) -> None:
+    def counted() -> dict[str, int]:
+        rows = conn.execute(
+            "SELECT key = login_key AS wide, sum(cardinality(failed_at)) AS n FROM sign_in_failures GROUP BY 1"
+        )
+        return {"wide" if row["wide"] else "narrow": int(row["n"]) for row in rows}
+
+    for n in range(1, 4):
+        for _ in range(5):
+            lockout.begin(conn, "someone", f"198.51.100.{n}")
+    assert counted() == {"wide": 15, "narrow": 15}
+    for _ in range(10):  # right every time: nothing is used up
+        lockout.succeed(conn, lockout.begin(conn, "someone", "198.51.100.9"))
+    assert counted() == {"wide": 15, "narrow": 15}
+    attempts = [lockout.begin(conn, "someone", "198.51.100.9") for _ in range(4)]
+    lockout.succeed(conn, attempts[-1])
+    assert counted() == {"wide": 18, "narrow": 15}
+
+
+def test_the_door_opens_one_guess_at_a_time_and_what_is_over_is_forgotten(conn: Connection) -> None:
+    for _ in range(5):
+        lockout.begin(conn, "someone", "198.51.100.1")
+    # one of the five was fourteen minutes ago, the others just now: in a minute one more guess is taken
+    conn.execute("UPDATE sign_in_failures SET failed_at[1] = clock_timestamp() - interval '14 min'")
+    assert 50 < _locked(conn, "someone", "198.51.100.1") <= 60
+    conn.execute("UPDATE sign_in_failures SET failed_at[1] = clock_timestamp() - interval '15 min 1 s'")
+    lockout.begin(conn, "someone", "198.51.100.1")
+    _locked(conn, "someone", "198.51.100.1")
+    assert lockout.prune(conn) == 0
+    conn.execute("UPDATE sign_in_failures SET failed_at = ARRAY[clock_timestamp() - interval '16 min']")
+    assert lockout.prune(conn) == 2
+
+
+def test_a_restart_forgives_nobody(conn: Connection) -> None:
+    kept = conn.execute("SELECT relpersistence::text AS p FROM pg_class WHERE relname = 'sign_in_failures'").fetchone()
+    assert kept == {"p": "p"}
+
+
+# ---- accounts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "",
+        "short",
+        "elevenchars",
+        "someone",
+        "someonesomeone",
+        "SomeOneSomeOne",
+        "aaaaaaaaaaaaaa",
+        "1234" * 4,
+        "x" * 1025,
+    ],
+)
+def test_a_password_that_is_guessed_first_is_refused(password: str) -> None:
+    with pytest.raises(WeakPassword):
+        accounts.check_password(password, "someone")
+
+
+@pytest.mark.parametrize(
+    "password", ["correct horse battery", "一二三四五六七八九十样例", "            x", "all lower case"]
+)
+def test_nothing_is_asked_about_a_password_s_composition(password: str) -> None:
+    accounts.check_password(password, "someone")
+
+
+def test_an_account_is_made_changed_and_closed(owner_conn: Connection) -> None:
+    accounts.add(owner_conn, "someone", "planner", "correct horse battery")
+    listed = {row["login"]: row for row in accounts.listed(owner_conn)}
+    assert listed["someone"]["role"] == "planner"
+    assert (listed["someone"]["active"], listed["someone"]["everywhere"], listed["someone"]["open"]) == (True, False, 0)
+    assert "password_hash" not in listed["someone"]
+    actor = people.verify(people.account(owner_conn, "someone"), "correct horse battery")
+    people.open_session(owner_conn, actor, 1)
+    assert accounts.set_password(owner_conn, "someone", "another good password") == 1
+    with pytest.raises(BadCredentials):
+        people.verify(people.account(owner_conn, "someone"), "correct horse battery")
+    people.verify(people.account(owner_conn, "someone"), "another good password")
+    accounts.deactivate(owner_conn, "someone")
+    assert people.account(owner_conn, "someone") is None
+    accounts.activate(owner_conn, "someone")
+    assert people.account(owner_conn, "someone") is not None
+
+
+def test_an_account_without_a_password_takes_none(owner_conn: Connection) -> None:
+    accounts.add(owner_conn, "a-system", "planner", None)
+    for password in ("none", "", "anything"):
+        with pytest.raises(BadCredentials):
+            people.verify(people.account(owner_conn, "a-system"), password)
+
+
+def test_another_role_takes_the_whole_city_where_it_may_not_have_it(owner_conn: Connection) -> None:
+    accounts.add(owner_conn, "someone", "planner", None)
+    owner_conn.execute("UPDATE accounts SET everywhere = true WHERE login = 'someone'")
+    asked = "SELECT role, everywhere, scope_version AS version FROM accounts WHERE login = 'someone'"
+    before = owner_conn.execute(asked).fetchone()
+    assert before is not None
+    accounts.set_role(owner_conn, "someone", "leader")
+    after = owner_conn.execute(asked).fetchone()
+    assert after is not None
+    assert (after["role"], after["everywhere"]) == ("leader", True)
+    assert after["version"] > before["version"]
+    accounts.set_role(owner_conn, "someone", "officer")
+    after = owner_conn.execute(asked).fetchone()
+    assert after is not None
+    assert (after["role"], after["everywhere"]) == ("officer", False)
+
+
+@pytest.mark.parametrize(
+    ("act", "error"),
+    [
+        (lambda conn: accounts.add(conn, "Upper", "planner", None), InvalidInput),
+        (lambda conn: accounts.add(conn, "x" * 65, "planner", None), InvalidInput),
+        (lambda conn: accounts.add(conn, "new", "emperor", None), InvalidInput),
+        (lambda conn: accounts.add(conn, "new", "planner", "short"), WeakPassword),
+        (lambda conn: accounts.add(conn, "new", "planner", None, staff="nobody"), UnknownStaff),
+        (lambda conn: accounts.add(conn, "new", "planner", None, organisation="none"), UnknownOrganisation),
+        (lambda conn: accounts.add(conn, "new", "department", None), InvalidInput),
+        (lambda conn: accounts.add(conn, "taken", "planner", None), LoginTaken),
+        (lambda conn: accounts.set_role(conn, "taken", "emperor"), InvalidInput),
+        (lambda conn: accounts.set_password(conn, "nobody", "a good password"), UnknownAccount),
+        (lambda conn: accounts.set_password(conn, "taken", "taken"), WeakPassword),
+        (lambda conn: accounts.end_sessions(conn, "nobody"), UnknownAccount),
+        (lambda conn: accounts.link(conn, "taken", "not an address", "x"), InvalidInput),
+        (lambda conn: accounts.link(conn, "taken", "https://login.example", ""), InvalidInput),
+        (lambda conn: accounts.link(conn, "taken", "https://login.example", "somebody"), SubjectTaken),
+        (lambda conn: api_keys.add(conn, "nobody", "label", ["live"], 1), NotFound),
+        (lambda conn: api_keys.add(conn, "taken", "label", [], 1), InvalidInput),
+        (lambda conn: api_keys.add(conn, "taken", "label", ["person"], 1), InvalidInput),
+        (lambda conn: api_keys.add(conn, "taken", " ", ["live"], 1), InvalidInput),
+        (lambda conn: api_keys.add(conn, "taken", "label", ["live"], 0), InvalidInput),
+        (lambda conn: api_keys.revoke(conn, 12345), UnknownApiKey),
+    ],
+)
+def test_what_cannot_be_is_told(
+    act: Callable[[Connection], object], error: type[Exception], owner_conn: Connection
+) -> None:
+    accounts.add(owner_conn, "taken", "planner", None)
+    accounts.add(owner_conn, "linked", "planner", None)
+    accounts.link(owner_conn, "linked", "https://login.example", "somebody")
+    with pytest.raises(error) as refused:
+        act(owner_conn)
+    assert type(refused.value) is error
+
+
+def test_somebody_known_elsewhere_is_found_by_issuer_and_subject_together(owner_conn: Connection) -> None:
+    accounts.add(owner_conn, "someone", "planner", None)
+    accounts.link(owner_conn, "someone", "https://login.example", "a b")
+    accounts.link(owner_conn, "someone", "https://login.example", "a b")
+    found = people.actor_of_subject(owner_conn, "https://login.example", "a b")
+    assert found is not None
+    assert found.login == "someone"
+    for issuer, subject in (("https://other.example", "a b"), ("https://login.example", "a")):
+        assert people.actor_of_subject(owner_conn, issuer, subject) is None
+    people.open_session(owner_conn, found, 1)
+    assert accounts.unlink(owner_conn, "someone") == 1
+    assert people.actor_of_subject(owner_conn, "https://login.example", "a b") is None

@@ -11,22 +11,23 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from gisops import people
+from gisops import api_keys, people
 from gisops.db.pool import connect
 from gisops.settings import Settings
 from layers.viewer import STAFF_ROLES
 
 
-def _routes() -> list[tuple[str, str, str | None]]:
+def _routes(declaration: str) -> list[tuple[str, str, str | None]]:
     found = []
     for context in iter_route_contexts(create_app(Settings(_env_file=None)).router.routes):
         if isinstance(context.original_route, APIRoute):
-            declared = (context.openapi_extra or {}).get("x-permission")
+            declared = (context.openapi_extra or {}).get(declaration)
             found += [(method, str(context.path), declared) for method in sorted(context.methods or ())]
     return found
 
 
-ROUTES = _routes()
+ROUTES = _routes("x-permission")
+SCOPED = _routes("x-scope")
 CLOSED = [(method, path) for method, path, declared in ROUTES if declared != "public"]
 BY_ROLE = [
     (method, path, declared[6:].split(",")) for method, path, declared in ROUTES if str(declared).startswith("roles:")
@@ -45,6 +46,11 @@ def client(sample_database) -> Iterator[TestClient]:
     settings = Settings(_env_file=None, database_url=SecretStr(sample_database.app_url), pool_size=2)
     with TestClient(create_app(settings), raise_server_exceptions=False) as opened:
         yield opened
+
+
+def _key(database, scopes: list[str]) -> str:
+    with connect(database.owner_url) as conn:
+        return api_keys.add(conn, "admin", "样例系统 / sample system", scopes, 1)[1]
 
 
 def _token(database, role: str) -> str:
@@ -86,3 +92,50 @@ def test_a_route_for_some_roles_is_closed_to_the_others(
         headers = {"Authorization": f"Bearer {_token(sample_database, role)}"}
         answer = client.request(method, _address(path), headers=headers, json={})
         assert (answer.status_code == 403) == (role not in roles), (role, answer.text)
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), SCOPED)
+def test_a_route_declares_the_scope_a_key_needs(method: str, path: str, scope: str | None) -> None:
+    assert scope in {*api_keys.SCOPES, api_keys.PERSON, api_keys.NO_SCOPE}, (
+        f"{method} {path} has no openapi_extra={{'x-scope': ...}} of gisops.api_keys, but {scope}"
+    )
+    permission = {route[:2]: route[2] for route in ROUTES}[method, path]
+    if scope == api_keys.NO_SCOPE and permission != "public":
+        assert path == "/api/me", "whatever asks for a sign-in asks a key for a scope; who it is, it may always ask"
+
+
+def test_every_scope_opens_something() -> None:
+    assert {scope for _, _, scope in SCOPED} >= {*api_keys.SCOPES}
+
+
+def test_a_key_opens_what_its_scopes_say_and_nothing_else(client: TestClient, sample_database) -> None:
+    everything = [*api_keys.SCOPES]
+    whole = _key(sample_database, everything)
+    refused = 0
+    for needed in (*everything, api_keys.PERSON):
+        lacking = _key(sample_database, [scope for scope in everything if scope != needed])
+        for method, path, scope in SCOPED:
+            # A stream has no end here; tests/api/test_api_keys.py opens one.
+            if scope != needed or (path == "/api/live" and method == "GET"):
+                continue
+            body = {} if method in ("POST", "PUT", "PATCH") else None
+            answer = client.request(method, _address(path), headers={"Authorization": f"Bearer {lacking}"}, json=body)
+            if _asks_who(method, path):
+                assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing"), (method, path)
+                assert answer.json()["scope"] == needed
+                refused += 1
+            if needed != api_keys.PERSON:
+                answer = client.request(method, _address(path), headers={"Authorization": f"Bearer {whole}"}, json=body)
+                assert "scope_missing" not in answer.text, (method, path)
+    assert refused > 10
+
+
+def _asks_who(method: str, path: str) -> bool:
+    """Whether a route looks at its caller at all: what is the same for everybody does not."""
+    return (method, path) not in {
+        ("GET", "/ogc"),
+        ("GET", "/ogc/conformance"),
+        ("GET", "/ogc/api"),
+        ("GET", "/api/locate"),
+        ("GET", "/api/reports/{client_uid}"),
+    }
