@@ -1,4 +1,8 @@
-"""Cases: one unit of work, from its number to its history. One function for each thing that is read or done."""
+"""Cases: one unit of work, from its number to its history. One function for each thing that is read or done.
+
+What is read is read for a viewer (`scopes.look_as`): a case out of his scope is not there, in the same words as one
+that never was. What is done is done by the system, and asks first whether the actor may see the case.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gisops import moves, wording
+from gisops import audit, moves, scopes, wording
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -78,9 +82,10 @@ def find(
 ) -> dict[str, Any]:
     """List cases, newest first: ``{cases: [...], after: last case_id or None}``.
 
-    ``bbox`` is west, south, east, north in degrees; ``handler_id`` asks for that person's open cases. ``to`` is who
-    gets to see it: handlers are posts alone unless ``people.knows_people``. Raises ``InvalidInput`` for an unknown
-    state or category, or a limit out of range.
+    Those in the scope of the connection's viewer. ``bbox`` is west, south, east, north in degrees; ``handler_id`` asks
+    for that person's open cases. ``to`` is who gets to see it: handlers are posts alone unless ``people.knows_people``,
+    and that somebody else's name was shown is written into the audit. Raises ``InvalidInput`` for an unknown state or
+    category, or a limit out of range.
     """
     if state is not None and state not in wording.STATES:
         raise InvalidInput(f"There is no state {state!r}.", state=state, states=list(wording.STATES))
@@ -105,6 +110,9 @@ def find(
         },
     ).fetchall()
     page = rows[:limit]
+    if case_no is None:
+        named = sum(_names_another(row, to) for row in page)
+        audit.looked(conn, "cases", None if bbox is None else ",".join(map(str, bbox)), named)
     return {
         "cases": [_summary(row, knows_people(to, row["organisation_id"])) for row in page],
         "after": page[-1]["case_id"] if len(rows) > limit else None,
@@ -112,33 +120,46 @@ def find(
 
 
 def read(conn: Connection, city: City, case_no: str, to: Actor) -> dict[str, Any]:
-    """One case with its reports, history and recipients, as ``to`` may see it. Raises ``NotFound``."""
+    """One case with its reports, history and recipients, as ``to`` may see it. Raises ``NotFound``.
+
+    Where that names people, or shows what a reporter wrote, it is written into the audit.
+    """
     found = find(conn, city, case_no=case_no, limit=1, to=to)["cases"]
     story = conn.execute(_SQL["story"], {"case_no": case_no}).fetchone()
     if not found or story is None:
-        raise NotFound(f"There is no case {case_no}.", case_no=case_no)
-    if not knows_people(to, story.pop("organisation_id")):
+        raise _no_such(case_no)
+    if knows_people(to, story.pop("organisation_id")):
+        audit.looked(conn, "cases", case_no, 1)
+    else:
         for recipient in story["recipients"]:
             del recipient["code"], recipient["name"]
         for report in story["reports"]:
             del report["text"]
+        for entry in story["history"]:
+            entry["payload"] = wording.without_people(entry["payload"])
     for entry in story["history"]:
         entry["zh"], entry["en"] = wording.ACTIONS[entry["action"]]
     return {**found[0], **story}
 
 
-def decisions(conn: Connection, city: City, case_no: str) -> dict[str, Any]:
-    """Every dispatch decision of a case: what was asked, what was answered, why, in words. Raises ``NotFound``."""
+def decisions(conn: Connection, city: City, case_no: str, to: Actor) -> dict[str, Any]:
+    """Every dispatch decision of a case: what was asked, what was answered, why, in words. Raises ``NotFound``.
+
+    ``to`` is not told which persons it was about, and why, unless ``people.knows_people``.
+    """
     rows = conn.execute(_SQL["decisions"], {"case_no": case_no}).fetchall()
     if not rows:
-        raise NotFound(f"There is no case {case_no}.", case_no=case_no)
-    return {"case_no": case_no, "decisions": [_decision(row, city) for row in rows]}
+        raise _no_such(case_no)
+    return {"case_no": case_no, "decisions": [_decision(row, city, to) for row in rows]}
 
 
-def _decision(row: dict[str, Any], city: City) -> dict[str, Any]:
+def _decision(row: dict[str, Any], city: City, to: Actor) -> dict[str, Any]:
     # staff_facts stay where they are: they tell where officers were, and only a replay needs them
-    shown = {**row["answer"], "reasons": wording.kept(row["answer"], city)}
-    return {"seq": row["seq"], "at": row["at"], "by_hand": row["by_hand"], "input": row["input"], "dispatch": shown}
+    asked, answer = row["input"], row["answer"]
+    if not knows_people(to, row["organisation_id"]):
+        asked, answer = wording.without_people(asked), wording.without_people(answer)
+    shown = {**answer, "reasons": wording.kept(answer, city)}
+    return {"seq": row["seq"], "at": row["at"], "by_hand": row["by_hand"], "input": asked, "dispatch": shown}
 
 
 def dispatch(
@@ -146,15 +167,18 @@ def dispatch(
 ) -> None:
     """Send a filed case to an organisation by hand, with a reason.
 
-    Raises ``UnknownOrganisation``, ``UnknownStaff``, ``NotFound``, ``StaleVersion`` (somebody was first) or
-    ``IllegalMove`` (not from this state; says what the state is).
+    Raises ``NotFound`` also for a case that the actor may not see, whatever else is wrong; then
+    ``UnknownOrganisation``, ``UnknownStaff``, ``StaleVersion`` (somebody was first) or ``IllegalMove`` (not from this
+    state; says what the state is).
     """
     if not reason.strip():
         raise InvalidInput("A dispatch by hand needs a reason.", field="reason")
+    district = _seen(conn, case_no, by)["district_code"]
     to = addressee(conn, organisation, staff)
     moved = moves.move(conn, [Move(case_no, "dispatch", expected_version, reason, to)], by.role, by.account_id)
     if not moved:
-        raise _why_not(conn, "dispatch", case_no, expected_version)
+        raise _why_not(conn, "dispatch", case_no, expected_version, by)
+    audit.add(conn, "dispatch", "cases", object=case_no, rows=1, account_id=by.account_id, district=district)
 
 
 def addressee(conn: Connection, organisation: str, staff: str | None) -> Addressee:
@@ -173,10 +197,22 @@ def addressee(conn: Connection, organisation: str, staff: str | None) -> Address
     return Addressee(to["organisation_id"], organisation, to["staff_id"], staff, to["superior_id"])
 
 
-def _why_not(conn: Connection, action: str, case_no: str, expected_version: int) -> Exception:
-    row = conn.execute("SELECT state, version FROM cases WHERE case_no = %s", (case_no,)).fetchone()
-    if row is None:
-        return NotFound(f"There is no case {case_no}.", case_no=case_no)
+def _seen(conn: Connection, case_no: str, by: Actor) -> dict[str, Any]:
+    """How far a case is, if the actor may see it. For the system, which sees all; raises ``NotFound``."""
+    row = conn.execute(_SQL["whose"], {"case_no": case_no}).fetchone()
+    if row is not None:
+        scope = scopes.scope_of(conn, by.account_id)
+        if scope.sees(row["unit_id"], (row["handler_id"], row["superior_id"]), row["organisation_id"]):
+            return row
+    raise _no_such(case_no)
+
+
+def _no_such(case_no: str) -> NotFound:
+    return NotFound(f"There is no case {case_no}.", case_no=case_no)
+
+
+def _why_not(conn: Connection, action: str, case_no: str, expected_version: int, by: Actor) -> Exception:
+    row = _seen(conn, case_no, by)
     if row["version"] != expected_version:
         return StaleVersion(
             f"The case is at version {row['version']}, not {expected_version}: read it again.",
@@ -184,6 +220,12 @@ def _why_not(conn: Connection, action: str, case_no: str, expected_version: int)
             state=row["state"],
         )
     return moves.illegal(action, row["state"])
+
+
+def _names_another(row: dict[str, Any], to: Actor | None) -> bool:
+    """Whether a row tells somebody the name of somebody else."""
+    named = row["handler_id"] is not None and knows_people(to, row["organisation_id"])
+    return named and to is not None and row["handler_id"] != to.staff_id
 
 
 def _summary(row: dict[str, Any], names: bool) -> dict[str, Any]:

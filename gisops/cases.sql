@@ -1,28 +1,23 @@
 -- name: find
--- Cases, newest first, by any of the filters; a page is asked for by the last case_id of the one before.
-SELECT c.case_no, c.case_id, c.organisation_id, c.state, c.stage, c.flow, c.severity, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, c.reported_at, c.filed_at, c.dispatched_at,
+-- Cases that the viewer may see, newest first, by any of the filters; a page is asked for by the last case_id of the one before.
+SELECT c.case_no, c.case_id, c.organisation_id, c.handler_id, c.state, c.stage, c.flow, c.severity, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, c.reported_at, c.filed_at, c.dispatched_at,
        c.handled_at, c.closed_at, c.deadline, c.ambiguous, c.report_count, c.version, c.grid_cell_code,
        cat.scheme AS category_scheme, cat.code AS category_code, cat.name_zh AS category_zh, cat.name_en AS category_en,
        o.code AS organisation_code, o.name_zh AS organisation_zh, o.name_en AS organisation_en,
        z.code AS zone_code, z.name_zh AS zone_zh, z.name_en AS zone_en,
        h.code AS handler_code, h.name AS handler_name, h.post_zh AS handler_post_zh, h.post_en AS handler_post_en
-FROM cases c
+FROM seen_cases(
+  number => %(case_no)s, in_state => %(state)s, in_category => %(category_id)s, at_organisation => %(organisation)s, with_handler => %(handler_id)s,
+  box => ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326), before => %(after)s, most => %(limit)s) AS seen
+JOIN cases c USING (district_code, case_id)
 JOIN categories cat ON cat.category_id = c.category_id
 JOIN organisations o ON o.organisation_id = c.organisation_id
 LEFT JOIN zones z ON z.zone_id = c.zone_id
 LEFT JOIN staff h ON h.staff_id = c.handler_id
-WHERE (%(state)s::text IS NULL OR c.state = %(state)s)
-  AND (%(category_id)s::int IS NULL OR c.category_id = %(category_id)s)
-  AND (%(organisation)s::text IS NULL OR o.code = %(organisation)s)
-  AND (%(handler_id)s::int IS NULL OR (c.handler_id = %(handler_id)s AND c.stage < 7))
-  AND (%(case_no)s::text IS NULL OR c.case_no = %(case_no)s)
-  AND (%(west)s::float8 IS NULL OR c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326))
-  AND (%(after)s::uuid IS NULL OR c.case_id < %(after)s)
-ORDER BY c.case_id DESC
-LIMIT %(limit)s;
+ORDER BY c.case_id DESC;
 
 -- name: story
--- The reports, history and recipients of a case.
+-- The reports, history and recipients of a case that the viewer may see.
 SELECT ARRAY(SELECT jsonb_build_object('report_id', r.report_id, 'channel', r.channel, 'text', r.text, 'received_at', r.received_at, 'captured_at', r.captured_at,
                                        'lon', ST_X(r.geom), 'lat', ST_Y(r.geom), 'accuracy_m', r.accuracy_m, 'crs_in', r.raw_crs, 'part_code', r.part_code,
                                        'photos', r.photos)
@@ -36,16 +31,20 @@ SELECT ARRAY(SELECT jsonb_build_object('report_id', r.report_id, 'channel', r.ch
              FROM case_recipients q JOIN staff s ON s.staff_id = q.staff_id
              WHERE q.district_code = c.district_code AND q.case_id = c.case_id ORDER BY q.seq, q.role) AS recipients,
        c.organisation_id
-FROM cases c
-WHERE c.case_no = %(case_no)s;
+FROM seen_cases(number => %(case_no)s) AS seen
+JOIN cases c USING (district_code, case_id);
 
 -- name: decisions
--- Every dispatch decision of a case, oldest first.
-SELECT d.seq, d.at, d.by_hand, d.input, d.answer, d.staff_facts
-FROM cases c
-JOIN dispatch_decisions d ON d.district_code = c.district_code AND d.case_id = c.case_id
-WHERE c.case_no = %(case_no)s
+-- Every dispatch decision of a case that the viewer may see, oldest first.
+SELECT d.seq, d.at, d.by_hand, d.input, d.answer, d.staff_facts, c.organisation_id
+FROM seen_cases(number => %(case_no)s) AS seen
+JOIN cases c USING (district_code, case_id)
+JOIN dispatch_decisions d USING (district_code, case_id)
 ORDER BY d.seq;
+
+-- name: whose
+-- What decides who may act on a case, and how far it is.
+SELECT district_code, unit_id, handler_id, superior_id, organisation_id, state, version FROM cases WHERE case_no = %(case_no)s;
 
 -- name: addressee
 -- The organisation a case is to be sent to, and the member of staff, if one is named: active, and of that organisation.

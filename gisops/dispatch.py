@@ -88,7 +88,7 @@ class Decision:
         }
 
     def shown(self, city: City, *, names: bool) -> dict[str, Any]:
-        """The decision as answers show it. ``names=False`` leaves out who the persons are: posts only."""
+        """The decision as answers show it. ``names=False`` leaves out who the persons are, and why they: posts only."""
         row = self.row
         shown: dict[str, Any] = {
             "mode": row["mode"],
@@ -111,7 +111,7 @@ class Decision:
             "confidence": row["confidence"],
             "question": wording.question(row, city),
             "candidates": _candidates(row, city),
-            "reasons": wording.reasons(row, city),
+            "reasons": wording.reasons(row, city, people=names),
             "auto_dispatched": self.auto,
         }
         return shown

@@ -28,6 +28,12 @@ def answer(conn: Connection, city: City, decision: Decision, *, names: bool) -> 
     }
 
 
+def looks_into(conn: Connection, lon: float, lat: float) -> bool:
+    """Say whether a point lies in the scope of the connection's viewer."""
+    row = conn.execute(_SQL["looks_into"], {"lon": lon, "lat": lat}).fetchone()
+    return row is not None and bool(row["looks"])
+
+
 def _boundary(conn: Connection, decision: Decision) -> dict[str, Any] | None:
     asked, zone_id = decision.input, decision.row["zone_id"]
     if zone_id is None:

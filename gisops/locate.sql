@@ -17,3 +17,9 @@ SELECT ST_AsGeoJSON(ST_Multi(ST_CollectionExtract(
          CASE WHEN higher.g IS NULL THEN ST_Intersection(z.geom, circle.g) ELSE ST_Difference(ST_Intersection(z.geom, circle.g), higher.g) END, 3)), 7) AS boundary
 FROM zones z, circle, higher
 WHERE z.zone_id = %(zone_id)s;
+
+-- name: looks_into
+-- Whether the viewer may look at a point.
+SELECT coalesce(v.everywhere, false)
+    OR unit_at(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)) IN (SELECT my_units()) AS looks
+FROM viewer() v;

@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from gisops import cases, dispatch, positions, replays, reports, wording
+from gisops import cases, dispatch, moves, positions, replays, reports, scopes, wording
 from gisops import locate as boundaries
 from gisops.city import City
 from gisops.db.pool import Connection
-from gisops.errors import GisopsError, InvalidInput
-from gisops.people import Actor
+from gisops.errors import GisopsError, InvalidInput, NotFound
+from gisops.people import Actor, knows_people
 from gisops.positions import Kept, Sent
 from gisops.reports import NewReport, Receipt
 
@@ -76,15 +76,17 @@ def locate(
     crs: str,
     accuracy_m: float | None,
     category: str,
-    names: bool,
+    to: Actor | None,
 ) -> dict[str, Any]:
     """Who is responsible here, the polygon in which the answer holds, and until when. Nothing is kept.
 
-    Without ``names`` nobody's position and load is asked either: by asking at many points a stranger would learn from
-    the answers where officers are.
+    For a viewer (`scopes.look_as`). Who is not to know people, or asks about a place out of his scope, is not told of
+    any, and nobody's position and load is asked either: by asking at many points a stranger would learn from the
+    answers where officers are.
     """
     asked = NewReport(UUID(int=0), "citizen", category, x, y, crs, accuracy_m)
     prepared = reports.prepare(asked, city)
+    names = knows_people(to) and boundaries.looks_into(conn, prepared.input.lon, prepared.input.lat)
     question = prepared.input if names else replace(prepared.input, staff_facts=[])
     decision = dispatch.decide(conn, [question])[0]
     reports.check_decision(prepared, decision, city)
@@ -133,9 +135,16 @@ def dispatch_by_hand(
     expected_version: int,
     by: Actor,
 ) -> dict[str, Any]:
-    """Somebody at the desk sends a case where the rules did not, and says why."""
+    """Somebody at the desk sends a case where the rules did not, and says why.
+
+    What comes back is the case as he sees it; whom it was his only by being told of it, sees it no more.
+    """
     cases.dispatch(conn, case_no, organisation, staff, reason, expected_version, by)
-    return cases.read(conn, city, case_no, by)
+    scopes.look_as(conn, by.account_id)
+    try:
+        return cases.read(conn, city, case_no, by)
+    except NotFound:
+        return {"case_no": case_no, **cases.standing("dispatched", moves.STAGES["dispatched"])}
 
 
 def keep_positions(conn: Connection, city: City, by: Actor, sent: Sequence[Sent]) -> Kept:
@@ -160,7 +169,8 @@ def replay(
     if mode == "as_of":
         facts = asked.staff_facts if positions == "recorded" else []
         asked = replace(asked, at=at or asked.at, staff_facts=facts)
-    return replays.compare(recorded, dispatch.decide(conn, [asked])[0], city, mode, positions)
+    names = knows_people(by, recorded.organisation_id)
+    return replays.compare(recorded, dispatch.decide(conn, [asked])[0], city, mode, positions, names=names)
 
 
 def _decide_and_record(

@@ -34,14 +34,17 @@ _NOTES = {
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A decision on record: exactly what was asked, and exactly what was answered, in codes."""
+    """A decision on record: exactly what was asked and what was answered, in codes; and who holds the case now."""
 
     input: Input
     codes: dict[str, Any]
+    organisation_id: int
 
 
 def recorded(conn: Connection, city: City, case_no: str) -> Recorded:
-    """The first decision of a case that the rules took. Raises ``NotFound``."""
+    """The first decision of a case that the rules took. Raises ``NotFound``, also for a case out of the scope of the
+    connection's viewer.
+    """
     rows = conn.execute(_SQL["decisions"], {"case_no": case_no}).fetchall()
     row = next((row for row in rows if not row["by_hand"]), None)
     if row is None:
@@ -60,23 +63,28 @@ def recorded(conn: Connection, city: City, case_no: str) -> Recorded:
             staff_facts=row["staff_facts"],
         ),
         row["answer"],
+        row["organisation_id"],
     )
 
 
-def compare(found: Recorded, again: Decision, city: City, mode: str, positions: str) -> dict[str, Any]:
-    """Both decisions, whether they are the same, and each field in which they are not."""
-    replayed = again.codes()
+def compare(found: Recorded, again: Decision, city: City, mode: str, positions: str, *, names: bool) -> dict[str, Any]:
+    """Both decisions, whether they are the same, and each field in which they are not; without ``names`` but for the
+    persons.
+    """
+    codes, replayed = found.codes, again.codes()
+    if not names:
+        codes, replayed = wording.without_people(codes), wording.without_people(replayed)
     differences = [
-        {"field": name, "recorded": found.codes.get(name), "replayed": replayed[name]}
+        {"field": name, "recorded": codes.get(name), "replayed": replayed[name]}
         for name in replayed
-        if found.codes.get(name) != replayed[name]
+        if codes.get(name) != replayed[name]
     ]
     zh, en = _NOTES["as_recorded" if mode == "as_recorded" else positions]
     return {
         "mode": mode,
         "at": again.at,
         "same": not differences,
-        "recorded": {**found.codes, "reasons": wording.kept(found.codes, city)},
+        "recorded": {**codes, "reasons": wording.kept(codes, city)},
         "replayed": {**replayed, "reasons": wording.kept(replayed, city)},
         "differences": differences,
         "notes": [{"zh": zh, "en": en}],

@@ -257,7 +257,7 @@ def follow(conn: Connection, client_uid: UUID) -> dict[str, Any]:
     row = conn.execute(_SQL["follow"], {"client_uid": client_uid}).fetchone()
     if row is None:
         raise NotFound("There is no report with this client_uid.", client_uid=str(client_uid))
-    return row
+    return {"client_uid": client_uid, **row}
 
 
 def _receipt(one: Opened, case_no: str, report_id: UUID) -> dict[str, Any]:

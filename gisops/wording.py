@@ -130,9 +130,12 @@ ACTIONS: dict[str, tuple[str, str]] = {
 }
 
 
-def reasons(row: dict[str, Any], city: City) -> list[dict[str, str]]:
-    """The reasons of a decision in words: ``[{code, zh, en}]``, in the order they were found."""
-    return _sentences(row["reasons"], _facts(row, "zh"), _facts(row, "en"))
+def reasons(row: dict[str, Any], city: City, *, people: bool) -> list[dict[str, str]]:
+    """The reasons of a decision in words: ``[{code, zh, en}]``, in the order they were found. Without ``people`` those
+    are left out that tell who is on duty, near by or has his hands full.
+    """
+    codes = [code for code in row["reasons"] if people or not code.startswith(_ABOUT_STAFF)]
+    return _sentences(codes, _facts(row, "zh"), _facts(row, "en"))
 
 
 def kept(answer: dict[str, Any], city: City) -> list[dict[str, str]]:
@@ -143,6 +146,19 @@ def kept(answer: dict[str, Any], city: City) -> list[dict[str, str]]:
     zh = {**facts, "organisation": organisation.name_zh} if organisation else facts
     en = {**facts, "organisation": organisation.name_en} if organisation else facts
     return _sentences(answer["reasons"], zh, en)
+
+
+# What of a kept decision, or of a move, is about persons: who it is, and by which of them being on duty, near or free.
+_PERSONS = frozenset({"handler", "superior", "staff"})
+_ABOUT_STAFF = "STAFF_"
+
+
+def without_people(kept: dict[str, Any]) -> dict[str, Any]:
+    """What was asked, answered or done, as it is told to those who get to know posts and not persons."""
+    told = {name: value for name, value in kept.items() if name not in _PERSONS}
+    if "reasons" in told:
+        told["reasons"] = [code for code in told["reasons"] if not code.startswith(_ABOUT_STAFF)]
+    return told
 
 
 def question(row: dict[str, Any], city: City) -> dict[str, str] | None:

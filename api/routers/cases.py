@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api import answers
 from api.auth import Identity
-from api.deps import Ctx, SignedIn, Tx, requires
+from api.deps import Ctx, Seeing, SeeingCtx, SignedIn, Tx, requires
 from api.schemas.cases import DispatchIn
 from api.schemas.shapes import QueryText
 from gisops import cases, operations
@@ -27,8 +27,8 @@ HANDS = ("acceptor", "dispatcher", "shift_leader", "admin")
 def find(
     request: Request,
     caller: SignedIn,
-    conn: Tx,
-    city: Ctx,
+    conn: Seeing,
+    city: SeeingCtx,
     state: QueryText | None = None,
     category: QueryText | None = None,
     organisation: QueryText | None = None,
@@ -63,15 +63,15 @@ def find(
 
 
 @router.get("/{case_no}", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
-def read(case_no: str, caller: SignedIn, conn: Tx, city: Ctx) -> Response:
+def read(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Response:
     """One case with its reports, history and recipients; persons are posts for those whose work is not with cases."""
     return answers.json(cases.read(conn, city, case_no, caller.actor))
 
 
 @router.get("/{case_no}/dispatch", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
-def decisions(case_no: str, _caller: SignedIn, conn: Tx, city: Ctx) -> Response:
+def decisions(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Response:
     """Every dispatch decision of a case: what was asked, what was answered, why."""
-    return answers.json(cases.decisions(conn, city, case_no))
+    return answers.json(cases.decisions(conn, city, case_no, caller.actor))
 
 
 @router.post(

@@ -7,10 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api import answers
-from api.deps import Caller, Ctx, Tx
+from api.deps import Caller, Seeing, SeeingCtx
 from api.schemas.shapes import QueryText
 from gisops import operations
-from gisops.people import knows_people
 
 router = APIRouter(tags=["locate"])
 
@@ -18,8 +17,8 @@ router = APIRouter(tags=["locate"])
 @router.get("/api/locate", openapi_extra={"x-permission": "public", "x-scope": "read:layers"})
 def locate(
     caller: Caller,
-    conn: Tx,
-    city: Ctx,
+    conn: Seeing,
+    city: SeeingCtx,
     lon: Annotated[float, Query(description="In crs; east for a projected system.")],
     lat: Annotated[float, Query(description="In crs; north for a projected system.")],
     category: QueryText,
@@ -27,6 +26,5 @@ def locate(
     accuracy_m: Annotated[float | None, Query()] = None,
 ) -> Response:
     """Say who is responsible at a point for a category, why, and within which polygon that holds. Nothing is kept."""
-    names = knows_people(caller.actor if caller else None)
-    found = operations.locate(conn, city, lon, lat, crs, accuracy_m, category, names=names)
+    found = operations.locate(conn, city, lon, lat, crs, accuracy_m, category, caller.actor if caller else None)
     return answers.json(found)

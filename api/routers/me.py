@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api import answers, problems
-from api.deps import Ctx, SignedIn, Tx
+from api.deps import Ctx, Seeing, SeeingCtx, SignedIn, Tx
 from api.schemas.people import PositionIn, PositionsIn
 from gisops import cases, operations, people
 from gisops.positions import Sent
@@ -17,20 +17,22 @@ router = APIRouter(prefix="/api/me", tags=["me"])
 
 
 @router.get("", openapi_extra={"x-permission": "signed_in", "x-scope": "none"})
-def me(caller: SignedIn, conn: Tx) -> Response:
+def me(caller: SignedIn, conn: Seeing) -> Response:
     """The caller's own card, and which classes of fields he may see."""
     card = people.card(conn, caller.actor)
     return answers.json({**card, "classes": sorted(viewer_of(caller.role).classes)})
 
 
 @router.get("/zones", openapi_extra={"x-permission": "signed_in", "x-scope": "read:layers"})
-def zones(caller: SignedIn, conn: Tx) -> Response:
+def zones(caller: SignedIn, conn: Seeing) -> Response:
     """The zones the caller is assigned to now, as GeoJSON."""
     return answers.raw(people.zones(conn, caller.actor), media_type=answers.GEOJSON)
 
 
 @router.get("/tasks", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
-def tasks(caller: SignedIn, conn: Tx, city: Ctx, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
+def tasks(
+    caller: SignedIn, conn: Seeing, city: SeeingCtx, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> Response:
     """The open cases the caller handles."""
     if caller.actor.staff_id is None:
         return answers.json({"tasks": []})

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from api import answers, problems
 from api.auth import Identity
-from api.deps import Caller, Ctx, SignedIn, Tx, Working, limit_anonymous_reports
+from api.deps import Caller, Seeing, SeeingCtx, SignedIn, Working, limit_anonymous_reports
 from api.schemas.reports import BatchIn, ReportIn
 from gisops import operations
 from gisops.city import City
@@ -62,7 +62,7 @@ def _batch(conn: Connection, city: City, body: BatchIn, caller: Identity) -> Res
 
 
 @router.get("/{client_uid}", openapi_extra={"x-permission": "public", "x-scope": "write:reports"})
-def follow(client_uid: UUID, conn: Tx, city: Ctx) -> Response:
+def follow(client_uid: UUID, conn: Seeing, city: SeeingCtx) -> Response:
     """What became of a report. Its ``client_uid`` is the key; nothing personal is told."""
     return answers.json(operations.follow_report(conn, city, client_uid))
 

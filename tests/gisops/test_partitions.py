@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from gisops import cases, operations, partitions, worker
+from gisops import cases, operations, partitions, scopes, worker
 from gisops import city as cities
 from gisops.db.migrate import migrate
 from gisops.db.pool import Connection, connect
@@ -307,6 +307,8 @@ def watched(years: Any) -> Iterator[tuple[Connection, list[Any]]]:
         conn.execute("LOAD 'auto_explain'")
         for name, value in {"log_min_duration": "0", "log_analyze": "on", "log_format": "json"}.items():
             conn.execute(f"SET LOCAL auto_explain.{name} = {value}".encode())
+        # what the windows ask is asked inside of functions
+        conn.execute("SET LOCAL auto_explain.log_nested_statements = on")
         conn.execute("SET LOCAL client_min_messages = log")
         conn.add_notice_handler(write_down)
         yield conn, plans
@@ -332,6 +334,7 @@ def test_what_is_asked_of_one_case_goes_into_one_month(
     plans.clear()
     conn.prepare_threshold = 0
     if act == "read":
+        scopes.look_as(conn, desk.account_id)
         cases.read(conn, city, row["case_no"], desk)
     elif act == "follow":
         operations.follow_report(conn, city, uid)

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from gisops import city as cities
-from gisops import dispatch, moves, operations, past, replays, wording
+from gisops import dispatch, moves, operations, past, replays, scopes, wording
 from gisops.city import City
 from gisops.db.pool import Connection, connect
 from gisops.errors import GisopsError
@@ -284,11 +284,14 @@ def test_every_decision_is_taken_again_as_it_was_recorded(
 ) -> None:
     cases = [case(30 + n, SUMMER + timedelta(hours=n), (in_d07, between)[n % 2], *PLAIN[: n % 8]) for n in range(16)]
     answers = past.tell(told, city, cases)
+    row = told.execute("SELECT account_id FROM accounts WHERE login = 'desk'").fetchone()
+    assert row is not None
+    scopes.look_as(told, row["account_id"])
     for answer in answers:
         assert isinstance(answer, Told)
         recorded = replays.recorded(told, city, answer.case_no)
         again = dispatch.decide(told, [recorded.input])[0]
-        compared = replays.compare(recorded, again, city, "as_recorded", "recorded")
+        compared = replays.compare(recorded, again, city, "as_recorded", "recorded", names=True)
         assert compared["same"], compared["differences"]
 
 

@@ -20,7 +20,7 @@ from psycopg import sql
 
 from api.doctor import examine_database
 from gisops import city as cities
-from gisops import cluster_files, operations
+from gisops import cluster_files, operations, scopes
 from gisops.db.migrate import migrate, status
 from gisops.db.pool import Connection, connect
 from gisops.people import Actor
@@ -126,6 +126,7 @@ def test_a_decision_of_then_is_made_again_to_the_letter(upgraded: Upgraded) -> N
     with connect(upgraded.database.app_url) as conn:
         city, by = cities.load(conn), Actor(1, "admin", "admin", None, None)
         cases = conn.execute("SELECT case_no FROM cases ORDER BY case_no").fetchall()
+        scopes.look_as(conn, by.account_id)
         for case in cases[::7]:
             again = operations.replay(conn, city, case["case_no"], "as_recorded", None, "recorded", by)
             assert again["same"], again["differences"]
