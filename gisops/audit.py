@@ -49,6 +49,8 @@ ACTS: Mapping[str, tuple[str, str]] = MappingProxyType({
 # A fact is a number, yes or no, or a word of ours: never free text, in which somebody's name could stand.
 _WORD = re.compile(r"[a-z][a-z0-9_.:-]{0,63}")
 _DIGITS = re.compile(r"\d{6}")
+# A box as somebody typed it may have any number of digits.
+_MOST_PLACE = 120
 Fact = bool | int | str | list[str] | None
 
 
@@ -115,13 +117,21 @@ def add(
     return entry
 
 
-def looked(conn: Connection, layer: str, place: str | None, rows: int, *, key_id: int | None = None) -> None:
-    """Write down that the transaction's viewer was shown personal data: of ``rows`` rows of a layer, in a tile, box or
-    of one key (``place``). Nothing is written where nothing was shown. To be called before the answer leaves, in the
-    transaction that read; if it raises, the answer must not leave.
+def looked(
+    conn: Connection,
+    layer: str,
+    place: str | None,
+    rows: int,
+    *,
+    object: str | None = None,
+    key_id: int | None = None,
+) -> None:
+    """Write down that the transaction's viewer was shown personal data: of ``rows`` rows of a layer, in a tile or box
+    (``place``), or of one key (``object``). Nothing is written where nothing was shown. To be called before the answer
+    leaves, in the transaction that read; if it raises, the answer must not leave.
     """
     if rows > 0:
-        add(conn, "look", layer, place=place, rows=rows, key_id=key_id)
+        add(conn, "look", layer, object=object, place=place and place[:_MOST_PLACE], rows=rows, key_id=key_id)
 
 
 def page(

@@ -26,8 +26,14 @@ _WORLD_M = 2 * 20037508.342789244
 
 
 def tile(conn: Connection, layer: Layer, viewer: Viewer, at: Tile) -> bytes:
+    """Cut one tile of a layer for a viewer; see `draw`."""
+    return draw(conn, layer, viewer, at)[0]
+
+
+def draw(conn: Connection, layer: Layer, viewer: Viewer, at: Tile) -> tuple[bytes, int]:
     """Cut one tile of a layer for a viewer, on their own connection (``gisops.scopes.look_as``); empty bytes where
-    nothing lies there that they may see.
+    nothing lies there that they may see. With the number of features that are shown singly: those that are only counted
+    tell nothing of any.
 
     The MVT layer is named like the layer; polygons with labels have a second one, ``<id>_label``. Attributes are
     those of ``tile_fields``. Raises ``NotSignedIn``, ``NotAllowed``, or ``NotFound`` beyond the layer's zooms.
@@ -51,18 +57,18 @@ def tile(conn: Connection, layer: Layer, viewer: Viewer, at: Tile) -> bytes:
     }
     public = is_public(layer, viewer)
     if at.z < layer.tiling.counted_below:
-        return _run(conn, "squares", layer, fields, public, values)
+        return _run(conn, "squares", layer, fields, public, values), 0
     row = conn.execute(_statement("features", layer, fields, public), values).fetchone()
     if row is None or not row["found"]:
-        return b""
+        return b"", 0
     drawn = bytes(row["tile"] or b"")
     if row["found"] > layer.tiling.max_features or len(drawn) > MAX_BYTES:
-        return _run(conn, "squares", layer, fields, public, values)
+        return _run(conn, "squares", layer, fields, public, values), 0
     if layer.tiling.label_minzoom is not None and at.z >= layer.tiling.label_minzoom:
         # The layers of a tile are a repeated field: two tiles one after the other are one tile with both.
         labels = tuple(field for field in fields if field.in_labels)
         drawn += _run(conn, "labels", layer, labels, public, values)
-    return drawn
+    return drawn, row["found"]
 
 
 def tile_fields(layer: Layer, viewer: Viewer) -> tuple[Field, ...]:

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from api import problems
+from api import looks, problems
 from api.deps import Caller, Seeing
 from gisops.errors import InvalidInput, NotFound
 from layers import features, style
@@ -25,7 +25,7 @@ from layers.versions import extent_of_city
 from layers.viewer import Viewer, viewer_of
 from tiles.cache import TileCache
 from tiles.grid import tile_at
-from tiles.mvt import CONTENT_TYPE, is_public
+from tiles.mvt import CONTENT_TYPE, draw, is_public, tile_fields
 from tiles.tilejson import tilejson
 
 PUBLIC_ROUTE = {"x-permission": "public", "x-scope": "read:layers"}
@@ -143,6 +143,7 @@ def items(
         after=after,
         count=count,
     )
+    looks.looked(conn, caller, layer, viewer.fields_of(layer), bbox, page.returned)
     here = f"{request.base_url}ogc/collections/{layer.id}"
     asked = dict(request.query_params)
     links = [
@@ -172,6 +173,7 @@ def item(
     """Read one feature by its key, as GeoJSON."""
     layer, viewer = load_catalog()[layer_id], _viewer(caller)
     feature = features.one(conn, layer, viewer, key)
+    looks.looked(conn, caller, layer, viewer.fields_of(layer), None, 1, object=key)
     here = f"{request.base_url}ogc/collections/{layer.id}"
     links = [
         _link(f"{here}/items/{quote(key, safe='')}", "self", GEOJSON, "This feature"),
@@ -209,8 +211,12 @@ def get_tile(
     layer, viewer = load_catalog()[layer_id], _viewer(caller)
     viewer.require(layer)
     at = tile_at(z, x, y)
-    kept: TileCache = request.app.state.tiles
-    drawn, version = kept.tile(conn, layer, viewer, at)
+    if is_public(layer, viewer):
+        kept: TileCache = request.app.state.tiles
+        drawn, version = kept.tile(conn, layer, viewer, at)
+    else:
+        (drawn, shown), version = draw(conn, layer, viewer, at), None
+        looks.looked(conn, caller, layer, tile_fields(layer, viewer), f"{z}/{x}/{y}", shown)
     current = v is not None and v == version
     tag = _tag(drawn)
     headers = {
