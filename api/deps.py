@@ -93,12 +93,20 @@ def transaction(request: Request, _slot: Annotated[None, Depends(_slot, scope="f
 Tx = Annotated[Connection, Depends(transaction, scope="function")]
 
 
+def _look_as(request: Request, conn: Connection, account_id: int | None) -> None:
+    scopes.look_as(conn, account_id)
+    room = request.app.state.watch.look()
+    if room is not None and room.full:
+        # Reading goes on, but for what must be written down: a look at personal data fails here, and is refused.
+        conn.execute("SET LOCAL transaction_read_only = on")
+
+
 def seeing(
     request: Request, caller: Caller, _slot: Annotated[None, Depends(_slot, scope="function")]
 ) -> Iterator[Connection]:
     """The request's transaction as the viewer: it reads what the caller may see, whatever a statement forgets."""
     with database_of(request).pool.connection() as conn:
-        scopes.look_as(conn, _account_of(caller))
+        _look_as(request, conn, _account_of(caller))
         yield conn
 
 
@@ -176,7 +184,7 @@ class Look:
         """Run ``act(conn, ...)`` as the viewer, where no city is needed."""
 
         def as_viewer(conn: Connection) -> T:
-            scopes.look_as(conn, self._account_id)
+            _look_as(self._request, conn, self._account_id)
             return act(conn, *args, **kwargs)
 
         return await database_of(self._request).run(as_viewer)

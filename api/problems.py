@@ -244,7 +244,7 @@ def install(app: FastAPI, headers_of_last_resort: Mapping[str, str]) -> None:
 
     async def database(request: Request, error: Exception) -> Response:
         log.warning("%s %s: database: %s", request.method, request.url.path, str(error).strip() or type(error).__name__)
-        if isinstance(error, psycopg.errors.DiskFull):
+        if isinstance(error, psycopg.errors.DiskFull | psycopg.errors.ReadOnlySqlTransaction):
             return answer(of_error(StorageFull(retry_after_s=30), request.url.path))
         detail = "The database does not answer at the moment."
         return answer(problem(503, "not_ready", detail, request.url.path, retry_after_s=2))
@@ -266,6 +266,8 @@ def install(app: FastAPI, headers_of_last_resort: Mapping[str, str]) -> None:
     app.add_exception_handler(HTTPException, http)
     # Connections lost, refused, timed out, statements cancelled, deadlocks, disk full; PoolTimeout is one of them.
     app.add_exception_handler(psycopg.OperationalError, database)
+    # What is read for somebody cannot write where the disk is as good as full (api.deps).
+    app.add_exception_handler(psycopg.errors.ReadOnlySqlTransaction, database)
     app.add_exception_handler(psycopg.DataError, unstorable)
     app.add_exception_handler(UnicodeEncodeError, unstorable)
     app.add_exception_handler(Exception, unknown)
