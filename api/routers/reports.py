@@ -13,11 +13,11 @@ from api import answers, problems
 from api.auth import Identity
 from api.deps import Caller, Seeing, SeeingCtx, SignedIn, Working, limit_anonymous_reports
 from api.schemas.reports import BatchIn, ReportIn
-from gisops import operations
+from gisops import audit, operations
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import GisopsError, InvalidInput, NotSignedIn
-from gisops.reports import NewReport
+from gisops.reports import NewReport, Receipt
 
 router = APIRouter(prefix="/api/reports", tags=["reports"])
 
@@ -35,8 +35,20 @@ ANYBODYS_CHANNELS = frozenset({"citizen", "open311"})
 )
 async def report(body: ReportIn, caller: Caller, work: Working) -> Response:
     """Report a problem at a point; the answer says who is responsible and why."""
-    receipt = await work(operations.receive_report, _told(body, caller), caller.actor if caller else None)
+    receipt = await work(_receive, _told(body, caller), caller)
     return answers.raw(receipt.answer, 201 if receipt.fresh else 200)
+
+
+def _receive(conn: Connection, city: City, told: NewReport, caller: Identity | None) -> Receipt:
+    receipt = operations.receive_report(conn, city, told, caller.actor if caller else None)
+    _write_down(conn, caller, int(receipt.fresh))
+    return receipt
+
+
+def _write_down(conn: Connection, caller: Identity | None, fresh: int) -> None:
+    """Who reported is nobody's to know from the report; that an account did is in the audit, once for a batch."""
+    if caller is not None and fresh:
+        audit.add(conn, "report", "reports", rows=fresh, account_id=caller.actor.account_id, key_id=caller.key_id)
 
 
 @router.post("/batch", openapi_extra={"x-permission": "signed_in", "x-scope": "write:reports"})
@@ -55,6 +67,8 @@ def _batch(conn: Connection, city: City, body: BatchIn, caller: Identity) -> Res
         except GisopsError as error:
             sent.append(error)
     outcomes = operations.receive_batch(conn, city, sent, caller.actor)
+    fresh = sum(not isinstance(outcome, GisopsError) and outcome.fresh for outcome in outcomes)
+    _write_down(conn, caller, fresh)
     parts = [_part(item, outcome) for item, outcome in zip(body.reports, outcomes, strict=True)]
     accepted = sum(not isinstance(outcome, GisopsError) for outcome in outcomes)
     head = f'{{"accepted":{accepted},"rejected":{len(parts) - accepted},"answers":['.encode()

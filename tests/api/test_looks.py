@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
@@ -17,6 +18,7 @@ from gisops import people
 from gisops.db.pool import Connection, connect
 from gisops.room import Room
 from gisops.settings import Settings
+from tests.conftest import SAMPLE_PASSWORD
 from tiles.grid import Tile
 
 
@@ -158,6 +160,31 @@ def test_no_entry_holds_anything_that_was_seen(web: TestClient, bearer: Any, db:
     assert kept is not None
     assert len(entries(db)) > 8
     assert not re.search("KANARIE|13900139000", kept["text"])
+
+
+def test_acts_are_entries_once_for_a_request(web: TestClient, bearer: Any, db: Connection) -> None:
+    lon, lat = web.get("/api/city").json()["center"]
+    sent = [
+        {"client_uid": str(uuid4()), "category": "E04-05", "channel": "officer", "crs": "WGS84", "lon": lon, "lat": lat}
+        for _ in range(4)
+    ]
+    who, before = bearer("officer"), len(entries(db, act="report"))
+    assert web.post("/api/reports", json=sent[0], headers=who).status_code == 201
+    assert web.post("/api/reports", json=sent[0], headers=who).status_code == 200  # the same again: no act
+    bad = sent[3] | {"lon": 0.0}
+    assert web.post("/api/reports/batch", json={"reports": [*sent[1:3], bad]}, headers=who).json()["accepted"] == 2
+    nobody = sent[3] | {"channel": "citizen"}
+    assert web.post("/api/reports", json=nobody).status_code == 201
+    told = entries(db, act="report")[before:]
+    assert [(row["role"], row["rows"]) for row in told] == [("officer", 1), ("officer", 2)]
+    signed = web.post("/api/session", json={"login": "officer", "password": SAMPLE_PASSWORD})
+    assert signed.status_code == 200
+    assert web.post("/api/session", json={"login": "officer", "password": "wrong wrong wrong"}).status_code == 401
+    assert web.post("/api/session", json={"login": "nobody.at.all", "password": "wrong wrong"}).status_code == 401
+    *_, got_in, known, unknown = entries(db)
+    assert [row["act"] for row in (got_in, known, unknown)] == ["sign_in", "sign_in_failed", "sign_in_failed"]
+    assert got_in["account_id"] == known["account_id"] is not None
+    assert (unknown["account_id"], unknown["role"]) == (None, "none")
 
 
 def test_what_a_look_costs(db: Connection) -> None:
