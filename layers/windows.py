@@ -139,14 +139,13 @@ def _names(names: frozenset[str]) -> sql.Composable:
 
 def _rows(layer: Layer) -> sql.Composable:
     """The view, each row beside the viewer's own entry for its unit, where there is one: one look into an index for
-    each row that the box found, and none for whoever sees the whole city.
+    each row that the box found; whoever sees the whole city has no account to look for (NULL), so it ends at the door.
     """
     relation = sql.Identifier(layer.relation)
     if layer.scope != UNIT:
         return sql.SQL("{} AS t").format(relation)
     return sql.SQL(
-        "{} AS t LEFT JOIN account_units AS u"
-        " ON NOT v_everywhere AND u.account_id = v_account AND u.unit_id = t.scope_unit"
+        "{} AS t LEFT JOIN account_units AS u ON u.account_id = v_account AND u.unit_id = t.scope_unit"
     ).format(relation)
 
 

@@ -177,7 +177,7 @@ REVOKE ALL ON FUNCTION {digest} FROM PUBLIC;
 
 -- name: who
 -- Who is looking, and which classes that opens in this layer; whoever may not see the layer sees nothing.
-SELECT v.account_id, coalesce(v.everywhere, false), v.staff_id, v.organisation_id,
+SELECT CASE WHEN v.everywhere THEN NULL ELSE v.account_id END, coalesce(v.everywhere, false), v.staff_id, v.organisation_id,
     coalesce(v.role = ANY ({staff}), false), coalesce(v.role = ANY ({personal}), false)
   INTO v_account, v_everywhere, v_staff, v_organisation, v_work, v_personal FROM viewer() AS v;
   IF NOT {open} THEN
