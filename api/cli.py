@@ -17,7 +17,7 @@ from rich.table import Table
 
 from api import logs, metrics, notify, progress, sign_ins, supervisor
 from api.commands import audit as audits
-from api.commands import backups, city, loads, service
+from api.commands import backups, city, loads, service, users
 from api.commands import sample as samples
 from api.console import bring_up_to_date, database, err, out, read_settings
 from gisops import cluster
@@ -180,6 +180,7 @@ app.command()(loads.load)
 app.add_typer(loads.loads_app, name="loads")
 app.add_typer(audits.audit_app, name="audit")
 app.add_typer(city.city_app, name="city")
+app.add_typer(users.user_app, name="user")
 app.command()(backups.backup)
 app.command()(backups.backups)
 app.command()(backups.restore)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import typer
+from rich.cells import cell_len
 from rich.console import Console
 
 from gisops import cluster
 from gisops.cluster import Urls
 from gisops.db import migrate as migrations
-from gisops.db.pool import connect
+from gisops.db.pool import Connection, connect
 from gisops.settings import Settings
 
 out = Console(soft_wrap=True, highlight=False)
@@ -44,3 +46,20 @@ def bring_up_to_date(urls: Urls, *, force: bool = False) -> migrations.Report:
     with connect(urls.owner, autocommit=True) as conn:
         turn_months(conn)
     return report
+
+
+def columns(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under one another, each cell as wide as its column: never wrapped or cut, so that it can be piped."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(padded).rstrip())
+
+
+@contextmanager
+def as_owner(settings: Settings) -> Iterator[Connection]:
+    """A connection to the database of this release as its owner; what was done is committed at the end."""
+    with database(settings) as urls:
+        bring_up_to_date(urls)
+        with connect(urls.owner) as conn:
+            yield conn

@@ -11,7 +11,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
-from gisops import lockout, scopes
+from gisops import audit, lockout, scopes
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import Conflict, InvalidInput, NotFound, UnknownOrganisation, UnknownStaff
@@ -115,15 +115,17 @@ def add(
     if row is None:
         raise LoginTaken(f"There is an account {login} already.", login=login)
     made: int = row["account_id"]
+    _wrote(conn, made, "added", role=role)
     return made
 
 
 def set_password(conn: Connection, login: str, password: str) -> int:
     """Give an account another password, end what it has open and open its door again; returns how much was ended."""
     check_password(password, login)
-    account_id = _account(conn, login)
+    account_id = number_of(conn, login)
     conn.execute(_SQL["set_password"], {"account_id": account_id, "password_hash": _hashed(password)})
     lockout.open_again(conn, login)
+    _wrote(conn, account_id, "password")
     return _end(conn, account_id)
 
 
@@ -134,40 +136,46 @@ def set_role(conn: Connection, login: str, role: str) -> int:
     it; what it was granted beside that stays.
     """
     check_role(role)
-    account_id = _account(conn, login)
+    account_id = number_of(conn, login)
     told = {"account_id": account_id, "role": role, "everywhere_roles": sorted(EVERYWHERE_ROLES)}
     conn.execute(_SQL["set_role"], told)
     scopes.expand(conn, account_id)
+    _wrote(conn, account_id, "role", role=role)
     return _end(conn, account_id)
 
 
 def deactivate(conn: Connection, login: str) -> int:
     """Close an account and end whatever it has open, its keys too; returns how much was ended."""
-    account_id = _account(conn, login)
+    account_id = number_of(conn, login)
     conn.execute(_SQL["set_active"], {"account_id": account_id, "active": False})
+    _wrote(conn, account_id, "deactivated")
     return _end(conn, account_id) + conn.execute(_SQL["end_keys"], {"account_id": account_id}).rowcount
 
 
 def activate(conn: Connection, login: str) -> None:
     """Open an account again. What was ended stays ended."""
-    conn.execute(_SQL["set_active"], {"account_id": _account(conn, login), "active": True})
+    account_id = number_of(conn, login)
+    conn.execute(_SQL["set_active"], {"account_id": account_id, "active": True})
+    _wrote(conn, account_id, "activated")
     lockout.open_again(conn, login)
 
 
 def end_sessions(conn: Connection, login: str) -> int:
     """End every sign-in of an account, phones included; returns how many. Its keys stay."""
-    return _end(conn, _account(conn, login))
+    account_id = number_of(conn, login)
+    _wrote(conn, account_id, "sessions_ended")
+    return _end(conn, account_id)
 
 
 def unlock(conn: Connection, login: str) -> bool:
     """Forget the wrong passwords for a login; says whether there was any."""
-    _account(conn, login)
+    _wrote(conn, number_of(conn, login), "unlocked")
     return lockout.open_again(conn, login)
 
 
 def link(conn: Connection, login: str, issuer: str, subject: str) -> None:
     """Let somebody whom an identity provider vouches for sign in as an account. Raises SubjectTaken, InvalidInput."""
-    account_id = _account(conn, login)
+    account_id = number_of(conn, login)
     if not _ISSUER.fullmatch(issuer):
         raise InvalidInput("The issuer is the provider's address, as its tokens name it.", field="issuer")
     if not 0 < len(subject) <= _MOST_SUBJECT or subject != subject.strip() or "\x00" in subject:
@@ -177,12 +185,14 @@ def link(conn: Connection, login: str, issuer: str, subject: str) -> None:
     if other is not None:
         raise SubjectTaken(f"This person is linked to {other['login']} already.", login=other["login"])
     conn.execute(_SQL["link"], told)
+    _wrote(conn, account_id, "linked")
 
 
 def unlink(conn: Connection, login: str) -> int:
     """Take an account's link to an identity provider away, and end what it has open; returns how much was ended."""
-    account_id = _account(conn, login)
+    account_id = number_of(conn, login)
     conn.execute(_SQL["link"], {"account_id": account_id, "subject": None})
+    _wrote(conn, account_id, "unlinked")
     return _end(conn, account_id)
 
 
@@ -192,12 +202,17 @@ def check_role(role: str) -> None:
         raise InvalidInput(f"There is no role {role}.", field="role", roles=list(ROLES), do=" | ".join(ROLES))
 
 
-def _account(conn: Connection, login: str) -> int:
+def number_of(conn: Connection, login: str) -> int:
+    """An account's number; its row is held until the transaction ends. Raises UnknownAccount."""
     row = conn.execute(_SQL["account"], {"login": login}).fetchone()
     if row is None:
         raise UnknownAccount(f"There is no account {login}.", login=login, do="gisops user list")
     found: int = row["account_id"]
     return found
+
+
+def _wrote(conn: Connection, account_id: int, what: str, **facts: str) -> None:
+    audit.add(conn, "account", "accounts", object=str(account_id), rows=1, facts={"what": what, **facts})
 
 
 def _end(conn: Connection, account_id: int) -> int:

@@ -1,4 +1,4 @@
-"""Keys of other systems: a hotline, a sensor network, another city's portal. Each acts as an account, for some purposes.
+"""Keys of other systems: a hotline, a sensor network, another city's portal. Each acts as an account, for some ends.
 
 What a key may be used for are its scopes; what it may see and do there is what its account may. A person's own sign-in
 has every scope: his role says what he may do.
@@ -13,7 +13,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from gisops import people
+from gisops import audit, people
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import InvalidInput, NotAllowed, NotFound
@@ -131,6 +131,8 @@ def add(conn: Connection, login: str, label: str, scopes: Sequence[str], days: i
     ).fetchone()
     if row is None:
         raise NotFound(f"There is no active account {login}.", login=login)
+    facts: dict[str, audit.Fact] = {"what": "added", "scopes": sorted(set(scopes))}
+    audit.add(conn, "key", "api_keys", object=str(row["key_id"]), rows=1, facts=facts)
     return row["key_id"], token, row["expires_at"]
 
 
@@ -145,3 +147,4 @@ def revoke(conn: Connection, key_id: int) -> None:
     """End a key. Raises UnknownApiKey where there is none that still holds."""
     if conn.execute(_SQL["revoke"], {"key_id": key_id}).rowcount == 0:
         raise UnknownApiKey(f"There is no key {key_id} that was not ended before.", key_id=key_id)
+    audit.add(conn, "key", "api_keys", object=str(key_id), rows=1, facts={"what": "revoked"})

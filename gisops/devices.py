@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
 
-from gisops import people, proofs
+from gisops import audit, people, proofs
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import GisopsError, NotSignedIn
@@ -110,6 +110,7 @@ def refresh(
         return ReplayedProof()
     if not secrets.compare_digest(bytes(found["rotation_hash"]), token_hash(rotation)):
         end(conn, device_id)
+        audit.add(conn, "sign_out", "devices", account_id=found["account_id"], facts={"why": "refresh_token_reused"})
         return ReusedRefreshToken()
     following = secrets.token_urlsafe(32)
     row = conn.execute(

@@ -32,11 +32,14 @@ class LockedOut(TooManyRequests):
 
 @dataclass(frozen=True)
 class Attempt:
-    """A sign-in that is being tried: counted as wrong until it turns out to be right."""
+    """A sign-in that is being tried: counted as wrong until it turns out to be right. ``closes`` where it is the last
+    one that is taken.
+    """
 
     here: str
     login_key: str
     counted_at: datetime
+    closes: bool
 
 
 def begin(conn: Connection, login: str, address: str | None) -> Attempt:
@@ -46,8 +49,9 @@ def begin(conn: Connection, login: str, address: str | None) -> Attempt:
     """
     login_key, here = _login_key(login), limits.key("password", address, login)
     # The narrow door first: what it refuses must not use up what is meant for everybody else's addresses.
-    _count(conn, here, login_key, FROM_ONE_ADDRESS)
-    return Attempt(here, login_key, _count(conn, login_key, login_key, FROM_ANYWHERE))
+    _, last_here = _count(conn, here, login_key, FROM_ONE_ADDRESS)
+    counted_at, last = _count(conn, login_key, login_key, FROM_ANYWHERE)
+    return Attempt(here, login_key, counted_at, last_here or last)
 
 
 def succeed(conn: Connection, attempt: Attempt) -> None:
@@ -69,12 +73,11 @@ def prune(conn: Connection) -> int:
     return conn.execute(_SQL["prune"], {"window_s": WINDOW_S}).rowcount
 
 
-def _count(conn: Connection, key: str, login_key: str, most: int) -> datetime:
+def _count(conn: Connection, key: str, login_key: str, most: int) -> tuple[datetime, bool]:
     told = {"key": key, "login_key": login_key, "most": most, "window_s": WINDOW_S}
     counted = conn.execute(_SQL["count"], told).fetchone()
     if counted is not None:
-        at: datetime = counted["counted_at"]
-        return at
+        return counted["counted_at"], counted["n"] >= most
     waiting = conn.execute(_SQL["wait"], told).fetchone()
     wait_s = max(1, math.ceil(waiting["wait_s"])) if waiting is not None else 1
     raise LockedOut(

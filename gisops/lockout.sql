@@ -6,7 +6,7 @@ VALUES (%(key)s, %(login_key)s, ARRAY[clock_timestamp()])
 ON CONFLICT (key) DO UPDATE SET
   failed_at = ARRAY(SELECT t FROM unnest(f.failed_at) AS t WHERE t > clock_timestamp() - make_interval(secs => %(window_s)s) ORDER BY t) || clock_timestamp()
 WHERE (SELECT count(*) FROM unnest(f.failed_at) AS t WHERE t > clock_timestamp() - make_interval(secs => %(window_s)s)) < %(most)s
-RETURNING failed_at[cardinality(failed_at)] AS counted_at;
+RETURNING failed_at[cardinality(failed_at)] AS counted_at, cardinality(failed_at) AS n;
 
 -- name: wait
 -- How long until the oldest of those that keep the door closed lies outside of the window.

@@ -22,7 +22,7 @@ def new(
     ask_password: Annotated[bool, typer.Option(help="输入管理员密码 / Ask for the admin's password.")] = False,
 ) -> None:
     """建立城市 / Make a city from a profile, in a database that holds none."""
-    from gisops import profiles
+    from gisops import accounts, profiles
 
     if template:
         typer.echo(profiles.TEMPLATE, nl=False)
@@ -31,8 +31,8 @@ def new(
         raise InvalidInput("A profile is wanted.", do="gisops city new --template > my-city.toml")
     told = profiles.read(profile)
     password = typer.prompt("密码 / password", hide_input=True, confirmation_prompt=True) if ask_password else None
-    if password is not None and len(password) < 8:
-        raise InvalidInput("A password has eight characters or more.", field="password")
+    if password is not None:
+        accounts.check_password(password, told.admin.login)
     with database(read_settings()) as urls:
         bring_up_to_date(urls)
         with connect(urls.owner, unhurried=True) as conn:

@@ -11,7 +11,7 @@ from api.database import Database
 from api.deps import address, database_of, settings_of
 from api.oidc import FLOW_S, NoAccount, OidcFailed, Provider, flow_of
 from api.origin import cookie_name, is_secure, public_origin, set_cookie
-from gisops import limits, people
+from gisops import audit, limits, people
 from gisops.db.pool import Connection
 from gisops.errors import NotFound
 from gisops.settings import Settings
@@ -99,6 +99,7 @@ def _open(conn: Connection, issuer: str, subject: str, hours: int) -> str:
         token, _ = people.open_session(conn, actor, hours)
         # Asked again, as whoever takes a link or an account away holds the row on which the sign-in has waited.
         if people.actor_of_subject(conn, issuer, subject) == actor:
+            audit.add(conn, "sign_in", "sessions", account_id=actor.account_id, facts={"by": "oidc"})
             return token
     raise NoAccount(
         f"身份已确认，但没有账号与之关联 / {issuer} knows you, but no account here is linked to you. "

@@ -14,7 +14,7 @@ from api.database import Database
 from api.deps import SignedIn, address, database_of, identities_of, settings_of
 from api.origin import check_same_site, delete_cookie, public_origin, set_cookie
 from api.schemas.people import RefreshIn, SignInIn
-from gisops import devices, limits, lockout, people, proofs
+from gisops import audit, devices, limits, lockout, people, proofs
 from gisops.db.pool import Connection
 from gisops.devices import Tokens
 from gisops.errors import BadCredentials, GisopsError
@@ -46,9 +46,12 @@ async def sign_in(
     found, attempt = await database.run(_knock, bucket, body.login, address(request))
     # Verifying takes a core for a while and 64 MB, on purpose: so two at a time, and in threads of its own.
     verifying: CapacityLimiter = request.app.state.verifying
-    await anyio.to_thread.run_sync(people.verify, found, body.password, limiter=verifying)
-    if found is None:
-        raise BadCredentials
+    try:
+        await anyio.to_thread.run_sync(people.verify, found, body.password, limiter=verifying)
+    except BadCredentials:
+        await database.run(_refused, found, attempt)
+        raise
+    assert found is not None  # noqa: S101  (verify refuses nobody's password)
     if jwk is not None:
         return answers.json(await database.run(_open_device, bucket, attempt, found, jwk))
     token, told = await database.run(_open, bucket, attempt, found, settings.session_hours)
@@ -98,9 +101,18 @@ def _let_in(conn: Connection, bucket: str, attempt: Attempt, found: Account) -> 
     lockout.succeed(conn, attempt)
 
 
+def _refused(conn: Connection, found: Account | None, attempt: Attempt) -> None:
+    # Not the login that was typed: people type passwords there.
+    who = None if found is None else found.actor.account_id
+    audit.add(conn, "sign_in_failed", "accounts", account_id=who, facts={"by": "password"})
+    if attempt.closes:
+        audit.add(conn, "locked_out", "accounts", account_id=who)
+
+
 def _open(conn: Connection, bucket: str, attempt: Attempt, found: Account, hours: int) -> tuple[str, dict[str, Any]]:
     token, expires_at = people.open_session(conn, found.actor, hours)
     _let_in(conn, bucket, attempt, found)
+    audit.add(conn, "sign_in", "sessions", account_id=found.actor.account_id, facts={"by": "password"})
     return token, {"token": token, "expires_at": expires_at, "account": people.account_card(conn, found.actor)}
 
 
@@ -109,6 +121,7 @@ def _open_device(
 ) -> dict[str, Any]:
     tokens = devices.sign_in(conn, found.actor, jwk)
     _let_in(conn, bucket, attempt, found)
+    audit.add(conn, "sign_in", "devices", account_id=found.actor.account_id, facts={"by": "password"})
     return _told(tokens) | {"account": people.account_card(conn, found.actor)}
 
 
@@ -124,3 +137,5 @@ def _told(tokens: Tokens) -> dict[str, Any]:
 def _end(conn: Connection, caller: Identity) -> None:
     if caller.kind != "access" or not devices.end_of_token(conn, caller.token_hash):
         people.revoke_session(conn, caller.token_hash)
+    subject = "devices" if caller.kind == "access" else "sessions"
+    audit.add(conn, "sign_out", subject, account_id=caller.actor.account_id)
