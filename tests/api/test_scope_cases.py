@@ -79,8 +79,9 @@ def reported(live_server, caller, city) -> dict[str, Any]:
             points[name] = next((r["lon"], r["lat"]) for r in rows if (r["unit_id"] in units) == inside)
         people = conn.execute(
             "SELECT (SELECT staff_id FROM accounts WHERE login = 'handler') AS handler,"
-            " (SELECT staff_id FROM accounts WHERE login = 'officer') AS officer,"
-            " organisation_id, o.code AS organisation FROM accounts JOIN organisations o USING (organisation_id) WHERE login = 'department'"
+            " (SELECT staff_id FROM accounts WHERE login = 'officer') AS officer, organisation_id,"
+            " o.code AS organisation"
+            " FROM accounts JOIN organisations o USING (organisation_id) WHERE login = 'department'"
         ).fetchone()
         assert people is not None
     places = [*points.values(), *((r["lon"], r["lat"]) for r in rows)]

@@ -13,17 +13,19 @@ SET search_path = pg_catalog, public, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-  -- Above so many units the newest cases are looked through first: whoever sees much of the city finds a page among a few thousand.
+  -- Whoever looks into more units than these finds a page among the newest cases; whoever looks into fewer is asked for by each of them.
   few CONSTANT int := 32;
   v record;
   organisation int;
-  units int[];
-  -- $1 number, $2 state, $3 category, $4 organisation, $5 handler, $6 box, $7 before, $8 most, $9 units, $10 account, $11 staff, $12 organisation
-  -- of the viewer
-  asked text := 'true';
-  arms text[] := '{}';
+  units int[] := '{}';
+  asked text;
+  mine text := 'true';
   own text := 'false';
-  arm CONSTANT text := '(SELECT c.district_code, c.case_id FROM %1$s WHERE %2$s AND %3$s ORDER BY c.case_id DESC LIMIT $8)';
+  arm CONSTANT text := '(SELECT c.district_code, c.case_id FROM cases c WHERE %s AND %s ORDER BY c.case_id DESC LIMIT $8)';
+  -- The fence keeps the order out of the search: what the box holds is found by its index, and sorted.
+  boxed CONSTANT text := '(SELECT b.district_code, b.case_id FROM (SELECT c.district_code, c.case_id FROM cases c WHERE %s AND %s OFFSET 0) b '
+                         'ORDER BY b.case_id DESC LIMIT $8)';
+  arms text[] := '{}';
   districts text[];
   keys uuid[];
 BEGIN
@@ -38,7 +40,9 @@ BEGIN
     END IF;
   END IF;
 
-  asked := concat_ws(' AND ', asked,
+  -- $1 number, $2 state, $3 category, $4 organisation, $5 handler, $6 box, $7 before, $8 most; of the viewer $9 units, $10 account, $11 staff,
+  -- $12 organisation
+  asked := concat_ws(' AND ', 'true',
     CASE WHEN number IS NOT NULL THEN 'c.case_no = $1' END,
     CASE WHEN in_state IS NOT NULL THEN 'c.state = $2' END,
     CASE WHEN in_category IS NOT NULL THEN 'c.category_id = $3' END,
@@ -46,48 +50,50 @@ BEGIN
     CASE WHEN with_handler IS NOT NULL THEN 'c.handler_id = $5 AND c.stage < 7' END,
     CASE WHEN box IS NOT NULL THEN 'c.geom && $6' END,
     CASE WHEN before IS NOT NULL THEN 'c.case_id < $7' END);
-
-  IF v.everywhere THEN
-    arms := ARRAY[format(arm, 'cases c', 'true', asked)];
-  ELSE
+  IF NOT v.everywhere THEN
     own := concat_ws(' OR ', own,
       CASE WHEN v.staff_id IS NOT NULL THEN 'c.handler_id = $11 OR c.superior_id = $11' END,
       CASE WHEN v.organisation_id IS NOT NULL THEN 'c.organisation_id = $12' END);
-    IF number IS NOT NULL OR with_handler IS NOT NULL THEN
-      -- One case, or the few that somebody has open: found by that, and then asked whether they are in scope.
-      arms := ARRAY[format(arm, 'cases c',
-        '(EXISTS (SELECT FROM account_units u WHERE u.account_id = $10 AND u.unit_id = c.unit_id) OR ' || own || ')', asked)];
-    ELSE
+    mine := 'c.unit_id IN (SELECT u.unit_id FROM account_units u WHERE u.account_id = $10)';
+  END IF;
+
+  IF number IS NOT NULL OR with_handler IS NOT NULL THEN
+    -- One case, or the few that somebody has open: found by that, and then asked whether they are in scope.
+    arms := ARRAY[format(boxed, format('(%s OR %s)', mine, own), asked)];
+  ELSIF v.everywhere AND box IS NULL THEN
+    arms := ARRAY[format(arm, mine, asked)];
+  ELSE
+    IF NOT v.everywhere THEN
       units := ARRAY(SELECT u.unit_id FROM account_units u WHERE u.account_id = v.account_id);
-      IF cardinality(units) > few AND box IS NULL THEN
-        EXECUTE format(
-          'SELECT array_agg(n.district_code), array_agg(n.case_id) FROM ('
-          'SELECT c.district_code, c.case_id '
-          'FROM (SELECT * FROM cases r WHERE ($7 IS NULL OR r.case_id < $7) ORDER BY r.case_id DESC LIMIT 5000) c '
-          'WHERE (c.unit_id = ANY ($9) OR %s) AND %s ORDER BY c.case_id DESC LIMIT $8) n', own, asked)
-          INTO districts, keys
-          USING number, in_state, in_category, organisation, with_handler, box, before, most, units, v.account_id, v.staff_id, v.organisation_id;
-        IF cardinality(keys) >= most THEN
-          RETURN QUERY SELECT * FROM unnest(districts, keys);
-          RETURN;
-        END IF;
-      END IF;
-      -- What is somebody's own has an index each; the rest is in his units: the newest of each unit, or what the box holds.
-      IF box IS NOT NULL THEN
-        arms := arms || format(arm, 'cases c', 'c.unit_id IN (SELECT u.unit_id FROM account_units u WHERE u.account_id = $10)', asked);
-      ELSIF cardinality(units) > 0 THEN
-        arms := arms || format('(SELECT n.district_code, n.case_id FROM unnest($9) AS u (unit_id) CROSS JOIN LATERAL %s n)',
-                               format(arm, 'cases c', 'c.unit_id = u.unit_id', asked));
-      END IF;
-      IF v.staff_id IS NOT NULL THEN
-        arms := arms || format(arm, 'cases c', 'c.handler_id = $11', asked) || format(arm, 'cases c', 'c.superior_id = $11', asked);
-      END IF;
-      IF v.organisation_id IS NOT NULL THEN
-        arms := arms || format(arm, 'cases c', 'c.organisation_id = $12', asked);
-      END IF;
-      IF cardinality(arms) = 0 THEN
+    END IF;
+    IF v.everywhere OR cardinality(units) > few THEN
+      -- The newest cases, twenty for each that is wanted: much of the city and a large box have their page among them.
+      EXECUTE format(
+        'SELECT array_agg(n.district_code), array_agg(n.case_id) FROM (SELECT c.district_code, c.case_id '
+        'FROM (SELECT * FROM cases r WHERE $7 IS NULL OR r.case_id < $7 ORDER BY r.case_id DESC LIMIT 20 * $8) c '
+        'WHERE (%s OR %s) AND %s ORDER BY c.case_id DESC LIMIT $8) n', CASE WHEN v.everywhere THEN mine ELSE 'c.unit_id = ANY ($9)' END, own, asked)
+        INTO districts, keys
+        USING number, in_state, in_category, organisation, with_handler, box, before, most, units, v.account_id, v.staff_id, v.organisation_id;
+      IF cardinality(keys) >= most THEN
+        RETURN QUERY SELECT * FROM unnest(districts, keys);
         RETURN;
       END IF;
+    END IF;
+    -- Else what the box holds, or the newest of each unit; and what is somebody's own, which has an index each.
+    IF box IS NOT NULL THEN
+      arms := ARRAY[format(boxed, mine, asked)];
+    ELSIF cardinality(units) > 0 THEN
+      arms := ARRAY[format('(SELECT n.district_code, n.case_id FROM unnest($9) AS u (unit_id) CROSS JOIN LATERAL %s n)',
+                           format(arm, 'c.unit_id = u.unit_id', asked))];
+    END IF;
+    IF NOT v.everywhere AND v.staff_id IS NOT NULL THEN
+      arms := arms || format(arm, 'c.handler_id = $11', asked) || format(arm, 'c.superior_id = $11', asked);
+    END IF;
+    IF NOT v.everywhere AND v.organisation_id IS NOT NULL THEN
+      arms := arms || format(arm, 'c.organisation_id = $12', asked);
+    END IF;
+    IF cardinality(arms) = 0 THEN
+      RETURN;
     END IF;
   END IF;
   RETURN QUERY EXECUTE format('SELECT DISTINCT ON (case_id) district_code, case_id FROM (%s) AS a ORDER BY case_id DESC LIMIT $8',
