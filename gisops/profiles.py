@@ -22,7 +22,7 @@ from argon2 import PasswordHasher
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gisops import founding, reference
+from gisops import founding, reference, scopes
 from gisops.city import DEFAULT_ACCURACY_M
 from gisops.codes import GRID_SCHEME
 from gisops.db import queries
@@ -368,6 +368,7 @@ def _write(
             {"code": one.code, "name_zh": one.name_zh, "name_en": one.name_en, "geom": shapely.to_wkb(shape)},
         )
     conn.execute(_SQL["add_desk"], profile.desk.model_dump())
+    scopes.settle(conn)
     conn.execute(_SQL["new_version"], {"layer": "admin_areas"})
 
 

@@ -22,6 +22,10 @@ _SQL = queries.load("gisops", "scopes.sql")
 Kind = Literal["area", "cell", "own_zones"]
 KINDS: tuple[Kind, ...] = ("area", "cell", "own_zones")
 
+# What units are made of, and the tables whose rows have one.
+GROUND = frozenset({"grid_cells", "admin_areas"})
+SCOPED = frozenset({"cases", "relief_households", "party_sites", "places", "last_positions", "buildings"})
+
 
 class UnknownUnit(InvalidInput):
     """There is no such area or grid cell."""

@@ -100,10 +100,14 @@ def _follow_dates(url: str, stop: threading.Event) -> None:
 
     On a connection of its own: where boundaries change it may take a minute, and the relay does not wait.
     """
+    first = True
     while True:
         try:
             with connect(url, autocommit=True, unhurried=True, application_name="gisops scopes") as conn:
-                if changed := scopes.settle_due(conn):
+                # The first time whatever was granted, in case that somebody changed rows by hand; then by the dates.
+                changed = (scopes.expand(conn) if first else 0) + scopes.settle_due(conn)
+                first = False
+                if changed:
                     log.info("worker: %d accounts see something else than before", changed)
         except psycopg.Error as error:
             # The database is away, or not migrated yet; the next minute will do.

@@ -13,6 +13,8 @@ from typing import Any, cast
 import psycopg
 from psycopg import sql
 
+from gisops import scopes
+from gisops.audit import add as write_down
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import Conflict
@@ -73,9 +75,23 @@ def publish(
         raise NotPublishable(
             f"Load {load_id} does not go with what is there: {told}", constraint=error.diag.constraint_name
         ) from error
+    _settle(conn, publisher.target, outcome.get("from"))
     for layer in publisher.target.layers:
         conn.execute(_SQL["new_version"], {"layer": layer})
+    write_down(conn, "load", load.target, object=str(load_id), rows=load.taken)
     return records.published(conn, load_id, outcome, {**load.audit, **audit})
+
+
+def _settle(conn: Connection, target: Target, since: str | None) -> None:
+    """Let what was loaded be seen by who is to see it: rows by the unit that holds them, units by the ground."""
+    if target.table in scopes.GROUND and since is not None:
+        scopes.ground_changed(conn, datetime.fromisoformat(since))
+    elif target.table in scopes.GROUND:
+        scopes.settle(conn)
+    elif target.table == "zones":
+        scopes.settle(conn, tables=())
+    elif target.table in scopes.SCOPED and target.publish != "cases":  # of a past case the unit is written with it
+        scopes.settle(conn, tables=[target.table])
 
 
 def _waiting(conn: Connection, load_id: int) -> int | None:
@@ -122,8 +138,10 @@ def undo(conn: Connection, load_id: int) -> Load:
             f"Something refers to rows of load {load_id}: {error.diag.message_detail or error}",
             table=error.diag.table_name,
         ) from error
+    _settle(conn, target, None)
     for layer in target.layers:
         conn.execute(_SQL["new_version"], {"layer": layer})
+    write_down(conn, "undo", load.target, object=str(load_id), rows=load.taken)
     return records.undone(conn, load_id)
 
 

@@ -20,14 +20,12 @@ CREATE INDEX scope_units_parent ON scope_units (parent_id);
 
 CREATE TABLE zone_units (
   zone_id int NOT NULL REFERENCES zones ON DELETE CASCADE,
-  unit_id int NOT NULL REFERENCES scope_units,
+  unit_id int NOT NULL,
   PRIMARY KEY (zone_id, unit_id)
 );
-COMMENT ON TABLE zone_units IS 'reference: The grid cells that share ground with a zone, so that nobody has to intersect them again.';
+COMMENT ON TABLE zone_units IS 'reference: The grid cells that share ground with a zone, of zones that somebody looks into as his own, so that they are not intersected again.';
 COMMENT ON COLUMN zone_units.zone_id IS 'work: The zone.';
-COMMENT ON COLUMN zone_units.unit_id IS 'work: The cell.';
--- Usage: a unit's zones, for its foreign key.
-CREATE INDEX zone_units_unit ON zone_units (unit_id);
+COMMENT ON COLUMN zone_units.unit_id IS 'work: The cell. Not a foreign key: units are never removed, and there are many rows to write.';
 
 ALTER TABLE accounts
   ADD COLUMN everywhere boolean NOT NULL DEFAULT false,
@@ -55,14 +53,12 @@ COMMENT ON COLUMN account_scopes.granted_at IS 'work: When.';
 
 CREATE TABLE account_units (
   account_id int NOT NULL REFERENCES accounts ON DELETE CASCADE,
-  unit_id int NOT NULL REFERENCES scope_units,
+  unit_id int NOT NULL,
   PRIMARY KEY (account_id, unit_id)
 );
 COMMENT ON TABLE account_units IS 'reference: The same as rows: every unit an account may look into. expand_scopes() keeps it; an account of the whole city has none.';
 COMMENT ON COLUMN account_units.account_id IS 'work: Whose.';
-COMMENT ON COLUMN account_units.unit_id IS 'work: The unit.';
--- Usage: who looks into a unit, for its foreign key.
-CREATE INDEX account_units_unit ON account_units (unit_id);
+COMMENT ON COLUMN account_units.unit_id IS 'work: The unit. Not a foreign key: units are never removed, and there are many rows to write.';
 
 CREATE TABLE scope_state (
   scope_state_id smallint PRIMARY KEY DEFAULT 1 CHECK (scope_state_id = 1),
@@ -151,16 +147,18 @@ COMMENT ON COLUMN buildings.unit_id IS 'work: The smallest unit that holds a poi
 DROP FUNCTION unit_of_case;
 DROP FUNCTION unit_holding;
 
+-- Officers look where they are sent; whoever is to see more is granted it (docs/howto/grant-a-scope.md).
+INSERT INTO account_scopes (account_id, kind, code) SELECT account_id, 'own_zones', '' FROM accounts WHERE role = 'officer' AND staff_id IS NOT NULL;
+
 -- Two outlines that meet share a hair of ground by rounding; a square metre (1e-10 square degrees) is ground.
 INSERT INTO zone_units (zone_id, unit_id)
 SELECT z.zone_id, u.unit_id
 FROM zones z
-JOIN grid_cells g ON ST_Intersects(g.geom, z.geom) AND (g.valid @> now()) IS TRUE
+JOIN grid_cells g ON ST_Intersects(z.geom, g.geom) AND (g.valid @> now()) IS TRUE
 JOIN scope_units u ON u.level = 5 AND u.code = g.code
-WHERE ST_Area(ST_Intersection(g.geom, z.geom)) > 1e-10;
+WHERE z.zone_id IN (SELECT w.zone_id FROM zone_staff w JOIN accounts a USING (staff_id) JOIN account_scopes s USING (account_id))
+  AND (ST_Covers(z.geom, g.geom) OR ST_Area(ST_Intersection(z.geom, g.geom)) > 1e-10);
 
--- Officers look where they are sent; whoever is to see more is granted it (docs/howto/grant-a-scope.md).
-INSERT INTO account_scopes (account_id, kind, code) SELECT account_id, 'own_zones', '' FROM accounts WHERE role = 'officer' AND staff_id IS NOT NULL;
 INSERT INTO account_units (account_id, unit_id)
 SELECT DISTINCT s.account_id, zu.unit_id
 FROM account_scopes s
