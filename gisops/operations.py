@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from gisops import cases, dispatch, moves, positions, replays, reports, scopes, wording
+from gisops import audit, cases, dispatch, moves, positions, replays, reports, scopes, wording
 from gisops import locate as boundaries
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import GisopsError, InvalidInput, NotFound
-from gisops.people import Actor, knows_people
+from gisops.people import Actor, knows_people, knows_whereabouts
 from gisops.positions import Kept, Sent
 from gisops.reports import NewReport, Receipt
 
@@ -77,19 +77,24 @@ def locate(
     accuracy_m: float | None,
     category: str,
     to: Actor | None,
+    key_id: int | None = None,
 ) -> dict[str, Any]:
     """Who is responsible here, the polygon in which the answer holds, and until when. Nothing is kept.
 
     For a viewer (`scopes.look_as`). Who is not to know people, or asks about a place out of his scope, is not told of
-    any, and nobody's position and load is asked either: by asking at many points a stranger would learn from the
-    answers where officers are.
+    any. Positions and load are asked for those alone who see officers on the map, and of the officers they see: others
+    would learn where officers are by asking at many points.
     """
     asked = NewReport(UUID(int=0), "citizen", category, x, y, crs, accuracy_m)
     prepared = reports.prepare(asked, city)
     names = knows_people(to) and boundaries.looks_into(conn, prepared.input.lon, prepared.input.lat)
-    question = prepared.input if names else replace(prepared.input, staff_facts=[])
+    asks_where = names and knows_whereabouts(to)
+    question = prepared.input if asks_where else replace(prepared.input, staff_facts=[])
     decision = dispatch.decide(conn, [question])[0]
     reports.check_decision(prepared, decision, city)
+    if names and decision.names_another(to.staff_id if to else None):
+        at = f"{prepared.input.lon:.5f},{prepared.input.lat:.5f}"
+        audit.looked(conn, "staff", at, 1, key_id=key_id)
     return {
         "lon": prepared.input.lon,
         "lat": prepared.input.lat,
@@ -134,15 +139,16 @@ def dispatch_by_hand(
     reason: str,
     expected_version: int,
     by: Actor,
+    key_id: int | None = None,
 ) -> dict[str, Any]:
     """Somebody at the desk sends a case where the rules did not, and says why.
 
     What comes back is the case as he sees it; whom it was his only by being told of it, sees it no more.
     """
-    cases.dispatch(conn, case_no, organisation, staff, reason, expected_version, by)
+    cases.dispatch(conn, case_no, organisation, staff, reason, expected_version, by, key_id)
     scopes.look_as(conn, by.account_id)
     try:
-        return cases.read(conn, city, case_no, by)
+        return cases.read(conn, city, case_no, by, key_id)
     except NotFound:
         return {"case_no": case_no, **cases.standing("dispatched", moves.STAGES["dispatched"])}
 

@@ -52,6 +52,18 @@ def knows_people(actor: Actor | None, organisation_id: int | None = None) -> boo
     return actor.role in _WORK_ON_CASES
 
 
+# Who commands, and sees officers on the map; the layer's own list is the same, and a house test holds it so.
+COMMAND = frozenset({"admin", "acceptor", "shift_leader", "dispatcher", "supervisor", "leader"})
+
+
+def knows_whereabouts(actor: Actor | None) -> bool:
+    """Say whether what somebody is told may depend on where officers are and how much they have to do.
+
+    Colleagues know each other's names; that does not let them find each other by asking who would be sent.
+    """
+    return actor is not None and actor.role in COMMAND
+
+
 @dataclass(frozen=True)
 class Account:
     """An account that wants to sign in. ``password_hash`` never leaves this process."""

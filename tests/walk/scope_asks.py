@@ -1,0 +1,366 @@
+"""Questions to the server, drawn at random, each with what the oracle says the answer must be."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import mapbox_vector_tile
+
+from tests.walk import scope_oracle as oracle
+from tests.walk.scope_world import COLUMNS, ROWS, SIDE, SOUTH, TABLES, WEST, Account, ScopeWorld, Thing
+
+SCOPED = tuple(TABLES)
+# Layers that need no rows here: whether they are there at all is the question.
+OTHERS = ("cameras", "pipes", "vehicles", "sensors", "grid_cells", "zones")
+
+
+@dataclass
+class Ask:
+    """One request, and what its answer must be: ``check(status, body)`` raises AssertionError."""
+
+    path: str
+    check: Callable[[int, bytes], None]
+    layer: str | None = None
+    json: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    # The keys of rows that matter most to the answer, if they are few.
+    about: frozenset[str] = frozenset()
+
+
+@dataclass
+class Asker:
+    """Draws questions of one account (``None``: nobody) about a world as it is at that moment."""
+
+    world: ScopeWorld
+    account: Account | None
+    rng: random.Random
+    # What an address answers that names nothing.
+    words_of_missing: Callable[[str], bytes]
+
+    # ---- what is compared ---------------------------------------------------------------------------------------
+
+    def closed(self, layer: str) -> int | None:
+        """The status that a layer which is not there for the account answers, or ``None``."""
+        if oracle.may_see_layer(self.account, layer):
+            return None
+        return 401 if self.account is None else 403
+
+    def rows(self, layer: str) -> list[Thing]:
+        """The rows that exist for the account, in the order of their keys."""
+        found = [t for t in self.world.things[layer].values() if oracle.sees_row(self.world, self.account, t)]
+        return sorted(found, key=lambda thing: thing.key)
+
+    def box(self) -> tuple[float, float, float, float]:
+        """A box in degrees, from a few metres to the city."""
+        x, y = self.rng.uniform(0, COLUMNS + 2), self.rng.uniform(0, ROWS)
+        half = self.rng.choice((0.3, 1.0, 3.0, 12.0))
+        corners = (x - half, y - half, x + half, y + half)
+        west, south, east, north = corners
+        return WEST + west * SIDE, SOUTH + south * SIDE, WEST + east * SIDE, SOUTH + north * SIDE
+
+    def a_thing(self, layer: str) -> Thing:
+        """Any row, seen or not."""
+        return self.rng.choice(list(self.world.things[layer].values()))
+
+    # ---- layers -------------------------------------------------------------------------------------------------
+
+    def items(self) -> Ask:
+        layer = self.rng.choice(SCOPED)
+        box = self.box() if self.rng.random() < 0.6 else None
+        limit = self.rng.choice((1, 5, 20, 1000))
+        found = [t for t in self.rows(layer) if box is None or _touches(t, box)]
+        everything = len(found)
+        asked = f"limit={limit}&count=true" + (f"&bbox={','.join(map(repr, box))}" if box else "")
+        if found and self.rng.random() < 0.3:
+            after = self.a_thing(layer).key
+            asked += f"&after={after}"
+            found = [t for t in found if t.key > after]
+
+        def check(status: int, body: bytes) -> None:
+            if (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+                return
+            assert status == 200
+            told = json.loads(body)
+            assert [f["id"] for f in told["features"]] == [t.key for t in found[:limit]]
+            assert told["numberMatched"] == everything
+            assert told["numberReturned"] == len(told["features"])
+            assert any(link["rel"] == "next" for link in told["links"]) == (len(found) > limit)
+            for feature, thing in zip(told["features"], found, strict=False):
+                self.same(feature["properties"], thing)
+
+        return Ask(f"/ogc/collections/{layer}/items?{asked}", check, layer)
+
+    def item(self) -> Ask:
+        layer = self.rng.choice(SCOPED)
+        thing = self.a_thing(layer)
+
+        def check(status: int, body: bytes) -> None:
+            if (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+            elif oracle.sees_row(self.world, self.account, thing):
+                assert status == 200
+                self.same(json.loads(body)["properties"], thing)
+            else:
+                assert status == 404
+                # The very words of a key that nobody has.
+                missing = self.words_of_missing(f"/ogc/collections/{layer}/items/nobody-has-it")
+                assert body.replace(thing.key.encode(), b"nobody-has-it") == missing
+
+        return Ask(f"/ogc/collections/{layer}/items/{thing.key}", check, layer)
+
+    def same(self, told: dict[str, Any], thing: Thing) -> None:
+        """The properties are the oracle's: the same names, the same values."""
+        want = oracle.properties(self.world, self.account, thing)
+        assert list(told) == list(want), thing.key
+        for name, value in want.items():
+            got = told[name]
+            if isinstance(value, datetime):
+                got = datetime.fromisoformat(got)
+            assert got == value, (thing.key, name)
+
+    def tile(self) -> Ask:
+        layer = self.rng.choice(SCOPED)
+        about = oracle.declared(layer)
+        z = self.rng.choice([z for z in (10, 12, 13, 14, 15, 16, 17) if about.minzoom <= z <= about.maxzoom])
+        near = self.a_thing(layer)
+        x, y = (math.floor(n) for n in _tile_xy(near.lon, near.lat, z))
+        buffer = about.tiles.get("buffer", 64) / 4096
+
+        def check(status: int, body: bytes) -> None:
+            if (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+                return
+            at = {t.key: _tile_xy(t.lon, t.lat, z) for t in self.rows(layer)}
+            inside = {key for key, (tx, ty) in at.items() if math.floor(tx) == x and math.floor(ty) == y}
+            drawn = mapbox_vector_tile.decode(body) if body else {}
+            features = drawn.get(layer, {"features": []})["features"]
+            assert status == (200 if body else 204)
+            if z < about.tiles.get("counted_below", 0):
+                assert sum(f["properties"]["count"] for f in features) == len(inside)
+                return
+            # A building reaches beyond its middle by a fiftieth of a cell.
+            reach = buffer + (0.02 * SIDE / 360 * (1 << z) * 1.1 if layer == "buildings" else 1e-6)
+            near_by = {
+                key for key, (tx, ty) in at.items() if -reach <= tx - x <= 1 + reach and -reach <= ty - y <= 1 + reach
+            }
+            keys = [f["properties"][about.key] for f in features]
+            assert len(keys) == len(set(keys))
+            assert inside <= set(keys) <= near_by
+            things = {t.key: t for t in self.rows(layer)}
+            for feature in features:
+                want = oracle.properties(self.world, self.account, things[feature["properties"][about.key]])
+                _same_attributes(feature["properties"], want, [n for n in want if about.fields[n].get("in_tiles")])
+            for feature in drawn.get(f"{layer}_label", {"features": []})["features"]:
+                want = oracle.properties(self.world, self.account, things[feature["properties"][about.key]])
+                _same_attributes(feature["properties"], want, [n for n in want if about.fields[n].get("in_labels")])
+
+        return Ask(f"/tiles/{layer}/{z}/{x}/{y}.mvt", check, layer)
+
+    def tilejson(self) -> Ask:
+        layer = self.rng.choice(SCOPED + OTHERS)
+
+        def check(status: int, body: bytes) -> None:
+            if (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+                return
+            assert status == 200
+            about = oracle.declared(layer)
+            want = [name for name in oracle.fields(self.account, layer) if about.fields[name].get("in_tiles")]
+            assert list(json.loads(body)["vector_layers"][0]["fields"]) == [*want, "count"]
+
+        return Ask(f"/tiles/{layer}.json", check, layer)
+
+    def collections(self) -> Ask:
+        def check(status: int, body: bytes) -> None:
+            assert status == 200
+            told = {each["id"]: [f["name"] for f in each["fields"]] for each in json.loads(body)["collections"]}
+            mine = [layer for layer in oracle.layers() if oracle.may_see_layer(self.account, layer)]
+            assert told == {layer: oracle.fields(self.account, layer) for layer in mine}
+
+        return Ask("/ogc/collections", check)
+
+    def collection(self) -> Ask:
+        layer = self.rng.choice(SCOPED + OTHERS)
+
+        def check(status: int, body: bytes) -> None:
+            if (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+                return
+            assert [f["name"] for f in json.loads(body)["fields"]] == oracle.fields(self.account, layer)
+
+        return Ask(f"/ogc/collections/{layer}", check, layer)
+
+    def map_style(self) -> Ask:
+        def check(status: int, body: bytes) -> None:
+            assert status == 200
+            shown = {s["source-layer"] for s in json.loads(body)["layers"] if "source-layer" in s}
+            for layer in oracle.layers():
+                assert oracle.may_see_layer(self.account, layer) or layer not in shown
+
+        return Ask(f"/styles/{self.rng.choice(('day', 'dark'))}.json", check)
+
+    # ---- cases --------------------------------------------------------------------------------------------------
+
+    def cases(self) -> Ask:
+        box = self.box() if self.rng.random() < 0.5 else None
+        limit = self.rng.choice((1, 10, 1000))
+        state = self.rng.choice((None, None, "dispatched", "closed"))
+        mine = self.account is not None and self.account.staff_id is not None and self.rng.random() < 0.2
+        asked = f"limit={limit}" + (f"&bbox={','.join(map(repr, box))}" if box else "")
+        asked += (f"&state={state}" if state else "") + ("&mine=1" if mine else "")
+
+        def wanted(case: Thing) -> bool:
+            if mine and (case.columns["handler_id"] != self.staff_id or case.columns["stage"] == 7):
+                return False
+            return (state is None or case.columns["state"] == state) and (box is None or _touches(case, box))
+
+        def check(status: int, body: bytes) -> None:
+            if self.account is None:
+                assert status == 401
+                return
+            found = [case for case in self.my_cases() if wanted(case)]
+            told = json.loads(body)
+            assert status == 200
+            assert [each["case_no"] for each in told["cases"]] == [case.key for case in found[:limit]]
+            assert (told["next"] is not None) == (len(found) > limit)
+            for each, case in zip(told["cases"], found, strict=False):
+                self.same_case(each, case)
+
+        return Ask(f"/api/cases?{asked}", check, "cases")
+
+    def tasks(self) -> Ask:
+        def check(status: int, body: bytes) -> None:
+            if self.account is None:
+                assert status == 401
+                return
+            mine = [
+                case.key
+                for case in self.my_cases()
+                if self.staff_id is not None
+                and case.columns["handler_id"] == self.staff_id
+                and case.columns["stage"] < 7
+            ]
+            assert status == 200
+            assert [each["case_no"] for each in json.loads(body)["tasks"]] == mine
+
+        return Ask("/api/me/tasks?limit=1000", check, "cases")
+
+    def one_case(self) -> Ask:
+        case = self.a_thing("cases")
+        tail = self.rng.choice(("", "", "/dispatch"))
+
+        def check(status: int, body: bytes) -> None:
+            if self.account is None:
+                assert status == 401
+            elif not oracle.sees_case(self.world, self.account, case):
+                self.like_a_missing_case(case, status, body, tail)
+            else:
+                assert status == 200
+                told = json.loads(body)
+                assert told["case_no"] == case.key
+                if not tail:
+                    self.same_case(told, case)
+                    texts = [report.get("text") for report in told["reports"]]
+                    knows = oracle.knows_people(self.account, case)
+                    assert texts == (case.reports if knows else [None] * len(case.reports))
+
+        return Ask(f"/api/cases/{case.key}{tail}", check, "cases")
+
+    def replay(self) -> Ask:
+        case = self.a_thing("cases")
+
+        def check(status: int, body: bytes) -> None:
+            if self.account is None:
+                assert status == 401
+            elif oracle.sees_case(self.world, self.account, case):
+                assert status == 200, body
+            else:
+                assert status == 404
+
+        return Ask("/api/dispatch/replay", check, "cases", {"case_no": case.key, "mode": "as_recorded"})
+
+    def my_cases(self) -> list[Thing]:
+        """The cases that exist for the account, newest first."""
+        found = [c for c in self.world.things["cases"].values() if oracle.sees_case(self.world, self.account, c)]
+        return sorted(found, key=lambda case: case.ident.bytes, reverse=True)
+
+    @property
+    def staff_id(self) -> int | None:
+        return self.account.staff_id if self.account is not None else None
+
+    def same_case(self, told: dict[str, Any], case: Thing) -> None:
+        """A case's own columns, and its handler's name for whom it is meant."""
+        assert self.account is not None
+        columns = case.columns
+        for name in ("state", "stage", "severity", "ambiguous", "report_count", "version"):
+            assert told[name] == columns[name], (case.key, name)
+        assert told["organisation"]["code"] == self.world.organisations[columns["organisation_id"]].code
+        assert (told["handler"] is None) == (columns["handler_id"] is None)
+        if told["handler"] is not None:
+            named = told["handler"].get("name")
+            person = self.world.people[columns["handler_id"]]
+            assert named == (person.name if oracle.knows_people(self.account, case) else None)
+
+    def like_a_missing_case(self, case: Thing, status: int, body: bytes, tail: str) -> None:
+        """A hidden case answers as one that there is not, but for the number asked."""
+        missing = "460105-2020-999999"
+        assert status == 404, body
+        assert body.replace(case.key.encode(), missing.encode()) == self.words_of_missing(f"/api/cases/{missing}{tail}")
+
+    # ---- who is responsible -----------------------------------------------------------------------------------------
+
+    def locate(self) -> Ask:
+        # Where somebody has to be chosen among some.
+        zone = self.rng.choice([z for z in self.world.zones if z.in_force and sum(z.staff.values()) > 1])
+        west, south, east, north = zone.box
+        x, y = self.rng.uniform(west, min(east, COLUMNS)), self.rng.uniform(south, min(north, ROWS))
+        asked = f"lon={WEST + x * SIDE:.7f}&lat={SOUTH + y * SIDE:.7f}&crs=WGS84&accuracy_m=10&category=E04-05"
+
+        def check(status: int, body: bytes) -> None:
+            assert status == 200, body
+            told = json.loads(body)
+            if self.account is None or self.account.role in ("planner", "department"):
+                assert told["handler"] is None or "name" not in told["handler"]
+                assert all(reason["code"] != "STAFF_NEARBY" for reason in told["reasons"])
+
+        # What decides among people: where they are, and how much they have to do.
+        staff = frozenset(self.world.people[n].code for n, holds in zone.staff.items() if holds)
+        if self.rng.random() < 0.5:
+            return Ask(f"/api/locate?{asked}", check, "officers", about=staff)
+        return Ask(f"/api/locate?{asked}", check, "cases")
+
+
+def _touches(thing: Thing, box: tuple[float, float, float, float]) -> bool:
+    west, south, east, north = box
+    half = 0.02 * SIDE if thing.layer == "buildings" else 0.0
+    return (
+        west <= thing.lon + half
+        and thing.lon - half <= east
+        and south <= thing.lat + half
+        and thing.lat - half <= north
+    )
+
+
+def _tile_xy(lon: float, lat: float, z: int) -> tuple[float, float]:
+    side = 1 << z
+    return (lon + 180) / 360 * side, (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2 * side
+
+
+def _same_attributes(told: dict[str, Any], want: dict[str, Any], names: list[str]) -> None:
+    """A tile has no nulls: what is null is absent. Its floats are short."""
+    assert set(told) == {name for name in names if want[name] is not None}
+    for name, got in told.items():
+        value = want[name]
+        if isinstance(value, datetime):
+            assert datetime.fromisoformat(got) == value
+        elif isinstance(value, float):
+            assert math.isclose(got, value, rel_tol=1e-6)
+        else:
+            assert got == value, name
