@@ -79,13 +79,14 @@ def find(
     after: UUID | None = None,
     case_no: str | None = None,
     to: Actor | None = None,
+    key_id: int | None = None,
 ) -> dict[str, Any]:
     """List cases, newest first: ``{cases: [...], after: last case_id or None}``.
 
     Those in the scope of the connection's viewer. ``bbox`` is west, south, east, north in degrees; ``handler_id`` asks
     for that person's open cases. ``to`` is who gets to see it: handlers are posts alone unless ``people.knows_people``,
-    and that somebody else's name was shown is written into the audit. Raises ``InvalidInput`` for an unknown state or
-    category, or a limit out of range.
+    and that somebody else's name was shown is written into the audit (``key_id``: by which key). Raises
+    ``InvalidInput`` for an unknown state or category, or a limit out of range.
     """
     if state is not None and state not in wording.STATES:
         raise InvalidInput(f"There is no state {state!r}.", state=state, states=list(wording.STATES))
@@ -112,14 +113,14 @@ def find(
     page = rows[:limit]
     if case_no is None:
         named = sum(_names_another(row, to) for row in page)
-        audit.looked(conn, "cases", None if bbox is None else ",".join(map(str, bbox)), named)
+        audit.looked(conn, "cases", None if bbox is None else ",".join(map(str, bbox)), named, key_id=key_id)
     return {
         "cases": [_summary(row, knows_people(to, row["organisation_id"])) for row in page],
         "after": page[-1]["case_id"] if len(rows) > limit else None,
     }
 
 
-def read(conn: Connection, city: City, case_no: str, to: Actor) -> dict[str, Any]:
+def read(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | None = None) -> dict[str, Any]:
     """One case with its reports, history and recipients, as ``to`` may see it. Raises ``NotFound``.
 
     Where that names people, or shows what a reporter wrote, it is written into the audit.
@@ -129,7 +130,7 @@ def read(conn: Connection, city: City, case_no: str, to: Actor) -> dict[str, Any
     if not found or story is None:
         raise _no_such(case_no)
     if knows_people(to, story.pop("organisation_id")):
-        audit.looked(conn, "cases", case_no, 1)
+        audit.looked(conn, "cases", None, 1, object=case_no, key_id=key_id)
     else:
         for recipient in story["recipients"]:
             del recipient["code"], recipient["name"]
@@ -163,7 +164,14 @@ def _decision(row: dict[str, Any], city: City, to: Actor) -> dict[str, Any]:
 
 
 def dispatch(
-    conn: Connection, case_no: str, organisation: str, staff: str | None, reason: str, expected_version: int, by: Actor
+    conn: Connection,
+    case_no: str,
+    organisation: str,
+    staff: str | None,
+    reason: str,
+    expected_version: int,
+    by: Actor,
+    key_id: int | None = None,
 ) -> None:
     """Send a filed case to an organisation by hand, with a reason.
 
@@ -178,7 +186,8 @@ def dispatch(
     moved = moves.move(conn, [Move(case_no, "dispatch", expected_version, reason, to)], by.role, by.account_id)
     if not moved:
         raise _why_not(conn, "dispatch", case_no, expected_version, by)
-    audit.add(conn, "dispatch", "cases", object=case_no, rows=1, account_id=by.account_id, district=district)
+    told = {"account_id": by.account_id, "key_id": key_id, "district": district}
+    audit.add(conn, "dispatch", "cases", object=case_no, rows=1, **told)
 
 
 def addressee(conn: Connection, organisation: str, staff: str | None) -> Addressee:

@@ -60,6 +60,11 @@ class Decision:
         """Whether the case may go to its organisation without a person looking at it first."""
         return not self.row["ambiguous"] and self.row["mode"] != "desk"
 
+    def names_another(self, staff_id: int | None) -> bool:
+        """Whether it is about any person but this one."""
+        people = {self.row["handler_id"], self.row["superior_id"]}
+        return bool(people - {None, staff_id})
+
     def codes(self) -> dict[str, Any]:
         """The decision in codes alone: what is kept, and what two replays are compared by."""
         row = self.row

@@ -54,6 +54,7 @@ def find(
         limit=limit,
         after=after,
         to=caller.actor,
+        key_id=caller.key_id,
     )
     following = None
     if found["after"] is not None:
@@ -65,7 +66,7 @@ def find(
 @router.get("/{case_no}", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
 def read(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Response:
     """One case with its reports, history and recipients; persons are posts for those whose work is not with cases."""
-    return answers.json(cases.read(conn, city, case_no, caller.actor))
+    return answers.json(cases.read(conn, city, case_no, caller.actor, caller.key_id))
 
 
 @router.get("/{case_no}/dispatch", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
@@ -86,6 +87,14 @@ def dispatch(
 ) -> Response:
     """Send a case that lies on the desk to an organisation, by hand and with a reason."""
     sent = operations.dispatch_by_hand(
-        conn, city, case_no, body.organisation, body.staff, body.reason, body.expected_version, caller.actor
+        conn,
+        city,
+        case_no,
+        body.organisation,
+        body.staff,
+        body.reason,
+        body.expected_version,
+        caller.actor,
+        caller.key_id,
     )
     return answers.json(sent)

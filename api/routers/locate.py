@@ -26,5 +26,6 @@ def locate(
     accuracy_m: Annotated[float | None, Query()] = None,
 ) -> Response:
     """Say who is responsible at a point for a category, why, and within which polygon that holds. Nothing is kept."""
-    found = operations.locate(conn, city, lon, lat, crs, accuracy_m, category, caller.actor if caller else None)
+    to, key_id = (caller.actor, caller.key_id) if caller else (None, None)
+    found = operations.locate(conn, city, lon, lat, crs, accuracy_m, category, to, key_id)
     return answers.json(found)

@@ -36,7 +36,9 @@ def tasks(
     """The open cases the caller handles."""
     if caller.actor.staff_id is None:
         return answers.json({"tasks": []})
-    found: dict[str, Any] = cases.find(conn, city, handler_id=caller.actor.staff_id, limit=limit, to=caller.actor)
+    found: dict[str, Any] = cases.find(
+        conn, city, handler_id=caller.actor.staff_id, limit=limit, to=caller.actor, key_id=caller.key_id
+    )
     return answers.json({"tasks": found["cases"]})
 
 

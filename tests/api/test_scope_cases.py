@@ -165,7 +165,7 @@ def test_filters_narrow_the_scope_and_never_widen_it(caller, owner, reported, lo
         ({"bbox": f"{west},{south},{east},{north}"}, f"geom && {box}"),
         ({"bbox": f"{west},{south},{east},{north}", "state": "dispatched"}, f"geom && {box} AND state = 'dispatched'"),
     ):
-        assert _walk(client, limit=3, **query) == _expected(owner, login, condition), query
+        assert _walk(client, limit=25, **query) == _expected(owner, login, condition), query
 
 
 def test_tasks_are_ones_own(caller, owner, reported) -> None:
@@ -328,12 +328,14 @@ def test_a_department_knows_the_people_on_its_own_cases(caller, owner, reported)
 def test_a_look_at_people_is_written_down_and_one_at_posts_is_not(caller, owner, reported) -> None:
     def looks(login: str) -> int:
         row = owner.execute(
-            "SELECT count(*) AS n FROM audit WHERE act = 'look' AND subject = 'cases' AND account_id = %s",
+            "SELECT count(*) AS n FROM audit WHERE act = 'look' AND subject IN ('cases', 'staff') AND account_id = %s",
             [_id(owner, login)],
         ).fetchone()
         assert row is not None
         return int(row["n"])
 
+    lon, lat = reported["points"]["inside"]
+    at = f"/api/locate?lon={lon}&lat={lat}&crs=WGS84&category=E04-05"
     for login, path, entries in (
         ("desk", f"/api/cases/{reported['inside']}", 1),
         ("desk", f"/api/cases/{reported['inside']}9", 0),
@@ -342,6 +344,9 @@ def test_a_look_at_people_is_written_down_and_one_at_posts_is_not(caller, owner,
         ("planner", f"/api/cases/{reported['inside']}", 0),
         ("planner", "/api/cases", 0),
         ("handler", "/api/me/tasks", 0),
+        ("desk", at, 1),
+        ("planner", at, 0),
+        ("handler", at, 0),
     ):
         before = looks(login)
         caller(login).get(path)

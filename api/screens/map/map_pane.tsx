@@ -9,7 +9,7 @@ import { composed } from "../shared/style";
 import type { Bbox, City } from "../shared/types";
 import { theme } from "../shared/theme";
 import { drawCases, drawPlace, overlays } from "./overlays";
-import { addCase, askAt, asked, cases, city, me, pane, place, readCases, sent, shown, style, switched } from "./state";
+import { addCase, askAt, asked, cases, city, dropCase, me, pane, place, readCases, sent, shown, style, switched } from "./state";
 
 let theMap: MapLibreMap | null = null;
 
@@ -127,16 +127,26 @@ export function MapPane() {
         if (!me.value || !here) return;
         void readCases();
         let refresh: number | undefined;
+        // The overlay shows the case at once; the tiles of the cases layer follow in their own time.
+        const follow = (): void => {
+          refresh ??= window.setTimeout(() => {
+            refresh = undefined;
+            if (map.getSource("cases")) map.refreshTiles("cases");
+          }, 5_000);
+        };
         const stop = listen(here.bbox, {
           onCase: (event) => {
             addCase({ ...event, mine: false, seen: Date.now() });
-            // The overlay shows the case at once; the tiles of the cases layer follow in their own time.
-            refresh ??= window.setTimeout(() => {
-              refresh = undefined;
-              if (map.getSource("cases")) map.refreshTiles("cases");
-            }, 5_000);
+            follow();
           },
-          onResync: () => void readCases(),
+          onGone: (caseNo) => {
+            dropCase(caseNo);
+            follow();
+          },
+          onResync: () => {
+            void readCases(true);
+            follow();
+          },
         });
         return () => {
           window.clearTimeout(refresh);

@@ -228,8 +228,13 @@ export function addCase(one: ListedCase): void {
   cases.value = [merged, ...rest].sort((a, b) => b.at.localeCompare(a.at)).slice(0, LISTED);
 }
 
-/** What was there before this page listened (or while it could not). */
-export async function readCases(): Promise<void> {
+export function dropCase(caseNo: string): void {
+  cases.value = cases.peek().filter((one) => one.case_no !== caseNo);
+}
+
+/** What was there before this page listened (or while it could not); `anew`: and what is not there any more goes. */
+export async function readCases(anew = false): Promise<void> {
+  const began = Date.now();
   try {
     const answer = await api.latestCases(LISTED);
     const known = new Map(cases.peek().map((one) => [one.case_no, one]));
@@ -242,7 +247,8 @@ export async function readCases(): Promise<void> {
         mine: before?.mine ?? false, seen: before?.seen ?? 0,
       };
     });
-    cases.value = [...rows, ...known.values()].sort((a, b) => b.at.localeCompare(a.at)).slice(0, LISTED);
+    const kept = [...known.values()].filter((one) => !anew || one.mine || one.seen >= began);
+    cases.value = [...rows, ...kept].sort((a, b) => b.at.localeCompare(a.at)).slice(0, LISTED);
   } catch {
     // The list stays as it is; the live state says whether it is current.
   }

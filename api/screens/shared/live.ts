@@ -14,7 +14,9 @@ const STALE_AFTER_MS = 10_000;
 
 export interface LiveListener {
   onCase: (event: LiveCase) => void;
-  /** The server no longer knows where we stopped: read the present state again. Also called after a refusal. */
+  /** A case that could be seen until now: nothing more is told of it. */
+  onGone: (caseNo: string) => void;
+  /** The server does not know where we stopped, or we may see something else now: read the present state again. Also called after a refusal. */
   onResync: () => void;
 }
 
@@ -47,6 +49,9 @@ export function listen(bbox: Bbox, listener: LiveListener): () => void {
     source.addEventListener("case", (event) => {
       if (liveState.peek().state !== "live") found();
       listener.onCase(JSON.parse((event as MessageEvent<string>).data) as LiveCase);
+    });
+    source.addEventListener("gone", (event) => {
+      listener.onGone((JSON.parse((event as MessageEvent<string>).data) as { case_no: string }).case_no);
     });
     source.addEventListener("resync", listener.onResync);
     source.addEventListener("error", () => {
