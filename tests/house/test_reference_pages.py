@@ -9,6 +9,7 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.app import create_app
+from gisops.api_keys import NO_SCOPE, PERSON, SCOPES
 from gisops.settings import Settings
 from layers import who_sees_what
 from layers.catalog import load_catalog
@@ -37,6 +38,18 @@ def test_every_route_is_on_the_page_with_its_permission_and_no_other() -> None:
             declared |= {f"{method} {context.path}": words for method in context.methods or ()}
     listed = {route: permission for route, permission, _ in rows("api.md", 3) if route.split()[0].isupper()}
     assert listed == declared
+
+
+def test_every_scope_is_on_the_page_with_the_routes_it_opens() -> None:
+    declared: dict[str, set[str]] = {}
+    for context in iter_route_contexts(create_app(Settings(_env_file=None)).router.routes):
+        if isinstance(context.original_route, APIRoute):
+            scope = str((context.openapi_extra or {}).get("x-scope"))
+            declared.setdefault(scope, set()).update(f"{method} {context.path}" for method in context.methods or ())
+    declared.pop(NO_SCOPE)
+    listed = {scope: set(routes.split(", ")) for scope, routes in rows("api.md", 2) if scope != "scope"}
+    assert listed == declared
+    assert set(listed) == {*SCOPES, PERSON}
 
 
 def test_every_layer_is_on_the_page_with_its_class_roles_and_guarded_fields() -> None:
