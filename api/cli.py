@@ -20,7 +20,7 @@ from api.commands import audit as audits
 from api.commands import backups, city, loads, service, users
 from api.commands import sample as samples
 from api.console import bring_up_to_date, database, err, out, read_settings
-from gisops import cluster
+from gisops import cluster, sealing
 from gisops.cluster import Urls
 from gisops.errors import Conflict, GisopsError
 from gisops.settings import Settings
@@ -135,6 +135,8 @@ def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] 
         typer.confirm(f"删除全部数据? / Delete all data in {found.place.data}?", abort=True)
     cluster.destroy(settings)
     sign_ins.forget(settings)
+    # The next database begins a chain of its own; what was witnessed of this one is kept.
+    sealing.set_aside(sealing.heads_file(settings))
     out.print("已删除 / deleted")
 
 

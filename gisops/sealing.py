@@ -76,6 +76,15 @@ def heads_file(settings: Settings) -> Path:
     return settings.audit_seals or settings.home / "audit-seals.log"
 
 
+def set_aside(file: Path) -> Path | None:
+    """Move the digests of a database that is no more out of the way of the next one's; returns where to."""
+    if not file.exists():
+        return None
+    aside = file.with_name(f"{file.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    file.rename(aside)
+    return aside
+
+
 class Heads:
     """Writes the last digest of each chain to a file that only its owner may read, one line of JSON each, and only
     where it has changed since the last time.

@@ -324,6 +324,15 @@ def test_a_file_outside_that_was_scribbled_in_is_told_of(sealed: tuple[Connectio
     assert faults(conn, outside) == {(3, None, "chain made anew"), (None, None, "unreadable digest outside")}
 
 
+def test_the_digests_of_a_database_that_is_no_more_are_kept_beside(tmp_path: Path) -> None:
+    file = tmp_path / "audit-seals.log"
+    assert sealing.set_aside(file) is None
+    file.write_text("{}\n")
+    aside = sealing.set_aside(file)
+    assert aside is not None
+    assert (file.exists(), aside.read_text(), aside.parent) == (False, "{}\n", tmp_path)
+
+
 # ---- kept long enough ----------------------------------------------------------------------------------------------
 
 
