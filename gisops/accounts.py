@@ -7,6 +7,7 @@ holds at once and not when the last sign-in has run out.
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -232,5 +233,5 @@ def _number(conn: Connection, query: str, code: str | None) -> int | None:
 
 
 def _hashed(password: str | None) -> str:
-    # What no password's hash looks like: verifying it fails for every password.
-    return "none" if password is None else PasswordHasher().hash(password)
+    # Of a secret that nobody has, where there is none: refusing it takes as long as refusing any other.
+    return PasswordHasher().hash(secrets.token_urlsafe(32) if password is None else password)
