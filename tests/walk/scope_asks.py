@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import mapbox_vector_tile
+from pyproj import Geod
 
 from tests.walk import scope_oracle as oracle
 from tests.walk.scope_world import COLUMNS, ROWS, SIDE, SOUTH, TABLES, WEST, Account, ScopeWorld, Thing
 
+GEOD = Geod(ellps="WGS84")
 SCOPED = tuple(TABLES)
 # Layers that need no rows here: whether they are there at all is the question.
 OTHERS = ("cameras", "pipes", "vehicles", "sensors", "grid_cells", "zones")
@@ -57,12 +63,22 @@ class Asker:
         return sorted(found, key=lambda thing: thing.key)
 
     def box(self) -> tuple[float, float, float, float]:
-        """A box in degrees, from a few metres to the city."""
-        x, y = self.rng.uniform(0, COLUMNS + 2), self.rng.uniform(0, ROWS)
-        half = self.rng.choice((0.3, 1.0, 3.0, 12.0))
-        corners = (x - half, y - half, x + half, y + half)
-        west, south, east, north = corners
-        return WEST + west * SIDE, SOUTH + south * SIDE, WEST + east * SIDE, SOUTH + north * SIDE
+        """A box in degrees, from a few metres to the city, on whose edge nothing lies: an index knows a place to a
+        metre only.
+        """
+        places = [t for each in self.world.things.values() for t in each.values()]
+        while True:
+            x, y = self.rng.uniform(0, COLUMNS + 2), self.rng.uniform(0, ROWS)
+            half = self.rng.choice((0.3, 1.0, 3.0, 12.0))
+            west, south = WEST + (x - half) * SIDE, SOUTH + (y - half) * SIDE
+            east, north = WEST + (x + half) * SIDE, SOUTH + (y + half) * SIDE
+            reach = (0.0, 0.02 * SIDE, -0.02 * SIDE)
+            if not any(
+                min(abs(t.lon + r - west), abs(t.lon + r - east), abs(t.lat + r - south), abs(t.lat + r - north)) < 1e-5
+                for t in places
+                for r in reach
+            ):
+                return west, south, east, north
 
     def a_thing(self, layer: str) -> Thing:
         """Any row, seen or not."""
@@ -313,6 +329,172 @@ class Asker:
         missing = "460105-2020-999999"
         assert status == 404, body
         assert body.replace(case.key.encode(), missing.encode()) == self.words_of_missing(f"/api/cases/{missing}{tail}")
+
+    # ---- looking for things -----------------------------------------------------------------------------------------
+
+    def search(self) -> Ask:
+        """Look for a row by what it is called, or by what nobody may find it by: a person, a telephone."""
+        layer = self.rng.choice(SCOPED)
+        thing = self.a_thing(layer)
+        texts = [thing.key, thing.key[:-1], *(v for v in thing.columns.values() if isinstance(v, str) and len(v) > 1)]
+        asked = self.rng.choice(texts)
+        about = oracle.declared(layer)
+
+        def found(one: Thing) -> bool:
+            told = oracle.properties(self.world, self.account, one)
+            if one.key.startswith((asked, asked.upper())):
+                return True
+            names = [told[name] for name in about.search if name != about.key]
+            return any(asked.lower() in name.lower() for name in names if name)
+
+        def check(status: int, body: bytes) -> None:
+            if (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+                return
+            assert status == 200, body
+            wanted = {t.key for t in self.rows(layer) if found(t)}
+            hits = [hit["key"] for hit in json.loads(body)["hits"]]
+            assert len(hits) == len(set(hits)) == min(len(wanted), 100)
+            assert set(hits) <= wanted
+            if asked in wanted:
+                assert hits[0] == asked
+
+        return Ask(f"/api/search?q={quote(asked)}&layers={layer}&limit=100", check, layer)
+
+    def nearest(self) -> Ask:
+        layer = self.rng.choice(SCOPED)
+        lon, lat = WEST + self.rng.uniform(0, COLUMNS) * SIDE, SOUTH + self.rng.uniform(0, ROWS) * SIDE
+        limit, within_m = self.rng.choice((1, 5, 100)), self.rng.choice((300, 1000, 20_000))
+        # A building is as far as its nearest corner, which is at most so much nearer than its middle.
+        slack = 15.0 if layer == "buildings" else 0.02
+
+        def check(status: int, body: bytes) -> None:
+            if (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+                return
+            assert status == 200, body
+            told = json.loads(body)["features"]
+            things = {t.key: t for t in self.rows(layer)}
+            far = {key: GEOD.inv(lon, lat, t.lon, t.lat)[2] for key, t in things.items()}
+            got = [feature["id"] for feature in told]
+            assert len(got) == len(set(got))
+            assert set(got) <= set(things)
+            for feature in told:
+                assert abs(feature["distance_m"] - far[feature["id"]]) <= slack
+                self.same(feature["properties"], things[feature["id"]])
+            distances = [feature["distance_m"] for feature in told]
+            assert distances == sorted(distances)
+            rest = [metres for key, metres in far.items() if key not in got and metres <= within_m - slack]
+            assert not rest or (len(got) == limit and min(rest) >= distances[-1] - slack)
+
+        asked = f"lon={lon!r}&lat={lat!r}&crs=WGS84&layers={layer}&limit={limit}&within_m={within_m}"
+        return Ask(f"/api/nearest?{asked}", check, layer)
+
+    def overview(self, layer: str) -> bool:
+        """Whether the account learns how many there are, roughly where, of what it may not see one by one."""
+        whole = self.account is not None and self.account.everywhere
+        return whole and self.closed(layer) is not None and oracle.declared(layer).layer_class == "personal"
+
+    def count(self) -> Ask:
+        layer = self.rng.choice(SCOPED)
+        about = oracle.declared(layer)
+        box = self.box() if self.rng.random() < 0.5 else None
+        # Neither one by one, nor by what is shown in part.
+        kinds = [
+            name
+            for name, field in about.fields.items()
+            if field["type"] in ("text", "integer", "boolean") and "mask" not in field and name != about.key
+        ]
+        by = self.rng.choice([None, *kinds])
+        if self.overview(layer):
+            by = None
+        asked = (f"&bbox={','.join(map(repr, box))}" if box else "") + (f"&by={by}" if by else "")
+
+        def check(status: int, body: bytes) -> None:
+            told = json.loads(body)
+            if self.overview(layer):
+                assert status == 200
+                assert told["count"] == 0 or told["count"] >= 5
+                return
+            if (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+                return
+            if by is not None and by not in oracle.fields(self.account, layer):
+                assert (status, told["code"]) == (422, "invalid_input")
+                assert by not in told["fields"]
+                return
+            found = [t for t in self.rows(layer) if box is None or _touches(t, box)]
+            assert (status, told["count"]) == (200, len(found))
+            if by is not None:
+                values = Counter((oracle.properties(self.world, self.account, t)[by]) for t in found)
+                assert {each["value"]: each["count"] for each in told["groups"]} == dict(values)
+
+        # What a personal layer's overview tells moves with its rows, five at a time: another layer is changed then.
+        return Ask(f"/api/layers/{layer}/count?{asked[1:]}", check, "cases" if self.overview(layer) else layer)
+
+    def heat(self) -> Ask:
+        layer = self.rng.choice(SCOPED)
+        z = self.rng.choice((14, 15, 16, 17))
+
+        def check(status: int, body: bytes) -> None:
+            if not self.overview(layer) and (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+                return
+            assert status == 200
+            things = list(self.world.things[layer].values()) if self.overview(layer) else self.rows(layer)
+            at = [(t, "/".join(str(math.floor(n)) for n in _tile_xy(t.lon, t.lat, z))) for t in things]
+            everything = Counter(f"{z}/{xy}" for t, xy in at if oracle.on_map(t))
+            # The city's box, in whole squares: what lies beyond it may or may not be within one.
+            within = Counter(f"{z}/{xy}" for t, xy in at if oracle.on_map(t) and t.x < COLUMNS + 1)
+            told = json.loads(body)
+            shown = Counter({each["id"]: each["properties"]["count"] for each in told["features"]})
+            assert told["count"] == shown.total()
+            assert all(number == everything[square] for square, number in shown.items())
+            if self.overview(layer):
+                assert min(shown.values(), default=5) >= 5
+            else:
+                assert all(square in shown for square in within)
+
+        return Ask(f"/api/layers/{layer}/heat?cell={z}", check, "cases" if self.overview(layer) else layer)
+
+    def export(self) -> Ask:
+        layer = self.rng.choice(SCOPED)
+        box = self.box() if self.rng.random() < 0.5 else None
+        form = self.rng.choice(("csv", "geojsonseq"))
+        asked = f"format={form}" + (f"&bbox={','.join(map(repr, box))}" if box else "")
+
+        def check(status: int, body: bytes) -> None:
+            if self.account is None:
+                assert status == 401
+                return
+            if (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+                return
+            assert status == 200
+            found = [t for t in self.rows(layer) if box is None or _touches(t, box)]
+            if form == "csv":
+                told = list(csv.DictReader(io.StringIO(body.decode("utf-8-sig"))))
+                assert [row[oracle.declared(layer).key] for row in told] == [t.key for t in found]
+                for row, thing in zip(told, found, strict=True):
+                    want = oracle.properties(self.world, self.account, thing)
+                    assert list(row)[: len(want)] == list(want)
+                    for name in (
+                        "phone",
+                        "householder",
+                        "contact_person",
+                        "responsible_person",
+                        "members",
+                        "residents",
+                    ):
+                        if name in want:
+                            assert row[name] == ("" if want[name] is None else str(want[name]))
+            else:
+                features = [json.loads(line) for line in body.decode().replace("\x1e", "").splitlines()]
+                assert [feature["id"] for feature in features] == [t.key for t in found]
+                for feature, thing in zip(features, found, strict=True):
+                    self.same(feature["properties"], thing)
+
+        return Ask(f"/api/layers/{layer}/export?{asked}", check, layer)
 
     # ---- who is responsible -----------------------------------------------------------------------------------------
 

@@ -25,9 +25,14 @@ from tests.walk.scope_world import COLUMNS, ROWS, SIDE, SOUTH, WEST, Account, Sc
 
 # Of each thing that can be asked, so many in a hundred.
 SHARES: dict[Callable[[Asker], Ask], int] = {
-    Asker.items: 22,
-    Asker.item: 12,
-    Asker.tile: 22,
+    Asker.items: 18,
+    Asker.item: 10,
+    Asker.tile: 18,
+    Asker.search: 8,
+    Asker.nearest: 7,
+    Asker.count: 6,
+    Asker.heat: 4,
+    Asker.export: 6,
     Asker.tilejson: 4,
     Asker.collections: 2,
     Asker.collection: 2,
