@@ -9,6 +9,7 @@ in 1 to 5 ms; and what was never kept can never be handed to another.
 from __future__ import annotations
 
 import sys
+import time
 from threading import Lock
 
 from cachetools import LRUCache
@@ -23,7 +24,10 @@ from tiles.mvt import is_public, tile
 # Some three thousand tiles of a city's middle; the whole of a town. Each web process has its own.
 MOST_BYTES = 64 * 1024 * 1024
 
-_Key = tuple[str, str, Tile]
+# Rows that come into force by date may do so at any hour, of which a version knows only the day: kept a minute.
+IN_FORCE_S = 60
+
+_Key = tuple[str, str, Tile, int]
 
 
 class TileCache:
@@ -45,7 +49,7 @@ class TileCache:
         version = version_of(conn, layer) if is_public(layer, viewer) else None
         if version is None:
             return tile(conn, layer, viewer, at), None
-        key = (layer.id, version, at)
+        key = (layer.id, version, at, int(time.monotonic() // IN_FORCE_S) if layer.in_force else 0)
         with self._lock:
             kept = self._kept.get(key)
         if kept is None:

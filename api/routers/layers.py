@@ -158,7 +158,7 @@ def items(
         about["numberMatched"] = page.matched
     # The features come from the database as text and leave as text.
     body = b'{"type":"FeatureCollection","features":[%b],%b' % (page.features.encode(), orjson.dumps(about)[1:])
-    return _geojson(body, if_none_match)
+    return _geojson(layer, viewer, body, if_none_match)
 
 
 @ogc.get("/collections/{layer_id}/items/{key}", openapi_extra=PUBLIC_ROUTE)
@@ -180,7 +180,7 @@ def item(
         _link(here, "collection", "application/json", layer.title_en),
     ]
     body = b'%b,"links":%b}' % (feature.encode().rstrip()[:-1], orjson.dumps(links))
-    return _geojson(body, if_none_match)
+    return _geojson(layer, viewer, body, if_none_match)
 
 
 @router.get("/tiles/{layer_id}.json", openapi_extra=PUBLIC_ROUTE)
@@ -267,8 +267,10 @@ def _cache_control(layer: Layer, viewer: Viewer, current: bool) -> str:
     return "public, no-cache"
 
 
-def _geojson(body: bytes, if_none_match: str | None) -> Response:
+def _geojson(layer: Layer, viewer: Viewer, body: bytes, if_none_match: str | None) -> Response:
     headers = _kept_by_nobody_else() | {"ETag": _tag(body)}
+    if not viewer.sees_public_only(layer):
+        headers["Cache-Control"] = "private, no-store"
     if _has(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=GEOJSON, headers=headers)

@@ -216,6 +216,67 @@ def test_pages_are_walked_by_their_next_links(client: TestClient) -> None:
     assert keys == ["4601990101000001", "4601990101000002", "4601990101000003"]
 
 
+@pytest.mark.parametrize("form", ["items?limit=50&count=true", "items/{key}"])
+def test_features_are_told_by_their_own_content_whether_they_changed(
+    client: TestClient, database: Database, form: str
+) -> None:
+    for layer_id, role, kept in [
+        ("rivers", None, "private, no-cache"),
+        ("buildings", "handler", "private, no-store"),
+        ("cases", "dispatcher", "private, no-store"),
+    ]:
+        address = f"/ogc/collections/{layer_id}/" + form.replace("{key}", key_of(layer_id, database))
+        headers = as_(role) if role else {}
+        first, again = client.get(address, headers=headers), client.get(address, headers=headers)
+        assert (first.content, first.headers["etag"]) == (again.content, again.headers["etag"])
+        assert first.headers["cache-control"] == kept
+        same = client.get(address, headers=headers | {"If-None-Match": first.headers["etag"]})
+        assert (same.status_code, same.content) == (304, b"")
+    assert "timeStamp" not in client.get("/ogc/collections/rivers/items").json()
+
+
+def test_a_feature_out_of_scope_is_not_found_in_the_words_of_one_that_never_was(
+    client: TestClient, database: Database
+) -> None:
+    there = client.get(f"/ogc/collections/cases/items/{key_of('cases', database)}", headers=as_("handler"))
+    never = client.get("/ogc/collections/cases/items/never-was", headers=as_("handler"))
+    assert (there.status_code, never.status_code) == (404, 404)
+    key = key_of("cases", database)
+    assert there.text.replace(key, "never-was") == never.text
+    listed = client.get("/ogc/collections/cases/items?count=true", headers=as_("handler")).json()
+    assert (listed["features"], listed["numberReturned"], listed["numberMatched"]) == ([], 0, 0)
+
+
+def test_what_is_hidden_changes_nothing_of_an_answer(client: TestClient, database: Database) -> None:
+    """A handler has nothing of his own here: whatever becomes of cases, residents and names, he is told the same."""
+
+    def told() -> list[tuple[int, bytes, str | None, str | None]]:
+        answers = []
+        for layer_id in ("cases", "buildings", "places", "party_building"):
+            forms = ["items?count=true", "items/B-01", "items/PL-01", "items/460199-2026-000001"]
+            addresses = [f"/ogc/collections/{layer_id}", *(f"/ogc/collections/{layer_id}/{form}" for form in forms)]
+            addresses += [f"/tiles/{layer_id}.json"]
+            addresses += [f"/tiles/{layer_id}/{at.z}/{at.x}/{at.y}.mvt" for at in tiles_over_city(layer_id)]
+            for address in addresses:
+                got = client.get(address, headers=as_("handler"))
+                headers = got.headers.get("etag"), got.headers.get("cache-control")
+                answers.append((got.status_code, got.content, *headers))
+        return answers
+
+    loaded = ("buildings", "places", "party_building")
+    with connect(database.owner_url) as owner:
+        # As after the loads that brought them here.
+        owner.execute("SELECT layer_changed(id) FROM unnest(%s::text[]) AS id", [list(loaded)])
+    before = told()
+    with connect(database.owner_url) as owner:
+        owner.execute("UPDATE cases SET severity = 'danger', geom = ST_Translate(geom, 0.0001, 0)")
+        owner.execute("UPDATE buildings SET residents = residents + 1")
+        owner.execute("UPDATE places SET phone = '13900000000', responsible_person = '丁'")
+        owner.execute("UPDATE party_sites SET members = members + 1")
+        owner.execute("SELECT layer_changed(id) FROM unnest(%s::text[]) AS id", [list(loaded)])
+    assert told() == before
+
+
 def test_an_empty_page_is_a_feature_collection(client: TestClient) -> None:
     body = client.get("/ogc/collections/rivers/items?bbox=0,0,1,1").json()
     assert (body["type"], body["features"], body["numberReturned"]) == ("FeatureCollection", [], 0)
@@ -332,6 +393,7 @@ def test_tiles_are_packed_when_that_is_asked_for(client: TestClient, database: D
             " SELECT 'P-' || n, '泵站', 'pump', ST_Point(110.3481 + n * 0.00001, 20.0251, 4326)"
             " FROM generate_series(1, 60) AS n"
         )
+        owner.execute("SELECT layer_changed('flood_control')")
     at = tile_of(110.3482, 20.0251, 14)
     address = f"/tiles/flood_control/{at.z}/{at.x}/{at.y}.mvt"
     plain = client.get(address, headers={"Accept-Encoding": "identity"})
