@@ -30,6 +30,8 @@
     │   │   └── InvalidDate         no date, or one that reads in two ways
     │   ├── InvalidMapping          a file's columns do not become a target's so (loads/mapping.py)
     │   ├── InvalidProfile          no city can be made of this profile (profiles.py)
+    │   ├── UnknownUnit             no such area or grid cell to look into (scopes.py)
+    │   ├── NoSuchScope             this account cannot be granted that (scopes.py)
     │   ├── InvalidDeviceKey        no public EC key on P-256 (proofs.py)
     │   ├── WeakPassword            too short, or the login (accounts.py)
     │   ├── UnreadableExtract       not an OpenStreetMap extract that could be read (sample/osm)

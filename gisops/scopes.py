@@ -189,6 +189,16 @@ def ground_changed(conn: Connection, moment: datetime) -> None:
     settle(conn, around, None if around is not None else ())
 
 
+def unsettled(conn: Connection) -> dict[str, tuple[int, int]]:
+    """Look at some thousand rows of each table: ``{table: (wrong, looked at)}`` where a row's unit is not the one that
+    holds its point now. Nothing is said of a database that waits for its migration.
+    """
+    told = conn.execute(_SQL["can_tell_unsettled"]).fetchone()
+    if told is None or not told["there"]:
+        return {}
+    return {row["name"]: (row["wrong"], row["looked_at"]) for row in conn.execute(_SQL["unsettled"])}
+
+
 def _account(conn: Connection, login: str) -> dict[str, Any]:
     row = conn.execute(_SQL["by_login"], {"login": login}).fetchone()
     if row is None:

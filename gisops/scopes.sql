@@ -59,3 +59,11 @@ SELECT settle_due() AS changed;
 SELECT ST_AsEWKB(ST_SetSRID(ST_Extent(c.geom)::geometry, 4326)) AS around
 FROM (SELECT geom, valid FROM grid_cells UNION ALL SELECT geom, valid FROM admin_areas) AS c
 WHERE %(moment)s IN (lower(c.valid), upper(c.valid)) AND %(moment)s <= app_now();
+
+-- name: can_tell_unsettled
+-- Whether this database has the function for it (one that waits for its migration has not).
+SELECT to_regprocedure('unsettled_rows(int)') IS NOT NULL AS there;
+
+-- name: unsettled
+-- Tables with rows, among some thousand of each, that have another unit than the one that holds them now.
+SELECT name, looked_at, wrong FROM unsettled_rows() WHERE wrong > 0;

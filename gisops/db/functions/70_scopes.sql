@@ -232,3 +232,28 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION settle_due FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION unsettled_rows(most int DEFAULT 2000) RETURNS TABLE (name text, looked_at bigint, wrong bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- How many rows, of some thousand of each table, have another unit than the one that holds them now: for `gisops check`, whose role sees
+-- neither all of these tables nor all of their rows.
+AS $$
+DECLARE
+  point text;
+BEGIN
+  FOR name, point IN
+    VALUES ('cases', 'r.geom'), ('relief_households', 'r.geom'), ('party_sites', 'r.geom'), ('places', 'r.geom'), ('last_positions', 'r.geom'),
+           ('buildings', 'ST_PointOnSurface(r.geom)')
+  LOOP
+    -- by the page, from all over the table; twice as many as are wanted, since pages are not equally full
+    EXECUTE format(
+      'SELECT count(*), count(*) FILTER (WHERE r.unit_id IS DISTINCT FROM (SELECT h.unit_id FROM unit_holding(%2$s) h)) '
+      'FROM (SELECT t.geom, t.unit_id FROM %1$I t TABLESAMPLE SYSTEM ((SELECT least(100, 200.0 * $1 / greatest(c.reltuples, 1)) '
+      'FROM pg_class c WHERE c.oid = %3$L::regclass)) LIMIT $1) r', name, point, 'public.' || name)
+    INTO looked_at, wrong USING most;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION unsettled_rows FROM PUBLIC;

@@ -44,7 +44,7 @@ BEGIN
 
   -- who may look where: the system reads it, the worker has it brought up to date; a grant is the owner's
   GRANT SELECT ON scope_units, account_scopes, account_units TO gisops_app;
-  GRANT EXECUTE ON FUNCTION viewer, my_units, expand_scopes, settle_due TO gisops_app;
+  GRANT EXECUTE ON FUNCTION viewer, my_units, expand_scopes, settle_due, unsettled_rows TO gisops_app;
 
   -- the audit is added to by one function and sealed by another; nobody at the doors reads an entry by itself. The seals' digests are carried out.
   GRANT EXECUTE ON FUNCTION audit_add, audit_seal TO gisops_app;
