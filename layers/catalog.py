@@ -258,12 +258,6 @@ def _check_itself(source: str, folder: str, layer: Layer) -> None:
     ):
         if wrong:
             raise CatalogError(f"{source}: {message}")
-    # What somebody may find he may see: otherwise he learns by guessing what he is not shown.
-    for name in layer.search:
-        if name not in names or layer.field(name).type != "text":
-            raise CatalogError(f"{source}: search has {name}, which is no text among the fields")
-        if layer.above(layer.field(name)) or layer.field(name).mask is not None:
-            raise CatalogError(f"{source}: search has {name}, which not everybody who sees the layer sees as it is")
     if unknown := sorted(set(layer.reveal) - set(reveals.PURPOSES)):
         raise CatalogError(
             f"{source}: reveal has no purpose {', '.join(unknown)}; there are {', '.join(reveals.PURPOSES)}"
@@ -279,3 +273,9 @@ def _check_itself(source: str, folder: str, layer: Layer) -> None:
             raise CatalogError(f"{source}: the field {name} is {field.field_class}, and the layer {layer.field_class}")
     if not layer.field(layer.key).in_tiles:
         raise CatalogError(f"{source}: the key {layer.key} must be in tiles (in_tiles = true)")
+    # What somebody may find he may see: otherwise he learns by guessing what he is not shown.
+    for name in layer.search:
+        if name not in names or layer.field(name).type != "text":
+            raise CatalogError(f"{source}: search has {name}, which is no text among the fields")
+        if layer.above(layer.field(name)) or layer.field(name).mask is not None:
+            raise CatalogError(f"{source}: search has {name}, which not everybody who sees the layer sees as it is")

@@ -34,6 +34,12 @@ KINDS = ("see", "tile", "dots", "near")
 RESERVED = frozenset({"box", "wanted", "after", "most", "since", "until", "p", "geom", "geom_3857"})
 _OPEN = {PUBLIC: sql.SQL("true"), WORK: sql.SQL("v_work"), PERSONAL: sql.SQL("v_personal")}
 _GEOMETRIES = ("geom", "geom_3857")
+# Whose a row is besides its unit's, and what is known of the viewer that makes it his.
+_OWNER = {
+    "staff": sql.SQL("v_staff"),
+    "superior": sql.SQL("v_staff"),
+    "organisation": sql.SQL("v_organisation"),
+}
 
 
 def reserved(layer: Layer) -> tuple[str, ...]:
@@ -99,17 +105,19 @@ def _window(layer: Layer, kind: str) -> str:
     relation = sql.Identifier(layer.relation)
     names = [sql.Identifier(name) for name in (*(field.name for field in fields), *geometries)]
     function = sql.Identifier(f"{kind}_{layer.id}")
+    shown = sql.SQL(", ").join(
+        [
+            *(field_of(layer, field) for field in fields),
+            *(sql.SQL("t.{}").format(sql.Identifier(g)) for g in geometries),
+        ]
+    )
     made = _filled(
         kind,
         **{kind: function},
         # Of the view's own types, whatever they are: a window must not change a number on its way.
         columns=sql.SQL(", ").join(sql.SQL("{} {}.{}%TYPE").format(name, relation, name) for name in names),
-        fields=sql.SQL(", ").join(
-            [
-                *(field_of(layer, field) for field in fields),
-                *(sql.SQL("t.{}").format(sql.Identifier(g)) for g in geometries),
-            ]
-        ),
+        fields=shown,
+        few=_few(layer, kind, shown),
         touches=_touches(layer),
         timed=sql.SQL(", since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL" if layer.time else ""),
         key=sql.Identifier(layer.key),
@@ -153,23 +161,59 @@ def _in_scope(layer: Layer) -> sql.Composable:
     if layer.scope != UNIT:
         return sql.SQL("true")
     tests: list[sql.Composable] = [sql.SQL("v_everywhere"), sql.SQL("u.unit_id IS NOT NULL")]
-    viewers = {"staff": "v_staff", "superior": "v_staff", "organisation": "v_organisation"}
-    tests += [sql.SQL("t.{} = {}").format(sql.Identifier(f"scope_{own}"), sql.SQL(viewers[own])) for own in layer.own]
+    tests += [sql.SQL("t.{} = {}").format(sql.Identifier(f"scope_{own}"), _OWNER[own]) for own in layer.own]
     # Nobody's number equals none, and an unknown is no yes.
     return sql.SQL("({}) IS TRUE").format(sql.SQL(" OR ").join(tests))
+
+
+# A box wider than a screenful, in degrees or in units of Web Mercator: some 2 km.
+_WIDE = "ST_XMax(box) - ST_XMin(box) > CASE ST_SRID(box) WHEN 4326 THEN 0.02 ELSE 2500 END"
+_ASKS_FOR_MUCH = {
+    "see": f"wanted IS NULL AND (box IS NULL OR {_WIDE})",
+    "tile": _WIDE,
+    "dots": f"(box IS NULL OR {_WIDE})",
+    "near": f"box IS NOT NULL AND {_WIDE}",
+}
+
+
+def _few(layer: Layer, kind: str, shown: sql.Composable) -> sql.Composable:
+    """The way in for whoever sees little of a layer that is not open to anybody."""
+    if layer.public or layer.scope != UNIT:
+        return sql.SQL("")
+    mine: list[sql.Composable] = [sql.SQL("r.scope_unit = ANY (v_units)")]
+    # Not a department's, whose own are many and so soon found among all: it does not come this way.
+    own = (each for each in layer.own if each != "organisation")
+    mine += [sql.SQL("r.{} = {}").format(sql.Identifier(f"scope_{each}"), _OWNER[each]) for each in own]
+    names = [*(field.name for field in layer.fields), *_GEOMETRIES]
+    asked = sql.SQL(_told(f"few_{kind}").rstrip(";")).format(
+        fields=shown,
+        # OFFSET 0: first his rows, then what is asked of them.
+        his=sql.SQL("(SELECT {} FROM {} AS r WHERE {} OFFSET 0) AS t").format(
+            sql.SQL(", ").join(sql.SQL("r.{}").format(sql.Identifier(name)) for name in names),
+            sql.Identifier(layer.relation),
+            sql.SQL(" OR ").join(mine),
+        ),
+        touches=_touches(layer),
+        key=sql.Identifier(layer.key),
+        timely=_timely(layer),
+    )
+    return sql.SQL(_told("few")).format(wide=sql.SQL(_ASKS_FOR_MUCH[kind]), asked=asked)
 
 
 def _visible(layer: Layer, *, timed: bool) -> sql.Composable:
     """Which rows are there for the viewer. Those of a public layer are there for anybody."""
     tests: list[sql.Composable] = [sql.SQL("true") if layer.public else _in_scope(layer)]
-    if timed and layer.time is not None:
-        moment = sql.SQL("t.{}").format(sql.Identifier(layer.time))
-        tests.append(
-            sql.SQL("({m} IS NULL OR (since IS NULL OR {m} >= since) AND (until IS NULL OR {m} <= until))").format(
-                m=moment
-            )
-        )
+    if timed:
+        tests.append(_timely(layer))
     return sql.SQL(" AND ").join(tests)
+
+
+def _timely(layer: Layer) -> sql.Composable:
+    if layer.time is None:
+        return sql.SQL("true")
+    return sql.SQL("({m} IS NULL OR (since IS NULL OR {m} >= since) AND (until IS NULL OR {m} <= until))").format(
+        m=sql.SQL("t.{}").format(sql.Identifier(layer.time))
+    )
 
 
 def _touches(layer: Layer) -> sql.Composable:

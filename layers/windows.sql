@@ -21,6 +21,7 @@ DECLARE
   {known}
 BEGIN
   {who}
+  {few}
   IF wanted IS NOT NULL THEN
     RETURN QUERY SELECT {fields} FROM {rows} WHERE t.{key} = wanted AND {visible};
   ELSIF box IS NULL AND most IS NULL THEN
@@ -56,6 +57,7 @@ DECLARE
   {known}
 BEGIN
   {who}
+  {few}
   RETURN QUERY SELECT {fields} FROM {rows} WHERE t.geom_3857 && box AND {visible} LIMIT most;
 END
 $$;
@@ -73,6 +75,7 @@ DECLARE
   {known}
 BEGIN
   {who}
+  {few}
   IF box IS NULL THEN
     RETURN QUERY SELECT t.geom_3857 FROM {rows} WHERE {visible};
   ELSIF ST_SRID(box) = 4326 THEN
@@ -99,6 +102,7 @@ DECLARE
   {known}
 BEGIN
   {who}
+  {few}
   IF ST_SRID(p) = 4326 AND box IS NULL THEN
     RETURN QUERY SELECT n.* FROM (SELECT {fields} FROM {rows} WHERE {visible} ORDER BY t.geom <-> p LIMIT 1000) AS n LIMIT most;
   ELSIF ST_SRID(p) = 4326 THEN
@@ -192,6 +196,36 @@ v_account int;
   v_organisation int;
   v_work boolean;
   v_personal boolean;
+  v_units int[];
+
+-- name: few
+-- Whoever looks into few places and asks for more than a screenful gets his rows by what makes them his, not by looking through everybody's.
+IF NOT v_everywhere AND v_organisation IS NULL AND ({wide}) THEN
+    v_units := ARRAY(SELECT u.unit_id FROM account_units AS u WHERE u.account_id = v_account LIMIT 33);
+    IF cardinality(v_units) <= 32 THEN
+      RETURN QUERY {asked};
+      RETURN;
+    END IF;
+  END IF;
+
+-- name: few_see
+-- His rows as features.
+SELECT {fields} FROM {his}
+      WHERE (box IS NULL OR CASE ST_SRID(box) WHEN 4326 THEN {touches} ELSE t.geom_3857 && box END) AND t.{key} > coalesce(after, '') AND {timely}
+      ORDER BY t.{key} FETCH FIRST (coalesce(most, 2147483647)) ROWS WITH TIES;
+
+-- name: few_tile
+-- His rows as a tile carries them.
+SELECT {fields} FROM {his} WHERE t.geom_3857 && box LIMIT most;
+
+-- name: few_dots
+-- Where his rows are.
+SELECT t.geom_3857 FROM {his} WHERE box IS NULL OR CASE ST_SRID(box) WHEN 4326 THEN {touches} ELSE t.geom_3857 && box END;
+
+-- name: few_near
+-- The nearest of his rows.
+SELECT n.* FROM (SELECT {fields} FROM {his} WHERE CASE ST_SRID(p) WHEN 4326 THEN t.geom && box ELSE t.geom_3857 && box END
+        ORDER BY CASE ST_SRID(p) WHEN 4326 THEN t.geom <-> p ELSE t.geom_3857 <-> p END LIMIT 1000) AS n LIMIT most;
 
 -- name: given_away
 -- The function is its window's, which owns nothing else, and is called by the doors alone. To take it, that role may make things in the

@@ -98,6 +98,26 @@ def test_a_public_layer_cannot_be_keyed_by_something_personal(folder: Path) -> N
         read_catalog(folder.parent)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ('search = ["code", ', 'search = ["cod", ', "search has cod, which is no text"),
+        ('[fields.name_zh]\ntitle_zh = "名称"\ntitle_en = "Name"\ntype = "text"\nclass = "public"',
+         '[fields.name_zh]\ntitle_zh = "名称"\ntitle_en = "Name"\ntype = "text"\nclass = "work"',
+         "search has name_zh, which not everybody who sees the layer sees"),
+        ('[fields.name_zh]\ntitle_zh = "名称"\ntitle_en = "Name"\ntype = "text"',
+         '[fields.name_zh]\ntitle_zh = "名称"\ntitle_en = "Name"\ntype = "number"',
+         "search has name_zh, which is no text"),
+    ],
+)  # fmt: skip
+def test_a_layer_is_not_found_by_what_not_everybody_sees_who_sees_it(
+    folder: Path, old: str, new: str, why: str
+) -> None:
+    spoil(folder, old, new)
+    with pytest.raises(CatalogError, match=why):
+        read_catalog(folder.parent)
+
+
 def test_a_field_the_relation_does_not_have_is_refused(folder: Path, conn: Connection) -> None:
     spoil(folder, "[fields.chief_post_zh]", "[fields.chief]")
     with pytest.raises(CatalogError, match=r"has the field chief, and layer_rivers has no such column"):
@@ -117,6 +137,8 @@ def test_a_wrong_geometry_or_type_is_refused(folder: Path, conn: Connection) -> 
     with pytest.raises(CatalogError, match=r"layer.toml says point"):
         check(conn, read_catalog(folder.parent))
     spoil(folder, 'geometry = "point"', 'geometry = "polygon"')
+    # Nothing is found by a number, so the search goes too.
+    spoil(folder, 'search = ["code", ', "search = [")
     spoil(folder, 'type = "text"', 'type = "integer"')
     with pytest.raises(CatalogError, match=r"is text in layer_rivers, and integer in layer.toml"):
         check(conn, read_catalog(folder.parent))
