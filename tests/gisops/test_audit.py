@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ import pytest
 from psycopg import errors
 from typer.testing import CliRunner
 
-from gisops import audit, scopes, sealing
+from gisops import audit, scopes, sealing, worker
 from gisops.db.pool import Connection, connect
 from gisops.errors import InvalidInput, NotAllowed
 
@@ -392,6 +393,28 @@ def test_the_doors_may_seal_and_two_sealers_do_not_cross(fresh_database: Any, tm
     with connect(made.owner_url) as conn:
         seen = sealing.check(conn, tmp_path / "heads.log")
     assert (seen.entries, seen.seals, seen.faults) == (15, 3, ())
+
+
+def test_the_worker_seals_at_once_and_again_when_it_stops(fresh_database: Any, tmp_path: Path) -> None:
+    made, outside = fresh_database("sample_template"), tmp_path / "heads.log"
+    settings = made.settings(tmp_path).model_copy(update={"audit_seals": outside})
+    stop = threading.Event()
+    working = threading.Thread(target=worker.run, args=(settings, stop))
+    with connect(made.app_url, autocommit=True) as conn:
+        write(conn, 5)
+        working.start()
+        try:
+            give_up = time.monotonic() + 20
+            while not outside.exists() and time.monotonic() < give_up:
+                time.sleep(0.02)
+            assert outside.exists()
+            write(conn, 5)
+        finally:
+            stop.set()
+            working.join(20)
+    with connect(made.owner_url) as conn:
+        seen = sealing.check(conn, outside)
+    assert (seen.entries, seen.waiting, seen.seals, seen.heads, seen.faults) == (10, 0, 2, 2, ())
 
 
 def test_gisops_check_audit(fresh_database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
