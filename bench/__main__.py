@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import hotspots, intake, loading, zones
+from bench import hotspots, intake, loading, scope, zones
 from bench.result import Result
 from bench.town import town
 
@@ -20,6 +20,7 @@ BENCHES: dict[str, Callable[..., Iterator[Result]]] = {
     "loading": loading.run,
     "intake": intake.run,
     "hotspots": hotspots.run,
+    "scope": scope.run,
 }
 RESULTS = Path(__file__).parent / "results.json"
 
