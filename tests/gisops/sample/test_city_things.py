@@ -341,10 +341,9 @@ def test_the_database_takes_it_all_and_puts_each_part_into_its_cell(
     invalid = """SELECT code FROM pipes WHERE NOT ST_IsValid(geom) OR geom_3857 IS NULL
         UNION ALL SELECT code FROM cameras WHERE NOT ST_IsValid(sector)
         UNION ALL SELECT code FROM parts WHERE NOT ST_IsValid(geom)"""
-    with connect(database.app_url) as conn:
+    with connect(database.owner_url) as conn:
         shown = conn.execute("SELECT count(*) AS n FROM layer_pipes").fetchone()
         assert shown == {"n": written["pipes"]}
-    with connect(database.owner_url) as conn:
         assert conn.execute(asked.encode()).fetchall() == []
         assert conn.execute(invalid.encode()).fetchall() == []
 
