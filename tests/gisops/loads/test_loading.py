@@ -78,6 +78,9 @@ def test_rows_are_added_changed_and_left_and_undoing_brings_back_what_was(conn: 
     assert one(conn, "SELECT phone FROM organisations WHERE code = 'A'") == "100"
     assert one(conn, above, "C") == "A"
     undo(conn, second)
+    told = "SELECT act, subject, rows FROM audit WHERE object = %s ORDER BY entry_id"
+    acts = conn.execute(told, [str(second.load_id)])
+    assert [tuple(row.values()) for row in acts] == [("load", "organisations", 3), ("undo", "organisations", 3)]
     assert one(conn, "SELECT count(*) FROM organisations WHERE code = 'D'") == 0
     assert one(conn, "SELECT name_zh FROM organisations WHERE code = 'B'") == "乙街道"
     assert one(conn, above, "C") == "B"
