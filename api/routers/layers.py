@@ -6,7 +6,6 @@ Every route is open to everybody; the layer asked for decides (401 or 403), and 
 from __future__ import annotations
 
 import gzip
-import hashlib
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -16,7 +15,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from api import looks, problems
+from api import answers, looks, problems
+from api.answers import GEOJSON
 from api.deps import Caller, Seeing
 from gisops.errors import InvalidInput, NotFound
 from layers import features, style
@@ -29,7 +29,6 @@ from tiles.mvt import CONTENT_TYPE, draw, is_public, tile_fields
 from tiles.tilejson import tilejson
 
 PUBLIC_ROUTE = {"x-permission": "public", "x-scope": "read:layers"}
-GEOJSON = "application/geo+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 # Only what a test of ours shows: tests/api/test_layers.py names each requirement.
@@ -158,7 +157,7 @@ def items(
         about["numberMatched"] = page.matched
     # The features come from the database as text and leave as text.
     body = b'{"type":"FeatureCollection","features":[%b],%b' % (page.features.encode(), orjson.dumps(about)[1:])
-    return _geojson(layer, viewer, body, if_none_match)
+    return answers.one_callers(body, GEOJSON, if_none_match, kept=viewer.sees_public_only(layer))
 
 
 @ogc.get("/collections/{layer_id}/items/{key}", openapi_extra=PUBLIC_ROUTE)
@@ -180,7 +179,7 @@ def item(
         _link(here, "collection", "application/json", layer.title_en),
     ]
     body = b'%b,"links":%b}' % (feature.encode().rstrip()[:-1], orjson.dumps(links))
-    return _geojson(layer, viewer, body, if_none_match)
+    return answers.one_callers(body, GEOJSON, if_none_match, kept=viewer.sees_public_only(layer))
 
 
 @router.get("/tiles/{layer_id}.json", openapi_extra=PUBLIC_ROUTE)
@@ -218,7 +217,7 @@ def get_tile(
         (drawn, shown), version = draw(conn, layer, viewer, at), None
         looks.looked(conn, caller, layer, tile_fields(layer, viewer), f"{z}/{x}/{y}", shown)
     current = v is not None and v == version
-    tag = _tag(drawn)
+    tag = answers.tag(drawn)
     headers = {
         "ETag": tag,
         "Cache-Control": _cache_control(layer, viewer, current),
@@ -228,7 +227,7 @@ def get_tile(
         # What anybody may keep, any page may draw: a planner's saved map, another city's portal. To a page of another
         # origin browsers send no session with "*", so it never sees more than a stranger does.
         headers |= {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-    if _has(if_none_match, tag):
+    if answers.has(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     if not drawn:
         return Response(status_code=204, headers=headers)
@@ -265,24 +264,6 @@ def _cache_control(layer: Layer, viewer: Viewer, current: bool) -> str:
     if current:
         return f"public, max-age={DAY_S if layer.in_force else YEAR_S}, immutable"
     return "public, no-cache"
-
-
-def _geojson(layer: Layer, viewer: Viewer, body: bytes, if_none_match: str | None) -> Response:
-    headers = _kept_by_nobody_else() | {"ETag": _tag(body)}
-    if not viewer.sees_public_only(layer):
-        headers["Cache-Control"] = "private, no-store"
-    if _has(if_none_match, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type=GEOJSON, headers=headers)
-
-
-def _tag(content: bytes) -> str:
-    """An ETag of what was answered and of nothing else: it tells nobody that something changed which is not theirs."""
-    return f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
-
-
-def _has(if_none_match: str | None, tag: str) -> bool:
-    return if_none_match is not None and tag in (each.strip() for each in if_none_match.split(","))
 
 
 def _kept_by_nobody_else() -> dict[str, str]:

@@ -6,7 +6,6 @@ differ by caller, so nobody else may keep them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
+from api import answers, looks
 from api.answers import GEOJSON, JSON
 from api.auth import Identity, identify
 from api.deps import Caller, Look, Looking, Seeing, identities_of, requires
@@ -27,7 +27,6 @@ from gisops.errors import InvalidInput, NotSignedIn
 from gisops.roles import ROLES
 from layers import counts, export, nearest, search
 from layers.catalog import Layer, load_catalog
-from layers.classes import PERSONAL
 from layers.features import BBox, parse_bbox
 from layers.versions import extent_of_city
 from layers.viewer import Viewer, viewer_of
@@ -60,10 +59,10 @@ def find(
         raise InvalidInput(f"Nothing is found by name in: {', '.join(unfit)}.", parameter="layers", layers=fit)
     found = search.search(conn, named, viewer, asked, bbox=_bbox(bbox), limit=limit)
     for layer in named:
-        # Of an open layer only what is open is found.
-        if layer.field_class == PERSONAL:
-            audit.looked(conn, layer.id, bbox, sum(hit.layer == layer.id for hit in found), key_id=_key(caller))
-    return _answer({"q": asked, "hits": [asdict(hit) for hit in found]}, if_none_match)
+        # Of an open layer nothing but what is open is found.
+        looks.looked(conn, caller, layer, (), bbox, sum(hit.layer == layer.id for hit in found))
+    body = orjson.dumps({"q": asked, "hits": [asdict(hit) for hit in found]})
+    return answers.one_callers(body, JSON, if_none_match, kept=_public_only(viewer, named))
 
 
 @router.get("/nearest", openapi_extra=OPEN)
@@ -85,13 +84,13 @@ def near(
     found = nearest.nearest(conn, named, viewer, lon, lat, within_m=within_m, limit=limit)
     for layer in named:
         rows = sum(each.layer == layer.id for each in found)
-        _looked(conn, caller, layer, viewer, f"{lon:.6f},{lat:.6f}", rows)
+        looks.looked(conn, caller, layer, viewer.fields_of(layer), f"{lon:.6f},{lat:.6f}", rows)
     body = b'{"type":"FeatureCollection","features":[%b],"lon":%b,"lat":%b}' % (
         b",".join(each.feature.encode() for each in found),
         orjson.dumps(lon),
         orjson.dumps(lat),
     )
-    return _tagged(body, GEOJSON, if_none_match)
+    return answers.one_callers(body, GEOJSON, if_none_match, kept=_public_only(viewer, named))
 
 
 @router.get("/layers/{layer_id}/count", openapi_extra=OPEN)
@@ -118,9 +117,8 @@ def count(
             "groups": [{"value": value, "count": number} for value, number in found.groups],
             "rest": found.rest,
         }
-        if layer.field(by or layer.key).field_class == PERSONAL:
-            _looked(conn, caller, layer, viewer, bbox, found.count)
-    return _answer(shown, if_none_match)
+        looks.looked(conn, caller, layer, [layer.field(by or layer.key)], bbox, found.count)
+    return answers.one_callers(orjson.dumps(shown), JSON, if_none_match, kept=viewer.sees_public_only(layer))
 
 
 @router.get("/layers/{layer_id}/heat", openapi_extra=OPEN)
@@ -154,7 +152,7 @@ def heat(
         "count": sum(number for *_, number in found.squares),
         "features": features,
     }
-    return _answer(shown, if_none_match, GEOJSON)
+    return answers.one_callers(orjson.dumps(shown), GEOJSON, if_none_match, kept=viewer.sees_public_only(layer))
 
 
 @router.get(
@@ -178,7 +176,7 @@ async def save(
 
     def read(conn: Connection, after: str | None) -> export.Page:
         page = export.page(conn, layer, viewer, form, bbox=box, after=after)
-        audit.add(conn, "export", layer.id, place=bbox, rows=page.rows, facts={"format": form}, key_id=_key(caller))
+        audit.add(conn, "export", layer.id, place=bbox, rows=page.rows, facts={"format": form}, key_id=caller.key_id)
         return page
 
     # The first page is read before anything is answered, so that what is refused is refused in good order.
@@ -205,9 +203,8 @@ def _viewer(caller: Identity | None) -> Viewer:
     return viewer_of(caller.role if caller is not None else None)
 
 
-def _key(caller: Identity | None) -> int | None:
-    """The API key a system looked with, for the audit."""
-    return getattr(caller, "key_id", None)
+def _public_only(viewer: Viewer, layers: Sequence[Layer]) -> bool:
+    return all(viewer.sees_public_only(layer) for layer in layers)
 
 
 def _layers(named: str | None, viewer: Viewer, otherwise: Sequence[Layer]) -> list[Layer]:
@@ -222,24 +219,3 @@ def _layers(named: str | None, viewer: Viewer, otherwise: Sequence[Layer]) -> li
 
 def _bbox(text: str | None) -> BBox | None:
     return None if text is None else parse_bbox(text)
-
-
-def _looked(
-    conn: Connection, caller: Identity | None, layer: Layer, viewer: Viewer, place: str | None, rows: int
-) -> None:
-    """Write down a look at personal data, where any of what is shown is."""
-    if PERSONAL in {layer.field_class, *(field.field_class for field in viewer.fields_of(layer))}:
-        audit.looked(conn, layer.id, place, rows, key_id=_key(caller))
-
-
-def _answer(content: Any, if_none_match: str | None, media_type: str = JSON) -> Response:
-    return _tagged(orjson.dumps(content), media_type, if_none_match)
-
-
-def _tagged(body: bytes, media_type: str, if_none_match: str | None) -> Response:
-    """An answer that is this caller's alone, under a name made of its content."""
-    tag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
-    if if_none_match is not None and tag in (each.strip() for each in if_none_match.split(",")):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type=media_type, headers=headers)

@@ -583,7 +583,8 @@ def test_an_answer_has_a_name_made_of_its_content(get: Get, client: TestClient) 
     paths = ("/api/layers/places/count", "/api/layers/places/heat")
     for path, asked in (("/api/search", {"q": "样例"}), ("/api/nearest", here), *((path, {}) for path in paths)):
         first = get("here", path, **asked)
-        assert first.headers["cache-control"] == "private, no-cache"
+        assert first.headers["cache-control"] == "private, no-store"
+        assert get(None, path, **asked).headers["cache-control"] == "private, no-cache"
         headers = {"Authorization": "Bearer token of here", "If-None-Match": first.headers["etag"]}
         again = client.get(path, params=asked, headers=headers)
         assert (again.status_code, again.content) == (304, b"")
