@@ -120,7 +120,8 @@ def test_its_use_is_written_down_at_most_once_a_minute(live_server, caller) -> N
     token = _key(live_server, "read:layers")
     asked = "SELECT last_used_at FROM api_keys WHERE token_hash = %s"
     seen = []
-    for _ in range(2):
+    for wait_s in (0.0, BELIEVE_S + 0.1):  # the second time the process asks the database again
+        time.sleep(wait_s)
         assert caller().get("/ogc/collections", headers=_bearer(token)).status_code == 200
         with connect(live_server.database.owner_url) as conn:
             row = conn.execute(asked, [people.token_hash(token)]).fetchone()
@@ -128,7 +129,6 @@ def test_its_use_is_written_down_at_most_once_a_minute(live_server, caller) -> N
             seen.append(row["last_used_at"])
             api_keys.touch(conn, people.token_hash(token))  # as another process would
             assert conn.execute(asked, [people.token_hash(token)]).fetchone() == {"last_used_at": seen[0]}
-        time.sleep(BELIEVE_S + 0.2)
     assert seen[0] is not None
     assert seen == [seen[0], seen[0]]
     with connect(live_server.database.owner_url) as conn:

@@ -7,18 +7,22 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
+from pydantic import SecretStr
+from starlette.testclient import TestClient
 
+from api.app import create_app
 from gisops import accounts, api_keys, devices, lockout, people, proofs
 from gisops.db.pool import connect
+from gisops.settings import Settings
 from tests.api.phones import REFRESH, Phone
-from tests.conftest import serve
 
 
 def problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
@@ -28,17 +32,21 @@ def problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
     return told
 
 
-@pytest.fixture
-def phone(live_server, caller) -> Phone:
-    """A phone whose officer is signed in."""
-    made = Phone(caller(), live_server.base_url)
-    # As POST /api/session does it, without the second a password takes.
-    with connect(live_server.database.app_url) as conn:
+def _signed_in_phone(database, client: Any, address: str) -> Phone:
+    """As POST /api/session does it, without the second a password takes."""
+    made = Phone(client, address)
+    with connect(database.app_url) as conn:
         found = people.account(conn, "officer")
         assert found is not None
         tokens = devices.sign_in(conn, found.actor, proofs.device_key(made.jwk))
     made.tokens = {"token": tokens.access, "refresh_token": tokens.refresh}
     return made
+
+
+@pytest.fixture
+def phone(live_server, caller) -> Phone:
+    """A phone whose officer is signed in."""
+    return _signed_in_phone(live_server.database, caller(), live_server.base_url)
 
 
 @pytest.fixture(autouse=True)
@@ -71,9 +79,7 @@ def test_the_sixth_guess_finds_the_door_closed_whether_there_is_such_a_login_or_
 
 def test_a_closed_door_opens_when_its_time_is_over(live_server, caller) -> None:
     right = {"login": "planner", "password": live_server.password}
-    with connect(live_server.database.app_url) as conn:
-        for _ in range(lockout.FROM_ONE_ADDRESS):
-            lockout.begin(conn, "planner", "127.0.0.1")
+    _lock(live_server.database, "planner", "127.0.0.1")
     problem(caller().post("/api/session", json=right), 429, "locked_out")
     with connect(live_server.database.owner_url) as conn:
         conn.execute(
@@ -312,17 +318,16 @@ def test_our_own_page_acts_by_the_cookie_and_a_token_needs_none_of_it(live_serve
     assert caller().post("/api/dispatch/replay", json={}, headers=bearer).status_code == 422
 
 
-@contextmanager
-def _door(url: str) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=url, timeout=20) as client:
-        yield client
+def _behind(database, **told: str) -> TestClient:
+    """A server whose peer is 127.0.0.1, as behind a proxy on the same machine."""
+    settings = Settings(_env_file=None, database_url=SecretStr(database.app_url), pool_size=2, **told)  # type: ignore[arg-type]
+    return TestClient(create_app(settings), base_url="http://127.0.0.1:8000", client=("127.0.0.1", 50000))
 
 
 def test_behind_a_proxy_with_tls_cookies_proofs_and_addresses_are_the_public_ones(live_server) -> None:
-    with serve(
-        live_server.database, public_url="https://gis.example", trusted_proxies="127.0.0.1/32"
-    ) as server, _door(server.base_url) as client:  # fmt: skip
-        sign_in = {"login": "planner", "password": live_server.password}
+    database = live_server.database
+    sign_in = {"login": "planner", "password": live_server.password}
+    with _behind(database, public_url="https://gis.example", trusted_proxies="127.0.0.1/32") as client:
         answer = client.post("/api/session", json=sign_in, headers={"Origin": "https://gis.example"})
         cookie = answer.headers["set-cookie"]
         assert cookie.startswith("__Host-gisops_session=")
@@ -332,29 +337,31 @@ def test_behind_a_proxy_with_tls_cookies_proofs_and_addresses_are_the_public_one
         for name, status in (("gisops_session", 401), ("__Host-gisops_session", 200)):
             # a cookie that any neighbouring host could have planted is not looked at
             assert client.get("/api/me", headers={"Cookie": f"{name}={token}"}).status_code == status
-        phone = Phone(client, "https://gis.example")
-        assert phone.sign_in("officer", live_server.password).status_code == 200
-        problem(phone.refresh(phone.proof(htu=server.base_url + REFRESH)), 401, "invalid_proof")
+        phone = _signed_in_phone(database, client, "https://gis.example")
+        problem(phone.refresh(phone.proof(htu="http://127.0.0.1:8000" + REFRESH)), 401, "invalid_proof")
         assert phone.refresh(phone.proof(htu="HTTPS://GIS.example:443" + REFRESH + "?x=1#y")).status_code == 200
         # each caller has a door of his own, by the address the proxy saw last
-        with connect(live_server.database.app_url) as conn:
-            for _ in range(lockout.FROM_ONE_ADDRESS):
-                lockout.begin(conn, "nobody-at-all", "198.51.100.7")
+        _lock(database, "nobody-at-all", "198.51.100.7")
         for came_from in ("198.51.100.7", "203.0.113.5, 198.51.100.7", "garbage, , 198.51.100.7, 127.0.0.1"):
             problem(_guess(client, came_from), 429, "locked_out")
         problem(_guess(client, "198.51.100.7, 198.51.100.8"), 401, "bad_credentials")
-    with serve(live_server.database, trusted_proxies="192.0.2.1") as server, _door(server.base_url) as client:
-        with connect(live_server.database.app_url) as conn:
-            for _ in range(lockout.FROM_ONE_ADDRESS):
-                lockout.begin(conn, "nobody-at-all", "127.0.0.1")
-        problem(_guess(client, "198.51.100.99"), 429, "locked_out")
+    with _behind(database, trusted_proxies="192.0.2.1") as client:
         answer = client.post("/api/session", json=sign_in, headers={"X-Forwarded-Proto": "https"})
         assert answer.headers["set-cookie"].startswith("gisops_session=")
+        _lock(database, "nobody-at-all", "127.0.0.1")
+        problem(_guess(client, "198.51.100.99"), 429, "locked_out")
 
 
-def _guess(client: httpx2.Client, came_from: str) -> httpx2.Response:
+def _lock(database, login: str, address: str) -> None:
+    with connect(database.app_url) as conn:
+        for _ in range(lockout.FROM_ONE_ADDRESS):
+            lockout.begin(conn, login, address)
+
+
+def _guess(client: Any, came_from: str) -> httpx2.Response:
     body = {"login": "nobody-at-all", "password": "a wrong one"}
-    return client.post("/api/session", json=body, headers={"X-Forwarded-For": came_from})
+    answer: httpx2.Response = client.post("/api/session", json=body, headers={"X-Forwarded-For": came_from})
+    return answer
 
 
 # ---- the end -------------------------------------------------------------------------------------------------------
@@ -373,48 +380,60 @@ def _wait_until_dead(status: Callable[[], int], since: float) -> None:
         time.sleep(0.1)
 
 
-ENDS: dict[str, Callable[[Any], Any]] = {
-    "end-sessions": lambda conn: accounts.end_sessions(conn, "inspector-for-this"),
-    "a new password": lambda conn: accounts.set_password(conn, "inspector-for-this", "another good password"),
-    "another role": lambda conn: accounts.set_role(conn, "inspector-for-this", "planner"),
-    "deactivated": lambda conn: accounts.deactivate(conn, "inspector-for-this"),
+ENDS: dict[str, Callable[[Any, str], int]] = {
+    "end-sessions": accounts.end_sessions,
+    "a-new-password": lambda conn, login: accounts.set_password(conn, login, "another good password"),
+    "another-role": lambda conn, login: accounts.set_role(conn, login, "planner"),
+    "deactivated": accounts.deactivate,
 }
 
 
-@pytest.mark.parametrize("how", ENDS)
-def test_whatever_ends_a_sign_in_ends_tokens_phones_and_streams_within_five_seconds(
-    how: str, live_server, caller
-) -> None:
-    login, password = "inspector-for-this", "a good password for tests"
+@dataclass
+class Opened:
+    """What one account has open: a sign-in, a phone, a key, a stream."""
+
+    how: str
+    session: str
+    phone: Phone
+    key: str
+    lines: Iterator[str]
+
+
+def _open_everything(how: str, live_server, client: httpx2.Client, streams: ExitStack) -> Opened:
+    phone = Phone(client, live_server.base_url)
     with connect(live_server.database.owner_url) as conn:
-        conn.execute("UPDATE accounts SET login = 'gone-' || account_id WHERE login = %s", [login])
-        accounts.add(conn, login, "inspector", password)
-        key = api_keys.add(conn, login, "样例 / sample", ["read:layers"], 1)[1]
-    token = caller().post("/api/session", json={"login": login, "password": password}).json()["token"]
-    phone = Phone(caller(), live_server.base_url)
-    assert phone.sign_in(login, password).status_code == 200
-    assert (phone.me(token), phone.me(), phone.me(key)) == (200, 200, 200)
-    headers = {"Authorization": f"Bearer {phone.tokens['token']}"}
-    with caller().stream("GET", "/api/live", headers=headers) as stream:
-        lines = stream.iter_lines()
-        assert next(lines) == "event: hello"
+        accounts.add(conn, how, "inspector", None)
+        key = api_keys.add(conn, how, "样例 / sample", ["read:layers"], 1)[1]
+        found = people.account(conn, how)
+        assert found is not None
+        session, _ = people.open_session(conn, found.actor, 1)
+        tokens = devices.sign_in(conn, found.actor, proofs.device_key(phone.jwk))
+    phone.tokens = {"token": tokens.access, "refresh_token": tokens.refresh}
+    assert (phone.me(session), phone.me(), phone.me(key)) == (200, 200, 200)
+    headers = {"Authorization": f"Bearer {tokens.access}"}
+    lines = streams.enter_context(client.stream("GET", "/api/live", headers=headers)).iter_lines()
+    assert next(lines) == "event: hello"
+    return Opened(how, session, phone, key, lines)
+
+
+def test_whatever_ends_a_sign_in_ends_tokens_phones_and_streams_within_five_seconds(live_server, caller) -> None:
+    with ExitStack() as streams:
+        opened = [_open_everything(how, live_server, caller(), streams) for how in ENDS]
         with connect(live_server.database.owner_url) as conn:
-            assert ENDS[how](conn) >= 2
+            for one in opened:
+                assert ENDS[one.how](conn, one.how) >= 2
+            # Open again at once, so that not the closed account but the end of each token is what is seen.
+            accounts.activate(conn, "deactivated")
         ended_at = time.monotonic()
-        for one in (token, phone.tokens["token"]):
-            _wait_until_dead(lambda one=one: phone.me(one), ended_at)
-        for _ in lines:
-            assert time.monotonic() - ended_at < 5, "the stream goes on"
-    problem(phone.refresh(), 401, "invalid_refresh_token")
-    if how == "deactivated":
-        _wait_until_dead(lambda: phone.me(key), ended_at)
-        with connect(live_server.database.owner_url) as conn:
-            accounts.activate(conn, login)
-        # Open again at once, so that not the closed account but the end of each is what is seen.
-        for one in (token, key):
-            _wait_until_dead(lambda one=one: phone.me(one), ended_at)
-    else:
-        assert phone.me(key) == 200
+        for one in opened:
+            for token in (one.session, one.phone.tokens["token"], *([one.key] if one.how == "deactivated" else [])):
+                _wait_until_dead(lambda phone=one.phone, token=token: phone.me(token), ended_at)
+        for one in opened:
+            for _ in one.lines:
+                assert time.monotonic() - ended_at < 5, "the stream goes on"
+    for one in opened:
+        problem(one.phone.refresh(), 401, "invalid_refresh_token")
+        assert (one.phone.me(one.key) == 200) == (one.how != "deactivated"), "keys go with the account only"
 
 
 def test_a_sign_in_that_waited_for_a_new_password_is_not_opened_by_the_old_one(live_server, caller) -> None:

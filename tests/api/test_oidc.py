@@ -270,10 +270,8 @@ def test_with_a_provider_made_by_others(sample_database) -> None:
     started = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(issuer)
-        with (
-            serve(sample_database, oidc_issuer=issuer, oidc_client_id="gisops", oidc_client_secret="any") as server,
-            httpx2.Client(base_url=server.base_url, timeout=20) as browser,
-        ):
+        told = {"oidc_issuer": issuer, "oidc_client_id": "gisops", "oidc_client_secret": "any"}
+        with TestClient(create_app(_settings(sample_database, **told)), follow_redirects=False) as browser:
             with connect(sample_database.owner_url) as conn:
                 accounts.link(conn, "leader", issuer, "sample-leader")
             page = browser.get(BEGIN).headers["location"]
