@@ -13,8 +13,9 @@ from pathlib import Path
 
 import geopandas
 import shapely
-from psycopg import sql
 
+from gisops import scopes
+from gisops.db.copying import copy_rows
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, UnknownCrs
 
@@ -81,13 +82,10 @@ def load_file(
     columns = list(mapping)
     values = frame[[mapping[column] for column in columns]].astype(object)
     values = values.where(values.notna(), None)
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, [*columns, "geom"]))
-    )
-    with owner.cursor() as cursor, cursor.copy(statement) as copy:
-        for number, told in enumerate(values.itertuples(index=False, name=None)):
-            if number not in left_out:
-                copy.write_row((*told, geometries[number]))
+    told = zip(values.itertuples(index=False, name=None), range(len(frame)), strict=True)
+    copy_rows(owner, table, [*columns, "geom"], ((*row, geometries[n]) for row, n in told if n not in left_out))
+    if table in scopes.SCOPED | scopes.GROUND:
+        scopes.settle(owner, tables=None if table in scopes.GROUND else [table])
     owner.execute("SELECT layer_changed(%s)", (layer,))
     return Loaded(len(frame) - len(left_out), repaired, left_out)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from api import answers
-from api.deps import Caller, Ctx
+from api.deps import Caller, SeeingCtx
 from layers.catalog import load_catalog
 from layers.viewer import viewer_of
 
@@ -13,7 +13,7 @@ router = APIRouter(prefix="/api", tags=["city"])
 
 
 @router.get("/city", openapi_extra={"x-permission": "public", "x-scope": "none"})
-def city(caller: Caller, ctx: Ctx) -> Response:
+def city(caller: Caller, ctx: SeeingCtx) -> Response:
     """Name, box, whose map it is, and layers; ``allowed`` says whether a layer is open to the caller.
 
     ``sample`` is null for a city of one's own; ``made_up`` is false where the ground is a real city's.
@@ -53,7 +53,7 @@ def city(caller: Caller, ctx: Ctx) -> Response:
 
 
 @router.get("/categories", openapi_extra={"x-permission": "public", "x-scope": "none"})
-def categories(caller: Caller, ctx: Ctx) -> Response:
+def categories(caller: Caller, ctx: SeeingCtx) -> Response:
     """What can be reported, in the city's scheme; without a sign-in what citizens may choose."""
     shown = [
         {

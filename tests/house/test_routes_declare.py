@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from api import deps
 from api.app import create_app
 from gisops import api_keys, people
 from gisops.db.pool import connect
@@ -35,6 +37,23 @@ BY_ROLE = [
 
 # A route's path with something in its place; tiles and layers are those of a layer that is open.
 _PLACES = {"layer": "rivers", "layer_id": "rivers", "z": "14", "x": "1", "y": "1", "theme": "day"}
+
+
+def _takes(dependant: Dependant) -> set[object]:
+    """All that a route depends on, at whatever remove."""
+    found: set[object] = {dependant.call}
+    return found.union(*(_takes(below) for below in dependant.dependencies))
+
+
+def test_what_reads_reads_as_its_viewer() -> None:
+    """No GET has the system's transaction; and whatever looks has the viewer's: there is no third way."""
+    looked = 0
+    for context in iter_route_contexts(create_app(Settings(_env_file=None)).router.routes):
+        if isinstance(context.original_route, APIRoute) and "GET" in (context.methods or ()):
+            taken = _takes(context.original_route.dependant)
+            assert not taken & {deps.transaction, deps.Work}, context.path
+            looked += bool(taken & {deps.seeing, deps.Look})
+    assert looked > 15
 
 
 def _address(path: str) -> str:
