@@ -24,6 +24,7 @@ from gisops import cluster_files, operations, scopes
 from gisops.db.migrate import migrate, status
 from gisops.db.pool import Connection, connect
 from gisops.people import Actor
+from gisops.roles import EVERYWHERE_ROLES
 from layers.catalog import view_sql
 from tests.conftest import SAMPLE_PASSWORD, Database, serve
 
@@ -111,6 +112,24 @@ def test_every_row_of_every_table_is_what_it_was(upgraded: Upgraded) -> None:
             if rows(conn, table, columns) != was:
                 changed.append(table)
     assert changed == []
+
+
+def test_rows_lie_in_units_and_accounts_look_where_they_did(upgraded: Upgraded) -> None:
+    """Nobody who worked with the whole city loses it; officers get the zones they are sent to."""
+    with connect(upgraded.database.owner_url, unhurried=True) as conn:
+        assert scopes.unsettled(conn) == {}
+        levels = conn.execute("SELECT level, count(*) AS n FROM cases JOIN scope_units USING (unit_id) GROUP BY 1")
+        found = {row["level"]: row["n"] for row in levels}
+        # A few were reported a step beyond the city's edge, where no cell is, or outside of all.
+        assert found.pop(5) > 0.95 * int(upgraded.before["cases"][1].split()[0])
+        assert set(found) <= {1, 2, 3, 4}
+        accounts = conn.execute("SELECT account_id, role, everywhere FROM accounts").fetchall()
+        units = {row["role"]: scopes.scope_of(conn, row["account_id"]).units for row in accounts}
+        assert {row["role"] for row in accounts if row["everywhere"]} == EVERYWHERE_ROLES & units.keys()
+        assert units["officer"]
+        assert units["handler"] == frozenset()
+        # The step filled all of it in: what would be done now is nothing.
+        assert (scopes.expand(conn), scopes.settle(conn)) == (0, 0)
 
 
 def test_history_lies_in_months_and_is_whole(upgraded: Upgraded) -> None:
