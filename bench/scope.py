@@ -57,7 +57,10 @@ def load(place: Town, count: int = CASES, around: int = 50) -> dict[str, int]:
         admin.execute(_SQL["cases"], given)
     with connect(place.url(OWNER), unhurried=True, autocommit=True) as conn:
         conn.execute("VACUUM ANALYZE")
-        return {row["login"]: row["account_id"] for row in conn.execute("SELECT login, account_id FROM accounts")}
+        return {
+            row["login"]: row["account_id"]
+            for row in conn.execute("SELECT login, account_id FROM accounts ORDER BY account_id")
+        }
 
 
 Spot = tuple[float, float]
