@@ -180,12 +180,25 @@ def _few(layer: Layer, kind: str, shown: sql.Composable) -> sql.Composable:
     """The way in for whoever sees little of a layer that is not open to anybody."""
     if layer.public or layer.scope != UNIT:
         return sql.SQL("")
+    relation = sql.Identifier(layer.relation)
+    # One statement for departments and one for the others, whose plan what it looks for besides would spoil.
+    of_persons, of_departments = (
+        _asked_of_few(layer, kind, shown, [each for each in layer.own if each != "organisation" or departments])
+        for departments in (False, True)
+    )
+    of_a_department: sql.Composable = sql.SQL("")
+    if "organisation" in layer.own:
+        of_a_department = sql.SQL(_told("of_a_department")).format(relation=relation, asked=of_departments)
+    return sql.SQL(_told("few")).format(
+        wide=sql.SQL(_ASKS_FOR_MUCH[kind]), asked=of_persons, of_a_department=of_a_department
+    )
+
+
+def _asked_of_few(layer: Layer, kind: str, shown: sql.Composable, own: list[str]) -> sql.Composable:
     mine: list[sql.Composable] = [sql.SQL("r.scope_unit = ANY (v_units)")]
-    # Not a department's, whose own are many and so soon found among all: it does not come this way.
-    own = (each for each in layer.own if each != "organisation")
     mine += [sql.SQL("r.{} = {}").format(sql.Identifier(f"scope_{each}"), _OWNER[each]) for each in own]
     names = [*(field.name for field in layer.fields), *_GEOMETRIES]
-    asked = sql.SQL(_told(f"few_{kind}").rstrip(";")).format(
+    return sql.SQL(_told(f"few_{kind}").rstrip(";")).format(
         fields=shown,
         # OFFSET 0: first his rows, then what is asked of them.
         his=sql.SQL("(SELECT {} FROM {} AS r WHERE {} OFFSET 0) AS t").format(
@@ -197,7 +210,6 @@ def _few(layer: Layer, kind: str, shown: sql.Composable) -> sql.Composable:
         key=sql.Identifier(layer.key),
         timely=_timely(layer),
     )
-    return sql.SQL(_told("few")).format(wide=sql.SQL(_ASKS_FOR_MUCH[kind]), asked=asked)
 
 
 def _visible(layer: Layer, *, timed: bool) -> sql.Composable:

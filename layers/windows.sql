@@ -200,13 +200,22 @@ v_account int;
 
 -- name: few
 -- Whoever looks into few places and asks for more than a screenful gets his rows by what makes them his, not by looking through everybody's.
-IF NOT v_everywhere AND v_organisation IS NULL AND ({wide}) THEN
+IF NOT v_everywhere AND ({wide}) THEN
     v_units := ARRAY(SELECT u.unit_id FROM account_units AS u WHERE u.account_id = v_account LIMIT 33);
-    IF cardinality(v_units) <= 32 THEN
+    IF cardinality(v_units) <= 32 AND v_organisation IS NULL THEN
       RETURN QUERY {asked};
       RETURN;
     END IF;
+    {of_a_department}
   END IF;
+
+-- name: of_a_department
+-- The same of a department, whose own are few as well; where they are many they are soon found among all.
+IF cardinality(v_units) <= 32 AND v_organisation IS NOT NULL
+        AND (SELECT count(*) FROM (SELECT FROM {relation} AS r WHERE r.scope_organisation = v_organisation LIMIT 5000) AS o) < 5000 THEN
+      RETURN QUERY {asked};
+      RETURN;
+    END IF;
 
 -- name: few_see
 -- His rows as features.
