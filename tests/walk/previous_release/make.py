@@ -1,7 +1,7 @@
 """Write the database that a release leaves behind: run with that release's code, once, when the next one begins.
 
     git worktree add ../previous v0.1.0
-    PYTHONPATH=../previous .venv/bin/python tests/walk/previous_release/make.py tests/walk/previous_release/city.sql.xz
+    PYTHONPATH=../previous .venv/bin/python tests/walk/previous_release/make.py after_NNNN.sql.xz
 
 The sample district with reports of all kinds, cases sent by hand, sign-ins, positions and events: whatever its tables
 can hold. Everything goes through the release's own functions, so that it is what that release really wrote.
@@ -15,24 +15,32 @@ import re
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 from pydantic import SecretStr
 
 import gisops
-from gisops import cases, cluster_files, events, operations, people, sample
+from gisops import cases, cluster_files, events, operations, partitions, people, positions, sample
 from gisops import city as cities
 from gisops import cluster as private_cluster
 from gisops.cluster import APP, OWNER
 from gisops.db.migrate import migrate
 from gisops.db.pool import connect
 from gisops.errors import GisopsError
+from gisops.loads import mapping, publishing, staging, targets
 from gisops.reports import CHANNELS, NewReport
+from gisops.sample.year import tell_year
 from gisops.settings import Settings
 from layers.catalog import view_sql
 
 PASSWORD = "a sample password for tests"
+RIVER = """{"type": "FeatureCollection", "features": [{"type": "Feature",
+  "properties": {"code": "LOADED-1", "name_zh": "样例渠", "class": "canal"},
+  "geometry": {"type": "Polygon",
+    "coordinates": [[[110.35, 20.03], [110.351, 20.03], [110.351, 20.031], [110.35, 20.03]]]}
+}]}"""
 CATEGORIES = ("E04-05", "P01-02", "E01-01", "P01-01", "E02-01")
 
 
@@ -43,7 +51,9 @@ def main(to: Path) -> None:
         own = private_cluster.ensure(settings, conf={"fsync": "off"})
         try:
             migrate(own.url(OWNER), view_sql())
-            sample.load(own.url(OWNER), settings)
+            sample.load(own.url(OWNER), settings, size="district")
+            tell_a_year(own.url(OWNER))
+            load_a_river(own.url(OWNER), Path(folder))
             work(own.url(APP))
             to.write_bytes(lzma.compress(dump(own.url("postgres")).encode(), preset=9 | lzma.PRESET_EXTREME))
         finally:
@@ -52,6 +62,23 @@ def main(to: Path) -> None:
             private_cluster.destroy(settings)
     print(f"written by {gisops.__file__}")
     print(f"{to}: {to.stat().st_size / 1000:.0f} kB")
+
+
+def tell_a_year(url: str) -> None:
+    """Cases of the past, in the months in which they lie."""
+    now = datetime.now(UTC)
+    with connect(url) as conn:
+        partitions.ensure(conn, now - timedelta(days=366), now)
+    tell_year(url, seed=1, until=now, count=300, processes=1)
+
+
+def load_a_river(url: str, folder: Path) -> None:
+    """Something of a file, so that the books of loads have a page."""
+    file = folder / "river.geojson"
+    file.write_text(RIVER, "utf-8")
+    with connect(url) as conn, conn.transaction():
+        found = staging.stage(conn, targets.find("rivers"), file, mapping.Assignment(reading={"crs": "WGS84"}))
+        publishing.publish(conn, found.load_id)
 
 
 def work(url: str) -> None:
@@ -68,7 +95,8 @@ def work(url: str) -> None:
         people.open_session(conn, actors["officer"], 12)
         token, _ = people.open_session(conn, actors["desk"], 12)
         people.revoke_session(conn, people.token_hash(token))
-        people.post_position(conn, actors["officer"], (west + east) / 2, (south + north) / 2, 8.0, None)
+        middle = ((west + east) / 2, (south + north) / 2)
+        operations.keep_positions(conn, city, actors["officer"], [positions.Sent(*middle, "WGS84", 8.0)])
         conn.commit()
         taken = []
         for n in range(160):
@@ -100,8 +128,7 @@ def work(url: str) -> None:
         while events.stamp(conn, 50):
             pass
         # What no relay has seen yet when the release is exchanged.
-        lon, lat = (west + east) / 2, (south + north) / 2
-        last = NewReport(UUID(int=(0x0193 << 112) + (4 << 76) + (2 << 62)), "citizen", "E04-05", lon, lat, "WGS84", 5.0)
+        last = NewReport(UUID(int=(0x0193 << 112) + (4 << 76) + (2 << 62)), "citizen", "E04-05", *middle, "WGS84", 5.0)
         with conn.transaction():
             operations.receive_report(conn, city, last, None)
 
