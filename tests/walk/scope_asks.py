@@ -146,14 +146,14 @@ class Asker:
         about = oracle.declared(layer)
         z = self.rng.choice([z for z in (10, 12, 13, 14, 15, 16, 17) if about.minzoom <= z <= about.maxzoom])
         near = self.a_thing(layer)
-        x, y = (math.floor(n) for n in _tile_xy(near.lon, near.lat, z))
+        x, y = (math.floor(n) for n in tile_xy(near.lon, near.lat, z))
         buffer = about.tiles.get("buffer", 64) / 4096
 
         def check(status: int, body: bytes) -> None:
             if (wrong := self.closed(layer)) is not None:
                 assert status == wrong
                 return
-            at = {t.key: _tile_xy(t.lon, t.lat, z) for t in self.rows(layer)}
+            at = {t.key: tile_xy(t.lon, t.lat, z) for t in self.rows(layer)}
             inside = {key for key, (tx, ty) in at.items() if math.floor(tx) == x and math.floor(ty) == y}
             drawn = mapbox_vector_tile.decode(body) if body else {}
             features = drawn.get(layer, {"features": []})["features"]
@@ -442,7 +442,7 @@ class Asker:
                 return
             assert status == 200
             things = list(self.world.things[layer].values()) if self.overview(layer) else self.rows(layer)
-            at = [(t, "/".join(str(math.floor(n)) for n in _tile_xy(t.lon, t.lat, z))) for t in things]
+            at = [(t, "/".join(str(math.floor(n)) for n in tile_xy(t.lon, t.lat, z))) for t in things]
             everything = Counter(f"{z}/{xy}" for t, xy in at if oracle.on_map(t))
             # The city's box, in whole squares: what lies beyond it may or may not be within one.
             within = Counter(f"{z}/{xy}" for t, xy in at if oracle.on_map(t) and t.x < COLUMNS + 1)
@@ -530,7 +530,7 @@ def _touches(thing: Thing, box: tuple[float, float, float, float]) -> bool:
     )
 
 
-def _tile_xy(lon: float, lat: float, z: int) -> tuple[float, float]:
+def tile_xy(lon: float, lat: float, z: int) -> tuple[float, float]:
     side = 1 << z
     return (lon + 180) / 360 * side, (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2 * side
 

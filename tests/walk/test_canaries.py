@@ -29,7 +29,7 @@ from gisops.errors import NotAllowed
 from tests.house.test_route_matrix import LAT, LON, REQUESTS
 from tests.walk import scope_oracle as oracle
 from tests.walk import scope_world
-from tests.walk.scope_asks import SCOPED, _tile_xy
+from tests.walk.scope_asks import SCOPED, tile_xy
 from tests.walk.scope_world import TABLES, Account, ScopeWorld, Thing
 
 _SQL = queries.load("tests.walk", "canaries.sql")
@@ -339,7 +339,7 @@ def _more(world: ScopeWorld) -> Iterator[str]:
         for name in (name for name, of in about.fields.items() if of["class"] == "personal"):
             yield f"/api/layers/{layer}/count?by={name}"
         for z in {about.minzoom, 14, 16} & set(range(about.minzoom, about.maxzoom + 1)):
-            tiles = {tuple(int(n) for n in _tile_xy(t.lon, t.lat, z)) for t in world.things[layer].values()}
+            tiles = {tuple(int(n) for n in tile_xy(t.lon, t.lat, z)) for t in world.things[layer].values()}
             for x, y in sorted(tiles)[:2]:
                 yield f"/tiles/{layer}/{z}/{x}/{y}.mvt"
     yield "/api/cases?limit=1000"

@@ -7,6 +7,7 @@ cannot see is added, changed, moved or removed, and the same question gets the s
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -221,6 +222,34 @@ def test_nobody_finds_an_officer_whom_he_does_not_see_by_asking_who_would_be_sen
 
 def _any(*_: object) -> None:
     """Whatever is answered."""
+
+
+def test_counts_of_a_personal_layer_tell_of_no_fewer_than_five_however_they_are_subtracted(stage: Stage) -> None:
+    planner = next(account for account in stage.world.accounts if account.login == "planner.everywhere")
+    told: dict[int, dict[tuple[int, int], int]] = {}
+    for z in (14, 15, 16, 17):
+        status, body, _ = stage.ask(planner, Ask(f"/api/layers/poverty_relief/heat?cell={z}", _any))
+        assert status == 200
+        squares = {each["id"]: each["properties"]["count"] for each in json.loads(body)["features"]}
+        told[z] = {(int(square.split("/")[1]), int(square.split("/")[2])): n for square, n in squares.items()}
+        assert min(told[z].values(), default=5) >= 5
+    assert told[14], "there are enough of them for something to be told"
+    assert told[15], "and for some of their quarters"
+    # What is told of a square, less what is told of any finer ones in it, is nothing or again five and more.
+    for coarse in (14, 15, 16):
+        for (x, y), number in told[coarse].items():
+            for fine in range(coarse + 1, 18):
+                up = fine - coarse
+                parts = sum(n for (fx, fy), n in told[fine].items() if (fx >> up, fy >> up) == (x, y))
+                assert number - parts == 0 or number - parts >= 5, (coarse, x, y, fine)
+    # Boxes choose whole squares: one moved a little tells the same.
+    for shift in range(-10, 11):
+        west = WEST + 3 * SIDE + shift * 1e-5
+        box = f"{west!r},{SOUTH!r},{west + 2 * SIDE!r},{SOUTH + 2 * SIDE!r}"
+        _, body, _ = stage.ask(planner, Ask(f"/api/layers/poverty_relief/heat?cell=16&bbox={box}", _any))
+        for each in json.loads(body)["features"]:
+            _, x, y = (int(n) for n in each["id"].split("/"))
+            assert told[16][x, y] == each["properties"]["count"]
 
 
 def _triples(stage: Stage, many: int) -> tuple[int, int]:

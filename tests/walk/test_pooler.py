@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import random
 import re
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psycopg
 import pytest
 from pydantic import SecretStr
+from starlette.testclient import TestClient
 
 from api import doctor
+from api.app import create_app
 from gisops import cluster as private_cluster
+from gisops.cluster import APP
 from gisops.db.pool import SESSION, beside, connect, open_pool
 from gisops.errors import NotReady
 from gisops.settings import Settings
+from tests.conftest import serve
 from tests.pooler import PROGRAM, pooler
+from tests.walk import scope_world
+from tests.walk.scope_asks import SCOPED, tile_xy
+from tests.walk.scope_world import ScopeWorld
 
 PAGE = (Path(__file__).parents[2] / "docs" / "howto" / "run-behind-pgbouncer.md").read_text("utf-8")
 
@@ -85,3 +99,116 @@ def test_a_pooler_without_the_direct_address_is_said_at_the_door() -> None:
     whole = half.model_copy(update={"direct_url": SecretStr("postgresql://app@db/x")})
     urls = private_cluster.database_urls(whole)
     assert (urls.pooled, urls.app, urls.owner) == ("postgresql://app@pooler/x", *["postgresql://app@db/x"] * 2)
+
+
+# ---- many viewers at once, through web processes, their caches and the pooler ---------------------------------------
+
+
+@pytest.fixture(scope="module")
+def crowd(cluster: Any, fresh_database: Any) -> Iterator[tuple[ScopeWorld, Any, str]]:
+    """A random city in which everybody sees something else, and its address through a pooler of three connections."""
+    made, world = fresh_database(), scope_world.draw(9)
+    with connect(made.owner_url) as owner:
+        scope_world.write(owner, world)
+    with pooler(cluster, made.name) as url:
+        yield world, made, url
+
+
+def _paths(world: ScopeWorld) -> list[str]:
+    """What is asked: all that differs by viewer and does not change by being looked at."""
+    rng = random.Random(1)
+    paths = ["/ogc/collections", "/api/cases?limit=50", "/api/me/tasks", "/api/me", "/api/me/zones", "/styles/day.json"]
+    for layer in SCOPED:
+        things = rng.sample(list(world.things[layer].values()), 3)
+        paths += [f"/ogc/collections/{layer}/items?limit=200&count=true", f"/tiles/{layer}.json"]
+        paths += [f"/ogc/collections/{layer}/items/{thing.key}" for thing in things]
+        paths += [f"/api/search?q={things[0].key}&layers={layer}", f"/api/layers/{layer}/count"]
+        for thing in things:
+            x, y = (int(n) for n in tile_xy(thing.lon, thing.lat, 14))
+            paths.append(f"/tiles/{layer}/14/{x}/{y}.mvt")
+    paths += [f"/api/cases/{case.key}" for case in rng.sample(list(world.things["cases"].values()), 6)]
+    return paths
+
+
+Told = tuple[int, bytes, str | None]
+
+
+def _as_asked_directly(made: Any, base_url: str, asked: set[tuple[str | None, str]]) -> dict[Any, Told]:
+    """Every answer, one after the other, from a process that has the database to itself and no pooler before it."""
+    found: dict[Any, Told] = {}
+    with TestClient(create_app(made.settings()), base_url=base_url) as client:
+        for token, path in sorted(asked, key=str):
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            answer = client.get(path, headers=headers)
+            found[token, path] = (answer.status_code, answer.content, answer.headers.get("cache-control"))
+            # What anybody may keep is what anybody gets.
+            if "public" in (answer.headers.get("cache-control") or "public"):
+                anybody = client.get(path)
+                assert (anybody.status_code, anybody.content) == (answer.status_code, answer.content), path
+    return found
+
+
+def _crowd_asks(crowd: tuple[ScopeWorld, Any, str], processes: int, many: int) -> None:
+    world, made, url = crowd
+    rng = random.Random(many)
+    tokens = [None, *(account.token for account in rng.sample(world.accounts, min(len(world.accounts), many // 20)))]
+    paths = _paths(world)
+    asks = [(rng.choice(tokens), rng.choice(paths)) for _ in range(many)]
+    settings = {"pooler": "transaction", "direct_url": made.app_url, "pool_size": "8"}
+    behind = replace(made, app_url=url)
+    wrong: list[str] = []
+    left: set[tuple[Any, ...]] = set()
+    asking = threading.Event()
+
+    def looked_at() -> None:
+        """What whoever comes next finds on a connection of the pooler's."""
+        with connect(url, pooled=True, autocommit=True) as conn:
+            while asking.is_set():
+                row = conn.execute(
+                    "SELECT current_user::text AS role, session_user::text AS session, current_setting('role') AS set,"
+                    " coalesce(current_setting('gisops.account', true), '') AS account,"
+                    " (SELECT count(*) FROM pg_prepared_statements) AS prepared"
+                ).fetchone()
+                assert row is not None
+                left.add(tuple(row.values()))
+                time.sleep(0.002)
+
+    with ExitStack() as served:
+        servers = [served.enter_context(serve(behind, **settings)) for _ in range(processes)]
+        expected = {
+            server.base_url: _as_asked_directly(made, server.base_url, set(asks[n::processes]))
+            for n, server in enumerate(servers)
+        }
+
+        def ask(lane: int, lanes: int) -> None:
+            base_url = servers[lane % processes].base_url
+            mine = asks[lane % processes :: processes][lane // processes :: lanes // processes]
+            with httpx2.Client(base_url=base_url, timeout=30) as client:
+                for token, path in mine:
+                    headers = {"Authorization": f"Bearer {token}"} if token else {}
+                    answer = client.get(path, headers=headers)
+                    told = (answer.status_code, answer.content, answer.headers.get("cache-control"))
+                    if told != expected[base_url][token, path]:
+                        wrong.append(f"{path} by {token and token[:4]}: {told} {expected[base_url][token, path]}"[:500])
+
+        asking.set()
+        lanes = 4 * processes
+        with ThreadPoolExecutor(lanes + 1) as threads:
+            looking = threads.submit(looked_at)
+            try:
+                for lane in [threads.submit(ask, n, lanes) for n in range(lanes)]:
+                    lane.result()
+            finally:
+                asking.clear()
+            looking.result()
+    assert not wrong, wrong[:5]
+    assert left == {(APP, APP, "none", "", 0)}
+
+
+def test_a_crowd_behind_the_pooler_gets_what_each_is_told_alone(crowd: tuple[ScopeWorld, Any, str]) -> None:
+    _crowd_asks(crowd, processes=1, many=600)
+
+
+@pytest.mark.soak
+def test_a_hundred_thousand_requests_of_a_crowd_behind_the_pooler(crowd: tuple[ScopeWorld, Any, str]) -> None:
+    _crowd_asks(crowd, processes=2, many=100_000)
