@@ -12,11 +12,11 @@ from starlette.concurrency import run_in_threadpool
 
 from api import answers, metrics, problems
 from api.auth import identify
-from api.deps import identities_of, requires, settings_of, signed_in
-from gisops import events, vitals
+from api.deps import database_of, identities_of, requires, settings_of, signed_in
+from gisops import events, scopes, vitals
 from gisops.db import migrate
 from gisops.db.pool import connect
-from gisops.errors import GisopsError
+from gisops.errors import GisopsError, NotAllowed
 from layers.catalog import view_sql
 
 router = APIRouter(tags=["operations"])
@@ -48,12 +48,14 @@ async def readyz(request: Request) -> Response:
 
 
 async def _monitor(request: Request) -> None:
-    """Let in the monitor by its token, and administrators."""
+    """Let in the monitor by its token, and administrators of the whole city: it is the whole that is counted."""
     token = settings_of(request).metrics_token
     given = request.headers.get("Authorization", "")
     if token is not None and compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
         return
-    await requires("admin")(await signed_in(await identify(request, identities_of(request))))
+    caller = await requires("admin")(await signed_in(await identify(request, identities_of(request))))
+    if not (await database_of(request).run(scopes.scope_of, caller.actor.account_id)).everywhere:
+        raise NotAllowed("These figures are of the whole city, and this account sees a part of it.")
 
 
 @router.get(

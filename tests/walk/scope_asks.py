@@ -18,7 +18,18 @@ import mapbox_vector_tile
 from pyproj import Geod
 
 from tests.walk import scope_oracle as oracle
-from tests.walk.scope_world import COLUMNS, ROWS, SIDE, SOUTH, TABLES, WEST, Account, ScopeWorld, Thing
+from tests.walk.scope_world import (
+    COLUMNS,
+    ROWS,
+    SIDE,
+    SOUTH,
+    TABLES,
+    WEST,
+    Account,
+    ScopeWorld,
+    Thing,
+    person_of,
+)
 
 GEOD = Geod(ellps="WGS84")
 SCOPED = tuple(TABLES)
@@ -37,6 +48,8 @@ class Ask:
     headers: dict[str, str] = field(default_factory=dict)
     # The keys of rows that matter most to the answer, if they are few.
     about: frozenset[str] = frozenset()
+    # Whether it may be told in full what is masked elsewhere.
+    whole: bool = False
 
 
 @dataclass
@@ -46,8 +59,8 @@ class Asker:
     world: ScopeWorld
     account: Account | None
     rng: random.Random
-    # What an address answers that names nothing.
-    words_of_missing: Callable[[str], bytes]
+    # What an address answers that names nothing; with a body, where it is one that is sent to.
+    words_of_missing: Callable[..., bytes]
 
     # ---- what is compared ---------------------------------------------------------------------------------------
 
@@ -302,6 +315,49 @@ class Asker:
 
         return Ask("/api/dispatch/replay", check, "cases", {"case_no": case.key, "mode": "as_recorded"})
 
+    def send(self) -> Ask:
+        """Send a case somewhere, as of a version that it never had: who sees it is told to read it again."""
+        case = self.a_thing("cases")
+        body = {"organisation": "ORG2", "reason": "样例 / sample", "expected_version": 2**30}
+
+        def check(status: int, answer: bytes) -> None:
+            if self.account is None:
+                assert status == 401
+            elif self.account.role not in ("acceptor", "dispatcher", "shift_leader", "admin"):
+                assert status == 403
+            elif oracle.sees_case(self.world, self.account, case):
+                assert status == 409
+            else:
+                self.like_a_missing_case(case, status, answer, "/dispatch", body)
+
+        return Ask(f"/api/cases/{case.key}/dispatch", check, "cases", body)
+
+    def reveal(self) -> Ask:
+        """Ask for full values; so many an hour only."""
+        layer = self.rng.choice(("poverty_relief", "party_building", "places", "officers"))
+        thing, about = self.a_thing(layer), oracle.declared(layer)
+        body = {"layer": layer, "key": thing.key, "purpose": "emergency", "note": "样例 / sample"}
+
+        def check(status: int, answer: bytes) -> None:
+            if self.account is None:
+                assert status == 401
+            elif status == 429:
+                return
+            elif self.account.role not in about.personal_roles:
+                assert status == 403
+            elif oracle.in_scope(self.world, self.account, thing):
+                assert status == 200, answer
+                person = person_of(self.world, thing) if layer == "officers" else None
+                raw = vars(person) if person else thing.columns
+                masked = [name for name, field in about.fields.items() if "mask" in field]
+                assert json.loads(answer)["values"] == {name: raw[name] for name in masked}
+            else:
+                assert status == 404
+                missing = self.words_of_missing("/api/reveal", body | {"key": "nobody-has-it"})
+                assert answer.replace(thing.key.encode(), b"nobody-has-it") == missing
+
+        return Ask("/api/reveal", check, layer, body, whole=True)
+
     def my_cases(self) -> list[Thing]:
         """The cases that exist for the account, newest first."""
         found = [c for c in self.world.things["cases"].values() if oracle.sees_case(self.world, self.account, c)]
@@ -324,11 +380,15 @@ class Asker:
             person = self.world.people[columns["handler_id"]]
             assert named == (person.name if oracle.knows_people(self.account, case) else None)
 
-    def like_a_missing_case(self, case: Thing, status: int, body: bytes, tail: str) -> None:
+    def like_a_missing_case(
+        self, case: Thing, status: int, body: bytes, tail: str, sent: dict[str, Any] | None = None
+    ) -> None:
         """A hidden case answers as one that there is not, but for the number asked."""
         missing = "460105-2020-999999"
         assert status == 404, body
-        assert body.replace(case.key.encode(), missing.encode()) == self.words_of_missing(f"/api/cases/{missing}{tail}")
+        assert body.replace(case.key.encode(), missing.encode()) == self.words_of_missing(
+            f"/api/cases/{missing}{tail}", sent
+        )
 
     # ---- looking for things -----------------------------------------------------------------------------------------
 
