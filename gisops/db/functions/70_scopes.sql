@@ -147,6 +147,9 @@ BEGIN
   UNION SELECT 5, g.code FROM grid_cells g
   EXCEPT SELECT u.level, u.code FROM scope_units u
   ORDER BY 1, 2;
+  IF FOUND THEN
+    ANALYZE scope_units;  -- what follows would otherwise be planned for an empty table
+  END IF;
 
   -- The unit above: of an area the one it names, else what the cells in it say; of whatever has none, the city. Records in force come first.
   WITH named (level, code, above, choice) AS (
