@@ -77,7 +77,7 @@ class Asker:
 
     def box(self) -> tuple[float, float, float, float]:
         """A box in degrees, from a few metres to the city, on whose edge nothing lies: an index knows a place to a
-        metre only.
+        metre or two.
         """
         places = [t for each in self.world.things.values() for t in each.values()]
         while True:
@@ -87,7 +87,7 @@ class Asker:
             east, north = WEST + (x + half) * SIDE, SOUTH + (y + half) * SIDE
             reach = (0.0, 0.02 * SIDE, -0.02 * SIDE)
             if not any(
-                min(abs(t.lon + r - west), abs(t.lon + r - east), abs(t.lat + r - south), abs(t.lat + r - north)) < 1e-5
+                min(abs(t.lon + r - west), abs(t.lon + r - east), abs(t.lat + r - south), abs(t.lat + r - north)) < 3e-5
                 for t in places
                 for r in reach
             ):
