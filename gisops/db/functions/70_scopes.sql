@@ -104,16 +104,17 @@ BEGIN
     JOIN zone_sets t ON t.zone_set_id = z.zone_set_id AND in_force(t.valid, app_now())
     JOIN zone_units zu ON zu.zone_id = z.zone_id
     WHERE g.kind = 'own_zones'
+  ), held AS MATERIALIZED (
+    SELECT u.account_id, u.unit_id FROM account_units u WHERE u.account_id = account OR account IS NULL
   ), gone AS (
+    -- EXCEPT and not a join: it is hashed whatever the statistics say of rows that were written a moment ago
     DELETE FROM account_units u
-    WHERE (u.account_id = account OR account IS NULL)
-      AND NOT EXISTS (SELECT FROM wanted w WHERE w.account_id = u.account_id AND w.unit_id = u.unit_id)
+    USING (SELECT h.account_id, h.unit_id FROM held h EXCEPT SELECT w.account_id, w.unit_id FROM wanted w) d
+    WHERE u.account_id = d.account_id AND u.unit_id = d.unit_id
     RETURNING u.account_id
   ), come AS (
     INSERT INTO account_units (account_id, unit_id)
-    SELECT w.account_id, w.unit_id FROM wanted w
-    EXCEPT
-    SELECT u.account_id, u.unit_id FROM account_units u WHERE u.account_id = account OR account IS NULL
+    SELECT w.account_id, w.unit_id FROM wanted w EXCEPT SELECT h.account_id, h.unit_id FROM held h
     RETURNING account_id
   )
   UPDATE accounts a SET scope_version = a.scope_version + 1

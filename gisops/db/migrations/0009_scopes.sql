@@ -52,13 +52,13 @@ COMMENT ON COLUMN account_scopes.code IS 'work: Code of the area or the cell; em
 COMMENT ON COLUMN account_scopes.granted_at IS 'work: When.';
 
 CREATE TABLE account_units (
-  account_id int NOT NULL REFERENCES accounts ON DELETE CASCADE,
+  account_id int NOT NULL,
   unit_id int NOT NULL,
   PRIMARY KEY (account_id, unit_id)
 );
 COMMENT ON TABLE account_units IS 'reference: The same as rows: every unit an account may look into. expand_scopes() keeps it; an account of the whole city has none.';
-COMMENT ON COLUMN account_units.account_id IS 'work: Whose.';
-COMMENT ON COLUMN account_units.unit_id IS 'work: The unit. Not a foreign key: units are never removed, and there are many rows to write.';
+COMMENT ON COLUMN account_units.account_id IS 'work: Whose. Neither is a foreign key: ten thousand rows at once would be checked one by one, and what is left of an account goes with the next expansion.';
+COMMENT ON COLUMN account_units.unit_id IS 'work: The unit; units are never removed.';
 
 CREATE TABLE scope_state (
   scope_state_id smallint PRIMARY KEY DEFAULT 1 CHECK (scope_state_id = 1),
