@@ -13,6 +13,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psycopg
@@ -192,7 +193,9 @@ def _identity(place: Town, app: Connection, account: int, layer: Layer, of: str,
                 features.one(app, layer, viewer, numbers[n % len(numbers)])
 
     try:
-        remembering = _cpu(lambda: asyncio.run(known()), pid)
+        # In a thread: whoever calls may have a loop that runs already.
+        with ThreadPoolExecutor(1) as aside:
+            remembering = _cpu(lambda: aside.submit(lambda: asyncio.run(known())).result(), pid)
     finally:
         database.close()
     # The transaction is there with or without a scope; the statement in it that tells of the viewer is not.

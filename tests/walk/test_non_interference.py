@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -214,7 +215,8 @@ def test_nobody_finds_an_officer_whom_he_does_not_see_by_asking_who_would_be_sen
         hidden = {account.login for account in world.accounts}
         for near in here:
             for thing in here:
-                thing.columns["captured_at"] = scope_world.NOW
+                # This moment, not the world's: a position counts while it is fresh.
+                thing.columns["captured_at"] = datetime.now(UTC)
                 thing.x, thing.y = (x, y) if thing is near else (x + 1.5, y)
                 scope_world.update(stage.owner, world, thing)
             stage.owner.commit()

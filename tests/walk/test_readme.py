@@ -65,7 +65,7 @@ def test_the_command_is_answered_in_the_shape_shown_and_twice_alike(live_server)
     for name in ("handler", "superior"):
         assert told["dispatch"][name].keys() == shown["dispatch"][name].keys() == {"post_zh", "post_en"}
     reasons = told["dispatch"]["reasons"]
-    assert [reason["code"].split("_")[0] for reason in reasons] == ["ZONE", "ZONE", "STAFF", "SUPERIOR"]
+    assert [reason["code"].split("_")[0] for reason in reasons] == ["ZONE", "ZONE", "SUPERIOR"]
     assert [reason["code"] for reason in reasons[:2]] == [r["code"] for r in shown["dispatch"]["reasons"][:2]]
     assert all(reason["zh"] and reason["en"] for reason in reasons)
 
