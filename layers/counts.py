@@ -167,9 +167,7 @@ def _total(layer: Layer, viewer: Viewer, boxed: bool) -> str:
     if by_window(layer, viewer):
         dots: sql.Composable = sql.SQL("{}({})").format(window(layer, "dots"), BOX if boxed else NO_BOX)
     else:
-        dots = sql.SQL("(SELECT t.geom FROM {} AS t WHERE {})").format(
-            sql.Identifier(layer.relation), inside(layer, bbox)
-        )
+        dots = sql.SQL("(SELECT t.geom FROM {} AS t WHERE {})").format(sql.Identifier(layer.relation), inside(bbox))
     return sql.SQL(_SQL["total"]).format(dots=dots).as_string(None)
 
 
@@ -177,7 +175,7 @@ def _total(layer: Layer, viewer: Viewer, boxed: bool) -> str:
 def _by_field(layer: Layer, viewer: Viewer, by: str, boxed: bool) -> str:
     bbox = (0.0, 0.0, 1.0, 1.0) if boxed else None
     filled = sql.SQL(_SQL["by_field"]).format(
-        field=sql.Identifier(by), rows=rows(layer, viewer, bbox), inside=inside(layer, bbox)
+        field=sql.Identifier(by), rows=rows(layer, viewer, bbox), inside=inside(bbox)
     )
     return filled.as_string(None)
 

@@ -99,7 +99,7 @@ def _statement(
         key=sql.Identifier(layer.key),
         columns=_feature(layer, fields) if form == "geojsonseq" else _cells(layer, fields),
         rows=rows,
-        inside=inside(layer, None if windowed else bbox),
+        inside=inside(None if windowed else bbox),
         onward=sql.SQL("{} > %(after)s").format(key) if continued and not windowed else sql.SQL("true"),
     )
     return filled.as_string(None)

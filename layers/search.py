@@ -122,7 +122,7 @@ def _statement(name: str, layer: Layer, viewer: Viewer, boxed: bool) -> str:
         rows=rows(layer, viewer, bbox),
         window=window(layer, "see"),
         box=BOX if boxed else NO_BOX,
-        inside=inside(layer, bbox),
+        inside=inside(bbox),
         lowered=sql.SQL(", ").join(sql.SQL("lower({})").format(column) for column in columns),
         begins=sql.SQL(" OR ").join(sql.SQL("{} ILIKE %(begins)s").format(column) for column in columns),
         contains=sql.SQL(" OR ").join(sql.SQL("{} ILIKE %(contains)s").format(column) for column in columns),

@@ -33,12 +33,11 @@ def rows(layer: Layer, viewer: Viewer, bbox: BBox | None) -> sql.Composable:
     return sql.SQL("{}(box => {})").format(window(layer, "see"), BOX if bbox is not None else NO_BOX)
 
 
-def inside(layer: Layer, bbox: BBox | None) -> sql.Composable:
+def inside(bbox: BBox | None) -> sql.Composable:
     """The condition that a feature, called ``t``, lies in the box; as for pages of features."""
     if bbox is None:
         return sql.SQL("true")
-    near = sql.SQL("t.geom && {}").format(BOX)
-    return near if layer.geometry == "point" else sql.SQL("{} AND ST_Intersects(t.geom, {})").format(near, BOX)
+    return sql.SQL("t.geom && {} AND ST_Intersects(t.geom, {})").format(BOX, BOX)
 
 
 def corners(bbox: BBox | None) -> dict[str, Any]:

@@ -102,10 +102,10 @@ def _where(table: FromClause, layer: Layer, filters: tuple[bool, bool]) -> list[
     found: list[ColumnElement[bool]] = []
     if boxed:
         box = _box()
-        # The operator finds candidates by index; the second test is the truth for anything that is not a point.
+        # The operator finds candidates by index, whose boxes are rounded outwards by a metre or two; the second test is
+        # the truth.
         found.append(table.c.geom.op("&&")(box))
-        if layer.geometry != "point":
-            found.append(func.ST_Intersects(table.c.geom, box))
+        found.append(func.ST_Intersects(table.c.geom, box))
     if timed and layer.time is not None:
         moment = table.c[layer.time]
         start, end = (bindparam(end, type_=Timestamp(timezone=True)) for end in ("start", "end"))

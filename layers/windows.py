@@ -118,7 +118,6 @@ def _window(layer: Layer, kind: str) -> str:
         columns=sql.SQL(", ").join(sql.SQL("{} {}.{}%TYPE").format(name, relation, name) for name in names),
         fields=shown,
         few=_few(layer, kind, shown),
-        touches=_touches(layer),
         timed=sql.SQL(", since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL" if layer.time else ""),
         key=sql.Identifier(layer.key),
         **parts(layer, timed=kind == "see"),
@@ -206,7 +205,6 @@ def _asked_of_few(layer: Layer, kind: str, shown: sql.Composable, own: list[str]
             sql.Identifier(layer.relation),
             sql.SQL(" OR ").join(mine),
         ),
-        touches=_touches(layer),
         key=sql.Identifier(layer.key),
         timely=_timely(layer),
     )
@@ -226,12 +224,6 @@ def _timely(layer: Layer) -> sql.Composable:
     return sql.SQL("({m} IS NULL OR (since IS NULL OR {m} >= since) AND (until IS NULL OR {m} <= until))").format(
         m=sql.SQL("t.{}").format(sql.Identifier(layer.time))
     )
-
-
-def _touches(layer: Layer) -> sql.Composable:
-    """The operator finds candidates by index; the second test is the truth for anything that is not a point."""
-    exact = "" if layer.geometry == "point" else " AND ST_Intersects(t.geom, box)"
-    return sql.SQL("t.geom && box" + exact)
 
 
 def field_of(layer: Layer, field: Field) -> sql.Composable:

@@ -30,9 +30,9 @@ BEGIN
     RETURN QUERY SELECT {fields} FROM {rows} WHERE t.{key} > coalesce(after, '') AND {visible}
       ORDER BY t.{key} FETCH FIRST (most) ROWS WITH TIES;
   ELSIF ST_SRID(box) = 4326 AND most IS NULL THEN
-    RETURN QUERY SELECT {fields} FROM {rows} WHERE {touches} AND t.{key} > coalesce(after, '') AND {visible};
+    RETURN QUERY SELECT {fields} FROM {rows} WHERE t.geom && box AND ST_Intersects(t.geom, box) AND t.{key} > coalesce(after, '') AND {visible};
   ELSIF ST_SRID(box) = 4326 THEN
-    RETURN QUERY SELECT {fields} FROM {rows} WHERE {touches} AND t.{key} > coalesce(after, '') AND {visible}
+    RETURN QUERY SELECT {fields} FROM {rows} WHERE t.geom && box AND ST_Intersects(t.geom, box) AND t.{key} > coalesce(after, '') AND {visible}
       ORDER BY t.{key} FETCH FIRST (most) ROWS WITH TIES;
   ELSIF most IS NULL THEN
     RETURN QUERY SELECT {fields} FROM {rows} WHERE t.geom_3857 && box AND t.{key} > coalesce(after, '') AND {visible};
@@ -79,7 +79,7 @@ BEGIN
   IF box IS NULL THEN
     RETURN QUERY SELECT t.geom_3857 FROM {rows} WHERE {visible};
   ELSIF ST_SRID(box) = 4326 THEN
-    RETURN QUERY SELECT t.geom_3857 FROM {rows} WHERE {touches} AND {visible};
+    RETURN QUERY SELECT t.geom_3857 FROM {rows} WHERE t.geom && box AND ST_Intersects(t.geom, box) AND {visible};
   ELSE
     RETURN QUERY SELECT t.geom_3857 FROM {rows} WHERE t.geom_3857 && box AND {visible};
   END IF;
@@ -220,7 +220,8 @@ IF cardinality(v_units) <= 32 AND v_organisation IS NOT NULL
 -- name: few_see
 -- His rows as features.
 SELECT {fields} FROM {his}
-      WHERE (box IS NULL OR CASE ST_SRID(box) WHEN 4326 THEN {touches} ELSE t.geom_3857 && box END) AND t.{key} > coalesce(after, '') AND {timely}
+      WHERE (box IS NULL OR CASE ST_SRID(box) WHEN 4326 THEN t.geom && box AND ST_Intersects(t.geom, box) ELSE t.geom_3857 && box END)
+        AND t.{key} > coalesce(after, '') AND {timely}
       ORDER BY t.{key} FETCH FIRST (coalesce(most, 2147483647)) ROWS WITH TIES;
 
 -- name: few_tile
@@ -229,7 +230,8 @@ SELECT {fields} FROM {his} WHERE t.geom_3857 && box LIMIT most;
 
 -- name: few_dots
 -- Where his rows are.
-SELECT t.geom_3857 FROM {his} WHERE box IS NULL OR CASE ST_SRID(box) WHEN 4326 THEN {touches} ELSE t.geom_3857 && box END;
+SELECT t.geom_3857 FROM {his}
+      WHERE box IS NULL OR CASE ST_SRID(box) WHEN 4326 THEN t.geom && box AND ST_Intersects(t.geom, box) ELSE t.geom_3857 && box END;
 
 -- name: few_near
 -- The nearest of his rows.

@@ -38,13 +38,9 @@ def test_each_of_them_reads_the_cases_of_his_cells(cluster: Cluster, database: D
                 scopes.look_as(app, account)
                 for spot in scope.SPOTS:
                     west, south, east, north = scope.box_around(spot)
-                    # The index keeps boxes in single precision: two metres on either side are as the database says.
-                    sure, maybe = (
-                        sum(west + m <= one["lon"] <= east - m and south + m <= one["lat"] <= north - m for one in mine)
-                        for m in (2e-5, -2e-5)
-                    )
+                    inside = sum(west <= one["lon"] <= east and south <= one["lat"] <= north for one in mine)
                     seen = scope.read_box(app, layer, viewer, spot)
-                    assert sure <= seen <= maybe, (login, spot)
+                    assert seen == inside, (login, spot)
                     assert scope.read_tile(app, layer, viewer, spot) > 0 or not seen
                     sights[login] += seen
                 # Not by a small box: all of them in pages, in numbers, within 20 km.

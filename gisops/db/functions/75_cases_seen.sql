@@ -48,7 +48,7 @@ BEGIN
     CASE WHEN in_category IS NOT NULL THEN 'c.category_id = $3' END,
     CASE WHEN organisation IS NOT NULL THEN 'c.organisation_id = $4' END,
     CASE WHEN with_handler IS NOT NULL THEN 'c.handler_id = $5 AND c.stage < 7' END,
-    CASE WHEN box IS NOT NULL THEN 'c.geom && $6' END,
+    CASE WHEN box IS NOT NULL THEN 'c.geom && $6 AND ST_Intersects(c.geom, $6)' END,
     CASE WHEN before IS NOT NULL THEN 'c.case_id < $7' END);
   IF NOT v.everywhere THEN
     own := concat_ws(' OR ', own,
