@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import psycopg
 import pytest
 
 from gisops import cases, scopes
 from gisops import city as cities
 from gisops.db.pool import connect
 from gisops.people import Actor
+from tests.plans import nodes, written_down
 
 MANY = """
 INSERT INTO scope_units (level, code, parent_id)
@@ -56,34 +55,12 @@ def many(fresh_database: Callable[..., Any]) -> Any:
     return made
 
 
-def _scan(plan: Any) -> Iterator[dict[str, Any]]:
-    """Every step of a plan that reads cases."""
-    if isinstance(plan, dict):
-        if plan.get("Relation Name") == "cases":
-            yield plan
-        for value in plan.values():
-            yield from _scan(value)
-    elif isinstance(plan, list):
-        for value in plan:
-            yield from _scan(value)
-
-
 @pytest.fixture
 def asked(many: Any) -> Iterator[Callable[..., tuple[int, list[str], int]]]:
     """A function that lists cases as an account of so many units: rows read, by which indexes, how many it got."""
-    plans: list[Any] = []
-
-    def write_down(said: psycopg.errors.Diagnostic) -> None:
-        head, _, plan = (said.message_primary or "").partition("plan:\n")
-        if head.startswith("duration"):
-            plans.append(json.loads(plan))
-
     with connect(many.admin_url) as conn:
         city = cities.load(conn)
-        conn.execute("LOAD 'auto_explain'")
-        for name, value in {"min_duration": "0", "analyze": "on", "format": "json", "nested_statements": "on"}.items():
-            conn.execute(f"SET LOCAL auto_explain.log_{name} = {value}".encode())
-        conn.add_notice_handler(write_down)
+        plans = written_down(conn)
 
         def ask(login: str, units: int, box: Sequence[float] | None = None) -> tuple[int, list[str], int]:
             row = conn.execute("SELECT account_id, role FROM accounts WHERE login = %s", [login]).fetchone()
@@ -102,7 +79,7 @@ def asked(many: Any) -> Iterator[Callable[..., tuple[int, list[str], int]]]:
             got = cases.find(conn, city, bbox=box, to=Actor(account_id, login, row["role"], None, None))["cases"]
             conn.execute("RESET client_min_messages")
             conn.execute("RESET ROLE")
-            steps = list(_scan(plans))
+            steps = [node for node in nodes(plans) if node.get("Relation Name") == "cases"]
             read = sum(
                 step["Actual Loops"] * (step["Actual Rows"] + step.get("Rows Removed by Filter", 0)) for step in steps
             )

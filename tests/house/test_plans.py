@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
+
+from tests.plans import nodes, written_down
 
 # A made-up city on top of the sample's ground: cheap to make, and as large as the rules of thumb of a planner need.
 SYNTHETIC = """
@@ -79,40 +80,11 @@ def large(fresh_database: Callable[..., Any]) -> Any:
 @pytest.fixture
 def watched(large: Any) -> Iterator[tuple[psycopg.Connection[Any], list[dict[str, Any]]]]:
     """A connection that writes down the plan of every statement, those inside functions too; rolled back."""
-    plans: list[dict[str, Any]] = []
-
-    def write_down(said: psycopg.errors.Diagnostic) -> None:
-        head, _, plan = (said.message_primary or "").partition("plan:\n")
-        if head.startswith("duration"):
-            plans.append(json.loads(plan))
-
     with psycopg.connect(large.admin_url) as conn:
+        plans = written_down(conn)
         conn.execute(GIVEN.encode())
-        conn.execute("LOAD 'auto_explain'")
-        for name, value in {
-            "auto_explain.log_min_duration": "0",
-            "auto_explain.log_nested_statements": "on",
-            "auto_explain.log_analyze": "on",
-            "auto_explain.log_timing": "off",
-            "auto_explain.log_format": "json",
-            "client_min_messages": "log",
-            "jit": "off",
-        }.items():
-            conn.execute(sql.SQL("SET LOCAL {} = {}").format(sql.SQL(name), sql.Literal(value)))
-        conn.add_notice_handler(write_down)
         yield conn, plans
         conn.rollback()
-
-
-def nodes(plan: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(plan, dict):
-        if "Node Type" in plan:
-            yield plan
-        for value in plan.values():
-            yield from nodes(value)
-    elif isinstance(plan, list):
-        for value in plan:
-            yield from nodes(value)
 
 
 def ways(plans: list[dict[str, Any]]) -> tuple[set[str], set[str]]:

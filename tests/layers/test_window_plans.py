@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from layers.catalog import Layer, load_catalog
 from layers.viewer import viewer_of
 from tests.conftest import Database
 from tests.layers import tiny_city
+from tests.plans import nodes, written_down
 
 WINDOWED = [layer for layer in load_catalog() if layer.windowed]
 SIDE = 100
@@ -105,40 +105,9 @@ def large(database: Database) -> None:
 @pytest.fixture
 def watched(database: Database) -> Iterator[tuple[psycopg.Connection[Any], list[Any]]]:
     """A connection that writes down the plan of every statement, those inside the windows too."""
-    plans: list[Any] = []
-
-    def write_down(said: psycopg.errors.Diagnostic) -> None:
-        head, _, plan = (said.message_primary or "").partition("plan:\n")
-        if head.startswith("duration"):
-            plans.append(json.loads(plan))
-
     with psycopg.connect(database.admin_url) as conn:
-        conn.execute("LOAD 'auto_explain'")
-        for name, value in {
-            "auto_explain.log_min_duration": "0",
-            "auto_explain.log_nested_statements": "on",
-            "auto_explain.log_analyze": "on",
-            "auto_explain.log_timing": "off",
-            "auto_explain.log_format": "json",
-            "client_min_messages": "log",
-            "jit": "off",
-        }.items():
-            conn.execute(sql.SQL("SET {} = {}").format(sql.SQL(name), sql.Literal(value)))
-        conn.commit()
-        conn.add_notice_handler(write_down)
-        yield conn, plans
+        yield conn, written_down(conn)
         conn.rollback()
-
-
-def nodes(plan: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(plan, dict):
-        if "Node Type" in plan:
-            yield plan
-        for value in plan.values():
-            yield from nodes(value)
-    elif isinstance(plan, list):
-        for value in plan:
-            yield from nodes(value)
 
 
 def read(conn: psycopg.Connection[Any], layer: Layer, account: int | None, asked: str) -> int:
