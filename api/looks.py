@@ -1,4 +1,4 @@
-"""Looks at personal data, as the routes that show layers write them down."""
+"""Who looks at the layers, as their routes ask it, and looks at personal data, as they write them down."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from gisops import audit
 from gisops.db.pool import Connection
 from layers.catalog import Field, Layer
 from layers.classes import PERSONAL
+from layers.viewer import Viewer, viewer_of
+
+
+def viewer_for(caller: Identity | None) -> Viewer:
+    """The viewer that a caller is, signed in or not."""
+    return viewer_of(caller.role if caller is not None else None)
 
 
 def looked(

@@ -268,7 +268,7 @@ class _Postmaster:
         except (GisopsError, OSError) as error:  # OSError: the disk, which may be better the next time
             self.failures += 1
             self.blind_until = time.monotonic() + min(2.0**self.failures, _LONGEST_PAUSE_S)
-            log.error("%s", error.message if isinstance(error, GisopsError) else error)
+            log.error("%s", error)
         # Done before the bell, not when the thread has ended: the one who wakes must see it.
         self.rescuing = False
         self.watch.ring()

@@ -37,9 +37,7 @@ def take(conn: Connection, bucket: str, per_minute: int) -> None:
     Must be committed by itself: a token given back by a rolled-back request would be no limit.
     Raises TooManyRequests (``retry_after_s``) when none is left.
     """
-    row = conn.execute(_SQL["take"], {"key": bucket, "burst": per_minute, "per_second": per_minute / 60}).fetchone()
-    if row is None:
-        wait_s = math.ceil(60 / per_minute)
+    if (wait_s := _wait_s(conn, bucket, per_minute, 60)) is not None:
         raise TooManyRequests(
             f"Only {per_minute} of these per minute are taken from one address; try again in {wait_s} s.",
             retry_after_s=wait_s,
@@ -52,12 +50,16 @@ def take_hourly(conn: Connection, bucket: str, per_hour: int) -> None:
 
     Raises TooManyRequests (``retry_after_s``) when none is left.
     """
-    row = conn.execute(_SQL["take"], {"key": bucket, "burst": per_hour, "per_second": per_hour / 3600}).fetchone()
-    if row is None:
-        wait_s = math.ceil(3600 / per_hour)
+    if (wait_s := _wait_s(conn, bucket, per_hour, 3600)) is not None:
         raise TooManyRequests(
             f"Only {per_hour} of these an hour; try again in {wait_s} s.", retry_after_s=wait_s, per_hour=per_hour
         )
+
+
+def _wait_s(conn: Connection, bucket: str, most: int, in_s: int) -> int | None:
+    """Take a token; where none is left, say how long the next one takes."""
+    row = conn.execute(_SQL["take"], {"key": bucket, "burst": most, "per_second": most / in_s}).fetchone()
+    return math.ceil(in_s / most) if row is None else None
 
 
 def give_back(conn: Connection, bucket: str, per_minute: int) -> None:

@@ -2,7 +2,7 @@
 
 Whoever may see a layer's features gets the true numbers of those he may see. Of a personal layer others learn how many
 there are roughly where, if they may see the whole city: by squares of the tile grid, none of which tells of fewer than
-`FEWEST`. The window ``squares_<layer>`` holds to that in the database; see `layers/squares.sql` for how.
+`FEWEST`. The window ``squares_<layer>`` holds to that in the database; see `layers/windows.sql` for how.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from gisops.db.queries import load
 from gisops.errors import InvalidInput, NotAllowed
 from layers.catalog import Layer
 from layers.classes import PERSONAL, WORK
-from layers.features import BBox, check_bbox
-from layers.seen import BOX, NO_BOX, by_window, corners, inside, rows, window
+from layers.features import BBox, check_bbox, corners
+from layers.seen import BOX, NO_BOX, by_window, inside, rows, window
 from layers.viewer import Viewer
 
 _SQL = load("layers", "counts.sql")
@@ -50,9 +50,8 @@ class Squares:
 
     def values(self) -> dict[str, Any]:
         """Return them as a statement's parameters."""
-        edges = dict(zip(("west", "south", "east", "north"), self.bounds(), strict=True))
         numbers = {"west_x": self.west_x, "north_y": self.north_y, "east_x": self.east_x, "south_y": self.south_y}
-        return {"zoom": self.zoom, "side": _WORLD_M / (1 << self.zoom), **numbers, **edges}
+        return {"zoom": self.zoom, "side": _WORLD_M / (1 << self.zoom), **numbers, **corners(self.bounds())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,19 +162,17 @@ def _can_group(layer: Layer, name: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _total(layer: Layer, viewer: Viewer, boxed: bool) -> str:
-    bbox = (0.0, 0.0, 1.0, 1.0) if boxed else None
     if by_window(layer, viewer):
         dots: sql.Composable = sql.SQL("{}({})").format(window(layer, "dots"), BOX if boxed else NO_BOX)
     else:
-        dots = sql.SQL("(SELECT t.geom FROM {} AS t WHERE {})").format(sql.Identifier(layer.relation), inside(bbox))
+        dots = sql.SQL("(SELECT t.geom FROM {} AS t WHERE {})").format(sql.Identifier(layer.relation), inside(boxed))
     return sql.SQL(_SQL["total"]).format(dots=dots).as_string(None)
 
 
 @lru_cache(maxsize=256)
 def _by_field(layer: Layer, viewer: Viewer, by: str, boxed: bool) -> str:
-    bbox = (0.0, 0.0, 1.0, 1.0) if boxed else None
     filled = sql.SQL(_SQL["by_field"]).format(
-        field=sql.Identifier(by), rows=rows(layer, viewer, bbox), inside=inside(bbox)
+        field=sql.Identifier(by), rows=rows(layer, viewer, boxed), inside=inside(boxed)
     )
     return filled.as_string(None)
 

@@ -19,8 +19,8 @@ from psycopg import sql
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from layers.catalog import Layer
-from layers.features import BBox
-from layers.seen import BOX, NO_BOX, by_window, corners, inside, window
+from layers.features import BBox, corners
+from layers.seen import BOX, NO_BOX, by_window, inside, properties, window
 from layers.viewer import Viewer
 
 _SQL = load("layers", "export.sql")
@@ -86,7 +86,6 @@ def _lines(rows: Sequence[Sequence[str]]) -> bytes:
 def _statement(
     layer: Layer, viewer: Viewer, form: Format, fields: tuple[str, ...], boxed: bool, continued: bool
 ) -> str:
-    bbox = (0.0, 0.0, 1.0, 1.0) if boxed else None
     windowed = by_window(layer, viewer)
     if windowed:
         rows: sql.Composable = sql.SQL("{}(box => {}, after => %(after)s, most => %(most)s) AS t").format(
@@ -99,20 +98,17 @@ def _statement(
         key=sql.Identifier(layer.key),
         columns=_feature(layer, fields) if form == "geojsonseq" else _cells(layer, fields),
         rows=rows,
-        inside=inside(None if windowed else bbox),
+        inside=inside(boxed and not windowed),
         onward=sql.SQL("{} > %(after)s").format(key) if continued and not windowed else sql.SQL("true"),
     )
     return filled.as_string(None)
 
 
 def _feature(layer: Layer, fields: tuple[str, ...]) -> sql.Composable:
-    pairs: list[sql.Composable] = []
-    for name in fields:
-        pairs += [sql.Literal(name), sql.SQL("t.{}").format(sql.Identifier(name))]
     return sql.SQL(
         "json_build_object('type', 'Feature', 'id', t.{key}, 'geometry', ST_AsGeoJSON(t.geom, 7)::json,"
         " 'properties', json_build_object({pairs}))::text AS feature"
-    ).format(key=sql.Identifier(layer.key), pairs=sql.SQL(", ").join(pairs))
+    ).format(key=sql.Identifier(layer.key), pairs=properties(fields))
 
 
 def _cells(layer: Layer, fields: tuple[str, ...]) -> sql.Composable:

@@ -72,6 +72,14 @@ def check_bbox(bbox: BBox) -> None:
         )
 
 
+def corners(bbox: BBox | None) -> dict[str, Any]:
+    """Return a box as a statement's parameters, none where there is no box. Raises ``InvalidInput`` as `check_bbox`."""
+    if bbox is None:
+        return {}
+    check_bbox(bbox)
+    return dict(zip(("west", "south", "east", "north"), bbox, strict=True))
+
+
 def parse_interval(text: str) -> Interval:
     """Read an RFC 3339 instant or interval ``start/end``; ``..`` or nothing leaves an end open. Raises
     ``InvalidInput``.
@@ -122,10 +130,7 @@ def read(
         raise InvalidInput(f"limit must be 1 to {MAX_LIMIT}.", parameter="limit", limit=limit)
     if after is not None and ("\x00" in after or len(after) > 200):
         raise InvalidInput("after must be what the page before gave.", parameter="after")
-    values: dict[str, Any] = {"limit": limit}
-    if bbox is not None:
-        check_bbox(bbox)
-        values |= dict(zip(("west", "south", "east", "north"), bbox, strict=True))
+    values: dict[str, Any] = {"limit": limit, **corners(bbox)}
     # A layer without a time of its own is the present: every datetime matches it (OGC API - Features, 7.15.4).
     timed = interval is not None and layer.time is not None
     if timed and interval is not None:

@@ -14,7 +14,7 @@ from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import InvalidInput
 from layers.catalog import Layer
-from layers.seen import by_window, window
+from layers.seen import by_window, properties, window
 from layers.viewer import Viewer
 
 _SQL = load("layers", "nearest.sql")
@@ -81,9 +81,6 @@ def _reach(within_m: float, lat: float) -> float:
 
 @lru_cache(maxsize=256)
 def _statement(layer: Layer, fields: tuple[str, ...], windowed: bool) -> str:
-    pairs: list[sql.Composable] = []
-    for name in fields:
-        pairs += [sql.Literal(name), sql.SQL("t.{}").format(sql.Identifier(name))]
     candidates = sql.SQL(_SQL["candidates_seen" if windowed else "candidates_open"]).format(
         columns=sql.SQL(", ").join(sql.SQL("o.{}").format(sql.Identifier(name)) for name in fields),
         relation=sql.Identifier(layer.relation),
@@ -92,7 +89,7 @@ def _statement(layer: Layer, fields: tuple[str, ...], windowed: bool) -> str:
     filled = sql.SQL(_SQL["nearest"]).format(
         key=sql.Identifier(layer.key),
         layer=sql.Literal(layer.id),
-        pairs=sql.SQL(", ").join(pairs),
+        pairs=properties(fields),
         candidates=candidates,
     )
     return filled.as_string(None)

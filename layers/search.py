@@ -19,8 +19,8 @@ from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import InvalidInput
 from layers.catalog import Layer
-from layers.features import BBox
-from layers.seen import BOX, NO_BOX, by_window, corners, inside, rows, window
+from layers.features import BBox, corners
+from layers.seen import BOX, NO_BOX, by_window, inside, rows, window
 from layers.viewer import ANYBODY, Viewer
 
 _SQL = load("layers", "search.sql")
@@ -109,7 +109,6 @@ def _names(layer: Layer) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _statement(name: str, layer: Layer, viewer: Viewer, boxed: bool) -> str:
-    bbox = (0.0, 0.0, 1.0, 1.0) if boxed else None
     columns = [sql.SQL("t.{}").format(sql.Identifier(each)) for each in _names(layer)]
     key = sql.Identifier(layer.key)
     filled = sql.SQL(_SQL[name]).format(
@@ -119,10 +118,10 @@ def _statement(name: str, layer: Layer, viewer: Viewer, boxed: bool) -> str:
             "round(ST_X(p)::numeric, 7)::float8 AS lon, round(ST_Y(p)::numeric, 7)::float8 AS lat,"
             " ST_XMin(t.geom) AS west, ST_YMin(t.geom) AS south, ST_XMax(t.geom) AS east, ST_YMax(t.geom) AS north"
         ),
-        rows=rows(layer, viewer, bbox),
+        rows=rows(layer, viewer, boxed),
         window=window(layer, "see"),
         box=BOX if boxed else NO_BOX,
-        inside=inside(bbox),
+        inside=inside(boxed),
         lowered=sql.SQL(", ").join(sql.SQL("lower({})").format(column) for column in columns),
         begins=sql.SQL(" OR ").join(sql.SQL("{} ILIKE %(begins)s").format(column) for column in columns),
         contains=sql.SQL(" OR ").join(sql.SQL("{} ILIKE %(contains)s").format(column) for column in columns),

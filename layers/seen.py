@@ -4,12 +4,11 @@ is not open to anybody, and the layer's window (`layers.windows`) where there is
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from psycopg import sql
 
 from layers.catalog import Layer
-from layers.features import BBox, check_bbox
 from layers.viewer import Viewer
 
 BOX = sql.SQL("ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326)")
@@ -26,23 +25,18 @@ def window(layer: Layer, kind: str) -> sql.Identifier:
     return sql.Identifier(f"{kind}_{layer.id}")
 
 
-def rows(layer: Layer, viewer: Viewer, bbox: BBox | None) -> sql.Composable:
+def rows(layer: Layer, viewer: Viewer, boxed: bool) -> sql.Composable:
     """The features a viewer may see, for a FROM; a box narrows them by index, `inside` is the truth of it."""
     if not by_window(layer, viewer):
         return sql.Identifier(layer.relation)
-    return sql.SQL("{}(box => {})").format(window(layer, "see"), BOX if bbox is not None else NO_BOX)
+    return sql.SQL("{}(box => {})").format(window(layer, "see"), BOX if boxed else NO_BOX)
 
 
-def inside(bbox: BBox | None) -> sql.Composable:
-    """The condition that a feature, called ``t``, lies in the box; as for pages of features."""
-    if bbox is None:
-        return sql.SQL("true")
-    return sql.SQL("t.geom && {} AND ST_Intersects(t.geom, {})").format(BOX, BOX)
+def inside(boxed: bool) -> sql.Composable:
+    """The condition that a feature, called ``t``, lies in the box, if there is one; as for pages of features."""
+    return sql.SQL("t.geom && {} AND ST_Intersects(t.geom, {})").format(BOX, BOX) if boxed else sql.SQL("true")
 
 
-def corners(bbox: BBox | None) -> dict[str, Any]:
-    """The values of a box's parameters. Raises ``InvalidInput`` for a box that cannot be."""
-    if bbox is None:
-        return {}
-    check_bbox(bbox)
-    return dict(zip(("west", "south", "east", "north"), bbox, strict=True))
+def properties(fields: Sequence[str]) -> sql.Composable:
+    """The names and values of fields of a feature, called ``t``, as json_build_object takes them."""
+    return sql.SQL(", ").join(sql.SQL("{}, t.{}").format(sql.Literal(name), sql.Identifier(name)) for name in fields)

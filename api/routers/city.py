@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from api import answers
+from api import answers, looks
 from api.deps import Caller, SeeingCtx
 from layers.catalog import load_catalog
-from layers.viewer import viewer_of
 
 router = APIRouter(prefix="/api", tags=["city"])
 
@@ -20,7 +19,7 @@ def city(caller: Caller, ctx: SeeingCtx) -> Response:
     """
     sample = ctx.settings.get("sample")
     west, south, east, north = ctx.extent
-    viewer = viewer_of(caller.role if caller else None)
+    viewer = looks.viewer_for(caller)
     layers = [
         {
             "id": layer.id,

@@ -22,7 +22,7 @@ from gisops.errors import InvalidInput, NotFound
 from layers import features, style
 from layers.catalog import Layer, load_catalog
 from layers.versions import extent_of_city
-from layers.viewer import Viewer, viewer_of
+from layers.viewer import Viewer
 from tiles.cache import TileCache
 from tiles.grid import tile_at
 from tiles.mvt import CONTENT_TYPE, draw, is_public, tile_fields
@@ -99,7 +99,7 @@ def api_definition(request: Request) -> Response:
 @ogc.get("/collections", openapi_extra=PUBLIC_ROUTE)
 def collections(request: Request, conn: Seeing, caller: Caller) -> Response:
     """List the collections that are open to the caller; the others are not mentioned."""
-    viewer = _viewer(caller)
+    viewer = looks.viewer_for(caller)
     base = str(request.base_url)
     bounds = extent_of_city(conn)
     listed = [_collection(layer, viewer, base, bounds) for layer in load_catalog() if viewer.may_see(layer)]
@@ -110,7 +110,7 @@ def collections(request: Request, conn: Seeing, caller: Caller) -> Response:
 @ogc.get("/collections/{layer_id}", openapi_extra=PUBLIC_ROUTE)
 def collection(request: Request, layer_id: str, conn: Seeing, caller: Caller) -> Response:
     """Describe one collection."""
-    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
     viewer.require(layer)
     described = _collection(layer, viewer, str(request.base_url), extent_of_city(conn))
     return _json(described, _kept_by_nobody_else())
@@ -130,7 +130,7 @@ def items(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Read one page of a collection as GeoJSON."""
-    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
     viewer.require(layer)
     page = features.read(
         conn,
@@ -170,7 +170,7 @@ def item(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Read one feature by its key, as GeoJSON."""
-    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
     feature = features.one(conn, layer, viewer, key)
     looks.looked(conn, caller, layer, viewer.fields_of(layer), None, 1, object=key)
     here = f"{request.base_url}ogc/collections/{layer.id}"
@@ -186,7 +186,7 @@ def item(
 def describe_tiles(request: Request, layer_id: str, conn: Seeing, caller: Caller) -> Response:
     """TileJSON 3.0 of one layer, as the caller gets its tiles."""
     layer = load_catalog()[layer_id]
-    return _json(tilejson(conn, layer, _viewer(caller), str(request.base_url)), _kept_by_nobody_else())
+    return _json(tilejson(conn, layer, looks.viewer_for(caller), str(request.base_url)), _kept_by_nobody_else())
 
 
 @router.get(
@@ -207,7 +207,7 @@ def get_tile(
     accept_encoding: Annotated[str, Header()] = "",
 ) -> Response:
     """One vector tile."""
-    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
     viewer.require(layer)
     at = tile_at(z, x, y)
     if is_public(layer, viewer):
@@ -243,14 +243,10 @@ def get_style(theme: str, conn: Seeing, caller: Caller) -> Response:
     if theme not in style.THEMES:
         raise NotFound(f"There is no style {theme!r}.", style=theme, styles=list(style.THEMES))
     _, south, _, north = extent_of_city(conn) or (0.0, 0.0, 0.0, 0.0)
-    return _json(style.compose(_viewer(caller), theme, latitude=(south + north) / 2), _kept_by_nobody_else())
+    return _json(style.compose(looks.viewer_for(caller), theme, latitude=(south + north) / 2), _kept_by_nobody_else())
 
 
 router.include_router(ogc)
-
-
-def _viewer(caller: Caller) -> Viewer:
-    return viewer_of(caller.role if caller is not None else None)
 
 
 def _cache_control(layer: Layer, viewer: Viewer, current: bool) -> str:

@@ -29,7 +29,7 @@ from layers import counts, export, nearest, search
 from layers.catalog import Layer, load_catalog
 from layers.features import BBox, parse_bbox
 from layers.versions import extent_of_city
-from layers.viewer import Viewer, viewer_of
+from layers.viewer import Viewer
 
 router = APIRouter(prefix="/api", tags=["looking"])
 
@@ -51,7 +51,7 @@ def find(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Features by their key or name: exact keys first, then exact names, then beginnings, then any part of a name."""
-    viewer = _viewer(caller)
+    viewer = looks.viewer_for(caller)
     asked = search.check_asked(q)
     named = _layers(layers, viewer, search.searchable(list(load_catalog()), viewer))
     if unfit := [layer.id for layer in named if not layer.search]:
@@ -78,7 +78,7 @@ def near(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The features nearest to a point, as GeoJSON, each with its ``layer`` and ``distance_m``, the nearest first."""
-    viewer = _viewer(caller)
+    viewer = looks.viewer_for(caller)
     lon, lat = to_wgs84(lon, lat, crs, extent_of_city(conn))
     named = _layers(layers, viewer, [layer for layer in load_catalog() if viewer.may_see(layer)])
     found = nearest.nearest(conn, named, viewer, lon, lat, within_m=within_m, limit=limit)
@@ -103,7 +103,7 @@ def count(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """How many features the caller may see. Of a personal layer he may not see: about how many, by whole squares."""
-    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
     found = counts.count(conn, layer, viewer, bbox=_bbox(bbox), by=by)
     shown: dict[str, Any] = {
         "layer": layer.id,
@@ -133,7 +133,7 @@ def heat(
     """Counts by the squares of a fixed grid, as GeoJSON. Of a personal layer the caller may not see, squares that would
     tell of fewer than five are left out, and ``count`` is the sum of what is shown.
     """
-    layer, viewer = load_catalog()[layer_id], _viewer(caller)
+    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
     found = counts.heat(conn, layer, viewer, bbox=_bbox(bbox), zoom=cell)
     features = [
         {
@@ -171,7 +171,7 @@ async def save(
     """A layer as a file, streamed: the features and fields the caller may see, in the order of their keys. Each page of
     it is written down in the audit, and asks anew who is looking.
     """
-    layer, viewer, box = load_catalog()[layer_id], viewer_of(caller.role), _bbox(bbox)
+    layer, viewer, box = load_catalog()[layer_id], looks.viewer_for(caller), _bbox(bbox)
     head = export.head(layer, viewer, form)
 
     def read(conn: Connection, after: str | None) -> export.Page:
@@ -197,10 +197,6 @@ async def _pages(
             raise NotSignedIn
         page = await look.at(read, page.after)
         yield page.body
-
-
-def _viewer(caller: Identity | None) -> Viewer:
-    return viewer_of(caller.role if caller is not None else None)
 
 
 def _public_only(viewer: Viewer, layers: Sequence[Layer]) -> bool:

@@ -121,8 +121,8 @@ def load(
     ``size`` is the small drawn district, a drawn city, or that city in full; with ``source`` (an OpenStreetMap extract)
     the ground is a real town's and the size is what the town is worth. ``until`` (default: this minute) is the sample's
     "now". The accounts' password is the settings' ``sample_password``, else one made here. Without ``whole_past`` the
-    older part of the past is left for `tell`. Raises ``CityIsThere`` where
-    the database holds a city, ``UnreadableExtract`` for a source that cannot be read.
+    older part of the past is left for `tell`. Raises ``CityIsThere`` where the database holds a city,
+    ``UnreadableExtract`` for a source that cannot be read.
     """
     until = (until or datetime.now(UTC)).replace(second=0, microsecond=0)
     password = settings.sample_password.get_secret_value() if settings.sample_password else secrets.token_urlsafe(9)

@@ -78,8 +78,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
         context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", **options)
         contexts.append(context)
         page = context.new_page()
-        # A wall of eight million pixels is painted by the processor here, which others may be using.
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(20_000)
         watched = Watched(page)
         page.on("console", lambda message: message.type == "error" and watched.errors.append(message.text))
         page.on("pageerror", lambda error: watched.errors.append(str(error)))

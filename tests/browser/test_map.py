@@ -278,6 +278,9 @@ def test_nothing_runs_over_the_edge_from_phone_to_wall(
     open_page: Callable[..., Any], live_server: Any, width: int, height: int
 ) -> None:
     watched = open_page(width, height)
+    if width * height > 5_000_000:
+        # A wall's picture is painted by the processor here, which others may be using.
+        watched.page.set_default_timeout(60_000)
     shown = open_map(watched, live_server)
     click_city_centre(shown)
 
