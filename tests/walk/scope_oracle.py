@@ -110,15 +110,23 @@ def units_of(world: ScopeWorld, account: Account) -> set[Unit]:
         elif kind == "own_zones":
             granted |= {Unit(5, cell_code(*at)) for at in _own_cells(world, account)}
         else:
-            for column in range(COLUMNS):
-                for row in range(ROWS):
-                    line = _line(column, row)
-                    codes = [unit.code for unit in line]
-                    if code in codes:
-                        granted |= set(line[codes.index(code) :])
-                        if (column, row) not in world.missing:
-                            granted.add(Unit(5, cell_code(column, row)))
+            granted |= _of_area(code, world.missing)
     return granted
+
+
+@cache
+def _of_area(area: str, missing: frozenset[tuple[int, int]]) -> frozenset[Unit]:
+    """An area with all that lies in it. Areas stay as they were drawn, so each is walked through once."""
+    found: set[Unit] = set()
+    for column in range(COLUMNS):
+        for row in range(ROWS):
+            line = _line(column, row)
+            codes = [unit.code for unit in line]
+            if area in codes:
+                found |= set(line[codes.index(area) :])
+                if (column, row) not in missing:
+                    found.add(Unit(5, cell_code(column, row)))
+    return frozenset(found)
 
 
 def _own_cells(world: ScopeWorld, account: Account) -> set[tuple[int, int]]:
