@@ -41,6 +41,16 @@ def one_callers(content: bytes, media_type: str, if_none_match: str | None, *, k
     return Response(content, media_type=media_type, headers=headers)
 
 
+def plain(content: Any, headers: dict[str, str] | None = None) -> Response:
+    """Answer with JSON whose moments, if any, are text already."""
+    return Response(orjson.dumps(content), media_type=JSON, headers=headers)
+
+
+def kept_by_nobody_else() -> dict[str, str]:
+    """Headers of what differs by caller and is small: asked for again each time, and never handed to another."""
+    return {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+
+
 def raw(content: bytes | str, status: int = 200, media_type: str = JSON) -> Response:
     """Answer with text that is JSON already."""
     return Response(content, status, media_type=media_type)

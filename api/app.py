@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import anyio.to_thread
@@ -31,11 +29,14 @@ from api.routers import (
     locate,
     looking,
     me,
+    ogc,
     oidc,
     reports,
     reveal,
     screens,
     session,
+    styles,
+    tiles,
 )
 from gisops import __version__
 from gisops.cluster import database_urls
@@ -97,10 +98,25 @@ def create_app(settings: Settings) -> FastAPI:
         # says of them is not looked at.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[str(one) for one in settings.trusted_proxies])
     problems.install(app, edge.HEADERS)
-    for part in (session, oidc, me, reports, locate, cases, dispatch, live, city, health, looking, reveal, audit):
+    for part in (
+        session,
+        oidc,
+        me,
+        reports,
+        locate,
+        cases,
+        dispatch,
+        live,
+        city,
+        health,
+        looking,
+        reveal,
+        audit,
+        ogc,
+        tiles,
+        styles,
+    ):
         app.include_router(part.router)
-    if find_spec("api.routers.layers") is not None:
-        app.include_router(import_module("api.routers.layers").router)
     app.include_router(docs.router)
     # Last, as it takes every address of one step that nothing else took.
     app.include_router(screens.router)

@@ -24,8 +24,11 @@ from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import NotAllowed, NotSignedIn
 from gisops.settings import Settings
+from layers.catalog import Catalog, load_catalog
 
 CITY_KEPT_S = 30.0
+# Of a route that is open to everybody: the layer asked for decides.
+PUBLIC_ROUTE = {"x-permission": "public", "x-scope": "read:layers"}
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -111,6 +114,14 @@ def seeing(
 
 
 Seeing = Annotated[Connection, Depends(seeing, scope="function")]
+
+
+def catalog(request: Request) -> Catalog:
+    """The layers there are."""
+    return load_catalog()
+
+
+Layers = Annotated[Catalog, Depends(catalog)]
 
 
 def _account_of(caller: Identity | None) -> int | None:

@@ -139,10 +139,10 @@ def read(
     window = not viewer.sees_public_only(layer)
     matched = None
     if count:
-        row = conn.execute(statements.count_sql(layer.id, filters, window), values).fetchone()
+        row = conn.execute(statements.count_sql(layer, filters, window), values).fetchone()
         matched = int(row["matched"]) if row else 0
     # A window is told "from the beginning"; without one that is another statement.
-    page_sql = statements.page_sql(layer.id, fields, filters, after is not None and not window, window)
+    page_sql = statements.page_sql(layer, fields, filters, after is not None and not window, window)
     row = conn.execute(page_sql, values | {"after": after}).fetchone()
     if row is None or row["features"] is None:
         return FeaturePage("", 0, None, matched)
@@ -160,7 +160,7 @@ def one(conn: Connection, layer: Layer, viewer: Viewer, key: str) -> str:
     row = None
     if "\x00" not in key:
         window = not viewer.sees_public_only(layer)
-        row = conn.execute(statements.one_sql(layer.id, fields, window), {"key": key}).fetchone()
+        row = conn.execute(statements.one_sql(layer, fields, window), {"key": key}).fetchone()
     if row is None:
         raise NotFound(f"The layer {layer.id} has no feature {key!r}.", layer=layer.id, key=key)
     return str(row["feature"])

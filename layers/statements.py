@@ -34,7 +34,7 @@ from sqlalchemy import DateTime as Timestamp
 from sqlalchemy.dialects.postgresql import JSON, aggregate_order_by
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
-from layers.catalog import Catalog, Layer, load_catalog
+from layers.layer import Layer
 
 # 7 decimals of a degree are a centimetre: finer than any survey here, and half the text of a double.
 _DECIMALS = 7
@@ -70,11 +70,6 @@ def _seen(layer: Layer, filters: tuple[bool, bool], after: Any, most: Any, name:
 def _box() -> ColumnElement[Any]:
     sides = (bindparam(side, type_=Double) for side in ("west", "south", "east", "north"))
     return func.ST_MakeEnvelope(*sides, literal_column("4326"))
-
-
-def _layer(layer_id: str) -> Layer:
-    catalog: Catalog = load_catalog()
-    return catalog[layer_id]
 
 
 def _feature(table: FromClause, layer: Layer, fields: tuple[str, ...]) -> ColumnElement[str]:
@@ -116,13 +111,12 @@ def _where(table: FromClause, layer: Layer, filters: tuple[bool, bool]) -> list[
 
 
 @lru_cache(maxsize=512)
-def page_sql(layer_id: str, fields: tuple[str, ...], filters: tuple[bool, bool], continued: bool, window: bool) -> str:
+def page_sql(layer: Layer, fields: tuple[str, ...], filters: tuple[bool, bool], continued: bool, window: bool) -> str:
     """One page: ``features`` (joined by commas), ``returned``, ``last`` (key) and whether there is ``more``.
 
     ``filters`` says whether there is a box and whether there is a time; ``continued``, whether there is an ``after``;
     ``window``, whether the layer is read through its window.
     """
-    layer = _layer(layer_id)
     if window:
         return _page_through_window(layer, fields, filters)
     table = relation_of(layer)
@@ -168,9 +162,8 @@ def _page(page: CTE, more: Select[Any]) -> str:
 
 
 @lru_cache(maxsize=512)
-def count_sql(layer_id: str, filters: tuple[bool, bool], window: bool) -> str:
+def count_sql(layer: Layer, filters: tuple[bool, bool], window: bool) -> str:
     """How many features pass the filters, as ``matched``."""
-    layer = _layer(layer_id)
     if window and not (filters[1] and layer.time):
         dots = getattr(func, f"dots_{layer.id}")(*([_box()] if filters[0] else []))
         return _compiled(select(func.count().label("matched")).select_from(dots.alias("dots")))
@@ -185,9 +178,8 @@ def count_sql(layer_id: str, filters: tuple[bool, bool], window: bool) -> str:
 
 
 @lru_cache(maxsize=512)
-def one_sql(layer_id: str, fields: tuple[str, ...], window: bool) -> str:
+def one_sql(layer: Layer, fields: tuple[str, ...], window: bool) -> str:
     """The one feature whose key is ``key``, as ``feature``."""
-    layer = _layer(layer_id)
     nothing: ColumnElement[Any] = literal_column("NULL")
     if window:
         seen = _seen(layer, (False, False), nothing, nothing, "seen", bindparam("key", type_=String))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from api import answers, looks
-from api.deps import Caller, SeeingCtx
-from layers.catalog import load_catalog
+from api.deps import Caller, Layers, SeeingCtx
 
 router = APIRouter(prefix="/api", tags=["city"])
 
 
 @router.get("/city", openapi_extra={"x-permission": "public", "x-scope": "none"})
-def city(caller: Caller, ctx: SeeingCtx) -> Response:
+def city(caller: Caller, ctx: SeeingCtx, catalog: Layers) -> Response:
     """Name, box, whose map it is, and layers; ``allowed`` says whether a layer is open to the caller.
 
     ``sample`` is null for a city of one's own; ``made_up`` is false where the ground is a real city's.
@@ -32,7 +31,7 @@ def city(caller: Caller, ctx: SeeingCtx) -> Response:
             "maxzoom": layer.maxzoom,
             "allowed": viewer.may_see(layer),
         }
-        for layer in load_catalog()
+        for layer in catalog
     ]
     return answers.json(
         {

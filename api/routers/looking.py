@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 from api import answers, looks
 from api.answers import GEOJSON, JSON
 from api.auth import Identity, identify
-from api.deps import Caller, Look, Looking, Seeing, identities_of, requires
+from api.deps import Caller, Layers, Look, Looking, Seeing, identities_of, requires
 from api.schemas.shapes import QueryText
 from gisops import audit
 from gisops.coordinates import to_wgs84
@@ -26,7 +26,7 @@ from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, NotSignedIn
 from gisops.roles import ROLES
 from layers import counts, export, nearest, search
-from layers.catalog import Layer, load_catalog
+from layers.catalog import Catalog, Layer
 from layers.features import BBox, parse_bbox
 from layers.versions import extent_of_city
 from layers.viewer import Viewer
@@ -43,6 +43,7 @@ Some = Annotated[
 @router.get("/search", openapi_extra=OPEN)
 def find(
     caller: Caller,
+    catalog: Layers,
     conn: Seeing,
     q: Annotated[QueryText, Query(description="A key, the beginning of one, or part of a name; 2 to 64 characters")],
     layers: Some = None,
@@ -53,9 +54,9 @@ def find(
     """Features by their key or name: exact keys first, then exact names, then beginnings, then any part of a name."""
     viewer = looks.viewer_for(caller)
     asked = search.check_asked(q)
-    named = _layers(layers, viewer, search.searchable(list(load_catalog()), viewer))
+    named = _layers(catalog, layers, viewer, search.searchable(list(catalog), viewer))
     if unfit := [layer.id for layer in named if not layer.search]:
-        fit = [layer.id for layer in load_catalog() if layer.search and viewer.may_see(layer)]
+        fit = [layer.id for layer in catalog if layer.search and viewer.may_see(layer)]
         raise InvalidInput(f"Nothing is found by name in: {', '.join(unfit)}.", parameter="layers", layers=fit)
     found = search.search(conn, named, viewer, asked, bbox=_bbox(bbox), limit=limit)
     for layer in named:
@@ -68,6 +69,7 @@ def find(
 @router.get("/nearest", openapi_extra=OPEN)
 def near(
     caller: Caller,
+    catalog: Layers,
     conn: Seeing,
     lon: Annotated[float, Query(description="In crs; east for a projected system.")],
     lat: Annotated[float, Query(description="In crs; north for a projected system.")],
@@ -80,7 +82,7 @@ def near(
     """The features nearest to a point, as GeoJSON, each with its ``layer`` and ``distance_m``, the nearest first."""
     viewer = looks.viewer_for(caller)
     lon, lat = to_wgs84(lon, lat, crs, extent_of_city(conn))
-    named = _layers(layers, viewer, [layer for layer in load_catalog() if viewer.may_see(layer)])
+    named = _layers(catalog, layers, viewer, [layer for layer in catalog if viewer.may_see(layer)])
     found = nearest.nearest(conn, named, viewer, lon, lat, within_m=within_m, limit=limit)
     for layer in named:
         rows = sum(each.layer == layer.id for each in found)
@@ -97,13 +99,14 @@ def near(
 def count(
     layer_id: str,
     caller: Caller,
+    catalog: Layers,
     conn: Seeing,
     bbox: Box = None,
     by: Annotated[QueryText | None, Query(description="A field: how many there are of each of its values")] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """How many features the caller may see. Of a personal layer he may not see: about how many, by whole squares."""
-    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
+    layer, viewer = catalog[layer_id], looks.viewer_for(caller)
     found = counts.count(conn, layer, viewer, bbox=_bbox(bbox), by=by)
     shown: dict[str, Any] = {
         "layer": layer.id,
@@ -125,6 +128,7 @@ def count(
 def heat(
     layer_id: str,
     caller: Caller,
+    catalog: Layers,
     conn: Seeing,
     bbox: Box = None,
     cell: Annotated[int, Query(description="Zoom whose tiles are the squares: 14 (2 km) to 17 (300 m)")] = 15,
@@ -133,7 +137,7 @@ def heat(
     """Counts by the squares of a fixed grid, as GeoJSON. Of a personal layer the caller may not see, squares that would
     tell of fewer than five are left out, and ``count`` is the sum of what is shown.
     """
-    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
+    layer, viewer = catalog[layer_id], looks.viewer_for(caller)
     found = counts.heat(conn, layer, viewer, bbox=_bbox(bbox), zoom=cell)
     features = [
         {
@@ -164,6 +168,7 @@ async def save(
     request: Request,
     layer_id: str,
     caller: Annotated[Identity, Depends(requires(*ROLES))],
+    catalog: Layers,
     look: Looking,
     form: Annotated[Literal["geojsonseq", "csv"], Query(alias="format")] = "geojsonseq",
     bbox: Box = None,
@@ -171,7 +176,7 @@ async def save(
     """A layer as a file, streamed: the features and fields the caller may see, in the order of their keys. Each page of
     it is written down in the audit, and asks anew who is looking.
     """
-    layer, viewer, box = load_catalog()[layer_id], looks.viewer_for(caller), _bbox(bbox)
+    layer, viewer, box = catalog[layer_id], looks.viewer_for(caller), _bbox(bbox)
     head = export.head(layer, viewer, form)
 
     def read(conn: Connection, after: str | None) -> export.Page:
@@ -203,11 +208,11 @@ def _public_only(viewer: Viewer, layers: Sequence[Layer]) -> bool:
     return all(viewer.sees_public_only(layer) for layer in layers)
 
 
-def _layers(named: str | None, viewer: Viewer, otherwise: Sequence[Layer]) -> list[Layer]:
+def _layers(catalog: Catalog, named: str | None, viewer: Viewer, otherwise: Sequence[Layer]) -> list[Layer]:
     """The layers that were named, each of which must be open to the viewer; without any, ``otherwise``."""
     if named is None:
         return list(otherwise)
-    found = [load_catalog()[each.strip()] for each in dict.fromkeys(named.split(","))]
+    found = [catalog[each.strip()] for each in dict.fromkeys(named.split(","))]
     for layer in found:
         viewer.require(layer)
     return sorted(found, key=lambda layer: layer.order)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import answers
-from api.deps import Seeing, SignedIn, database_of
+from api.deps import Layers, Seeing, SignedIn, database_of
 from api.schemas.reveal import RevealIn
 from gisops import limits
 from layers import reveals
-from layers.catalog import load_catalog
 from layers.viewer import viewer_of
 
 router = APIRouter(prefix="/api", tags=["audit"])
@@ -27,11 +26,11 @@ async def limit_reveals(request: Request, caller: SignedIn) -> None:
     openapi_extra={"x-permission": "signed_in", "x-scope": "reveal"},
     responses={429: {"description": "More than 60 in an hour"}},
 )
-def reveal(body: RevealIn, caller: SignedIn, conn: Seeing) -> Response:
+def reveal(body: RevealIn, caller: SignedIn, conn: Seeing, catalog: Layers) -> Response:
     """The full values of a feature's masked fields, for somebody who may see them masked, and says what for. That it
     was asked is in the audit before it is answered.
     """
-    layer = load_catalog()[body.layer]
+    layer = catalog[body.layer]
     values = reveals.reveal(
         conn, layer, viewer_of(caller.role), body.key, body.fields, body.purpose, body.note, key_id=caller.key_id
     )

@@ -1,11 +1,10 @@
-"""Layers through the door: OGC API - Features, vector tiles, TileJSON and the map's styles.
+"""Layers through open standards: OGC API - Features.
 
 Every route is open to everybody; the layer asked for decides (401 or 403), and which of its fields are told.
 """
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -17,18 +16,13 @@ from fastapi.routing import APIRoute
 
 from api import answers, looks, problems
 from api.answers import GEOJSON
-from api.deps import Caller, Seeing
-from gisops.errors import InvalidInput, NotFound
-from layers import features, style
-from layers.catalog import Layer, load_catalog
+from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing
+from gisops.errors import InvalidInput
+from layers import features
+from layers.catalog import Layer
 from layers.versions import extent_of_city
 from layers.viewer import Viewer
-from tiles.cache import TileCache
-from tiles.grid import tile_at
-from tiles.mvt import CONTENT_TYPE, draw, is_public, tile_fields
-from tiles.tilejson import tilejson
 
-PUBLIC_ROUTE = {"x-permission": "public", "x-scope": "read:layers"}
 OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 # Only what a test of ours shows: tests/api/test_layers.py names each requirement.
@@ -36,7 +30,6 @@ CONFORMS_TO = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 ]
-YEAR_S, DAY_S = 31_536_000, 86_400
 
 
 class OgcRoute(APIRoute):
@@ -66,11 +59,10 @@ class OgcRoute(APIRoute):
         return answer
 
 
-router = APIRouter(tags=["layers"])
-ogc = APIRouter(prefix="/ogc", route_class=OgcRoute)
+router = APIRouter(prefix="/ogc", tags=["layers"], route_class=OgcRoute)
 
 
-@ogc.get("", openapi_extra=PUBLIC_ROUTE)
+@router.get("", openapi_extra=PUBLIC_ROUTE)
 def landing(request: Request) -> Response:
     """OGC API landing page."""
     base = str(request.base_url)
@@ -81,47 +73,50 @@ def landing(request: Request) -> Response:
         _link(f"{base}ogc/conformance", "conformance", "application/json", "Conformance classes"),
         _link(f"{base}ogc/collections", "data", "application/json", "Collections"),
     ]
-    return _json({"title": "gisops", "description": "城市运行专题图层 · Thematic layers of the city", "links": links})
+    return answers.plain(
+        {"title": "gisops", "description": "城市运行专题图层 · Thematic layers of the city", "links": links}
+    )
 
 
-@ogc.get("/conformance", openapi_extra=PUBLIC_ROUTE)
+@router.get("/conformance", openapi_extra=PUBLIC_ROUTE)
 def conformance() -> Response:
     """Conformance classes this server meets."""
-    return _json({"conformsTo": CONFORMS_TO})
+    return answers.plain({"conformsTo": CONFORMS_TO})
 
 
-@ogc.get("/api", openapi_extra=PUBLIC_ROUTE)
+@router.get("/api", openapi_extra=PUBLIC_ROUTE)
 def api_definition(request: Request) -> Response:
     """The API's description, under the media type by which OGC clients recognise it."""
     return Response(orjson.dumps(request.app.openapi()), media_type=OPENAPI)
 
 
-@ogc.get("/collections", openapi_extra=PUBLIC_ROUTE)
-def collections(request: Request, conn: Seeing, caller: Caller) -> Response:
+@router.get("/collections", openapi_extra=PUBLIC_ROUTE)
+def collections(request: Request, conn: Seeing, caller: Caller, layers: Layers) -> Response:
     """List the collections that are open to the caller; the others are not mentioned."""
     viewer = looks.viewer_for(caller)
     base = str(request.base_url)
     bounds = extent_of_city(conn)
-    listed = [_collection(layer, viewer, base, bounds) for layer in load_catalog() if viewer.may_see(layer)]
+    listed = [_collection(layer, viewer, base, bounds) for layer in layers if viewer.may_see(layer)]
     links = [_link(f"{base}ogc/collections", "self", "application/json", "This document")]
-    return _json({"links": links, "collections": listed}, _kept_by_nobody_else())
+    return answers.plain({"links": links, "collections": listed}, answers.kept_by_nobody_else())
 
 
-@ogc.get("/collections/{layer_id}", openapi_extra=PUBLIC_ROUTE)
-def collection(request: Request, layer_id: str, conn: Seeing, caller: Caller) -> Response:
+@router.get("/collections/{layer_id}", openapi_extra=PUBLIC_ROUTE)
+def collection(request: Request, layer_id: str, conn: Seeing, caller: Caller, layers: Layers) -> Response:
     """Describe one collection."""
-    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
+    layer, viewer = layers[layer_id], looks.viewer_for(caller)
     viewer.require(layer)
     described = _collection(layer, viewer, str(request.base_url), extent_of_city(conn))
-    return _json(described, _kept_by_nobody_else())
+    return answers.plain(described, answers.kept_by_nobody_else())
 
 
-@ogc.get("/collections/{layer_id}/items", openapi_extra=PUBLIC_ROUTE)
+@router.get("/collections/{layer_id}/items", openapi_extra=PUBLIC_ROUTE)
 def items(
     request: Request,
     layer_id: str,
     conn: Seeing,
     caller: Caller,
+    layers: Layers,
     bbox: Annotated[str | None, Query(description="west,south,east,north in degrees (WGS-84)")] = None,
     moment: Annotated[str | None, Query(alias="datetime", description="RFC 3339 instant, or start/end")] = None,
     limit: Annotated[int, Query(ge=1, description="Features in a page; above 10,000 means 10,000")] = 100,
@@ -130,7 +125,7 @@ def items(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Read one page of a collection as GeoJSON."""
-    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
+    layer, viewer = layers[layer_id], looks.viewer_for(caller)
     viewer.require(layer)
     page = features.read(
         conn,
@@ -160,17 +155,18 @@ def items(
     return answers.one_callers(body, GEOJSON, if_none_match, kept=viewer.sees_public_only(layer))
 
 
-@ogc.get("/collections/{layer_id}/items/{key}", openapi_extra=PUBLIC_ROUTE)
+@router.get("/collections/{layer_id}/items/{key}", openapi_extra=PUBLIC_ROUTE)
 def item(
     request: Request,
     layer_id: str,
     key: str,
     conn: Seeing,
     caller: Caller,
+    layers: Layers,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Read one feature by its key, as GeoJSON."""
-    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
+    layer, viewer = layers[layer_id], looks.viewer_for(caller)
     feature = features.one(conn, layer, viewer, key)
     looks.looked(conn, caller, layer, viewer.fields_of(layer), None, 1, object=key)
     here = f"{request.base_url}ogc/collections/{layer.id}"
@@ -180,91 +176,6 @@ def item(
     ]
     body = b'%b,"links":%b}' % (feature.encode().rstrip()[:-1], orjson.dumps(links))
     return answers.one_callers(body, GEOJSON, if_none_match, kept=viewer.sees_public_only(layer))
-
-
-@router.get("/tiles/{layer_id}.json", openapi_extra=PUBLIC_ROUTE)
-def describe_tiles(request: Request, layer_id: str, conn: Seeing, caller: Caller) -> Response:
-    """TileJSON 3.0 of one layer, as the caller gets its tiles."""
-    layer = load_catalog()[layer_id]
-    return _json(tilejson(conn, layer, looks.viewer_for(caller), str(request.base_url)), _kept_by_nobody_else())
-
-
-@router.get(
-    "/tiles/{layer_id}/{z}/{x}/{y}.mvt",
-    openapi_extra=PUBLIC_ROUTE,
-    responses={200: {"content": {CONTENT_TYPE: {}}}, 204: {"description": "Nothing lies there"}},
-)
-def get_tile(
-    request: Request,
-    layer_id: str,
-    z: int,
-    x: int,
-    y: int,
-    conn: Seeing,
-    caller: Caller,
-    v: Annotated[str | None, Query(description="Content version, as in the TileJSON")] = None,
-    if_none_match: Annotated[str | None, Header()] = None,
-    accept_encoding: Annotated[str, Header()] = "",
-) -> Response:
-    """One vector tile."""
-    layer, viewer = load_catalog()[layer_id], looks.viewer_for(caller)
-    viewer.require(layer)
-    at = tile_at(z, x, y)
-    if is_public(layer, viewer):
-        kept: TileCache = request.app.state.tiles
-        drawn, version = kept.tile(conn, layer, viewer, at)
-    else:
-        (drawn, shown), version = draw(conn, layer, viewer, at), None
-        looks.looked(conn, caller, layer, tile_fields(layer, viewer), f"{z}/{x}/{y}", shown)
-    current = v is not None and v == version
-    tag = answers.tag(drawn)
-    headers = {
-        "ETag": tag,
-        "Cache-Control": _cache_control(layer, viewer, current),
-        "Vary": "Accept-Encoding, Authorization, Cookie",
-    }
-    if is_public(layer, viewer):
-        # What anybody may keep, any page may draw: a planner's saved map, another city's portal. To a page of another
-        # origin browsers send no session with "*", so it never sees more than a stranger does.
-        headers |= {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-    if answers.has(if_none_match, tag):
-        return Response(status_code=304, headers=headers)
-    if not drawn:
-        return Response(status_code=204, headers=headers)
-    if "gzip" in accept_encoding and len(drawn) > 500:
-        # Level 1: half a millisecond, and the next level's few per cent are not worth ten times that.
-        drawn, headers["Content-Encoding"] = gzip.compress(drawn, 1, mtime=0), "gzip"
-    return Response(drawn, media_type=CONTENT_TYPE, headers=headers)
-
-
-@router.get("/styles/{theme}.json", openapi_extra=PUBLIC_ROUTE)
-def get_style(theme: str, conn: Seeing, caller: Caller) -> Response:
-    """MapLibre style (``day`` or ``dark``) of the layers open to the caller."""
-    if theme not in style.THEMES:
-        raise NotFound(f"There is no style {theme!r}.", style=theme, styles=list(style.THEMES))
-    _, south, _, north = extent_of_city(conn) or (0.0, 0.0, 0.0, 0.0)
-    return _json(style.compose(looks.viewer_for(caller), theme, latitude=(south + north) / 2), _kept_by_nobody_else())
-
-
-router.include_router(ogc)
-
-
-def _cache_control(layer: Layer, viewer: Viewer, current: bool) -> str:
-    """Who may keep a tile, and for how long.
-
-    What anybody may see is kept by anybody: for good under its version's name, and to ask again otherwise. Everything
-    else is one viewer's own and kept by nobody: it is made anew in a few milliseconds, and a copy outlives a scope.
-    """
-    if not is_public(layer, viewer):
-        return "private, no-store"
-    if current:
-        return f"public, max-age={DAY_S if layer.in_force else YEAR_S}, immutable"
-    return "public, no-cache"
-
-
-def _kept_by_nobody_else() -> dict[str, str]:
-    # These answers differ by caller, and are small: asked for again each time, and never handed to another.
-    return {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
 
 
 def _collection(
@@ -306,7 +217,3 @@ def _link(href: str, rel: str, media_type: str, title: str) -> dict[str, str]:
 
 def _with(address: str, parameters: dict[str, str]) -> str:
     return f"{address}?{urlencode(parameters)}" if parameters else address
-
-
-def _json(content: Any, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json", headers=headers)
