@@ -5,12 +5,12 @@ FROM pg_attribute AS a
 WHERE a.attrelid = to_regclass(%(relation)s) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum;
 
--- name: version_of
--- The content version of a layer that changes only by loading, and the city's date (validity changes at its midnight).
+-- name: versions_of
+-- The content versions of layers that change only by loading, and the city's date (validity changes at its midnight).
 -- No row: nothing was loaded through the loader yet.
-SELECT v.version, to_char(app_now() AT TIME ZONE coalesce(c.timezone, 'UTC'), 'YYYYMMDD') AS today
+SELECT v.layer, v.version, to_char(app_now() AT TIME ZONE coalesce(c.timezone, 'UTC'), 'YYYYMMDD') AS today
 FROM layer_versions AS v LEFT JOIN city AS c ON true
-WHERE v.layer = %(layer)s;
+WHERE v.layer = ANY (%(layers)s::text[]);
 
 -- name: extent_of_city
 -- The city's box: the bounds of every layer.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from layers.catalog import Layer
@@ -16,13 +19,31 @@ def version_of(conn: Connection, layer: Layer) -> str | None:
     layer's folder and, where rows come into force by date, the city's date: whoever changes such rows within a day
     raises the number of loads.
     """
-    if layer.live:
+    return versions_of(conn, (layer,)).get(layer.id)
+
+
+def versions_of(conn: Connection, layers: Iterable[Layer]) -> dict[str, str]:
+    """Return the same of several layers, by their ids, as of one moment; those that have none are left out."""
+    named = {layer.id: layer for layer in layers if not layer.live}
+    if not named:
+        return {}
+    rows = conn.execute(_SQL["versions_of"], {"layers": list(named)})
+    return {row["layer"]: _name(named[row["layer"]], row["version"], row["today"]) for row in rows}
+
+
+def _name(layer: Layer, version: int, today: str) -> str:
+    named = f"{version}.{layer.fingerprint}"
+    return f"{named}.{today}" if layer.in_force else named
+
+
+def joint(layers: Sequence[Layer], versions: Mapping[str, str]) -> str | None:
+    """Return the name of several layers' content taken together, or None where one of them has none."""
+    if any(layer.id not in versions for layer in layers):
         return None
-    row = conn.execute(_SQL["version_of"], {"layer": layer.id}).fetchone()
-    if row is None:
-        return None
-    version = f"{row['version']}.{layer.fingerprint}"
-    return f"{version}.{row['today']}" if layer.in_force else version
+    if len(layers) == 1:
+        return versions[layers[0].id]
+    told = " ".join(f"{layer.id}={versions[layer.id]}" for layer in layers)
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 
 def extent_of_city(conn: Connection) -> tuple[float, float, float, float] | None:
