@@ -19,10 +19,27 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from joserfc.jwk import ECKey
 from pydantic import SecretStr
 
 import gisops
-from gisops import cases, cluster_files, events, operations, partitions, people, positions, sample
+from gisops import (
+    accounts,
+    api_keys,
+    audit,
+    cases,
+    cluster_files,
+    devices,
+    events,
+    lockout,
+    operations,
+    partitions,
+    people,
+    positions,
+    sample,
+    scopes,
+    sealing,
+)
 from gisops import city as cities
 from gisops import cluster as private_cluster
 from gisops.cluster import APP, OWNER
@@ -55,6 +72,7 @@ def main(to: Path) -> None:
             tell_a_year(own.url(OWNER))
             load_a_river(own.url(OWNER), Path(folder))
             work(own.url(APP))
+            be_looked_after(own.url(OWNER), own.url(APP))
             to.write_bytes(lzma.compress(dump(own.url("postgres")).encode(), preset=9 | lzma.PRESET_EXTREME))
         finally:
             private_cluster.stop(own)
@@ -113,8 +131,10 @@ def work(url: str) -> None:
             except GisopsError as error:
                 print(n, error.code)
             conn.commit()
+        scopes.look_as(conn, actors["desk"].account_id)
         lying = cases.find(conn, city, state="filed", category=None, organisation=None, bbox=None, handler_id=None,
                            limit=12, after=None, to=actors["desk"])["cases"]  # fmt: skip
+        conn.commit()
         bureaus = [row["code"] for row in conn.execute("SELECT code FROM organisations WHERE kind = 'bureau'")]
         for n, case in enumerate(lying[::2]):
             operations.dispatch_by_hand(
@@ -131,6 +151,36 @@ def work(url: str) -> None:
         last = NewReport(UUID(int=(0x0193 << 112) + (4 << 76) + (2 << 62)), "citizen", "E04-05", *middle, "WGS84", 5.0)
         with conn.transaction():
             operations.receive_report(conn, city, last, None)
+
+
+def be_looked_after(owner: str, app: str) -> None:
+    """What an administrator sets up, what is remembered of sign-ins, and the audit of it."""
+    with connect(owner) as conn:
+        area = conn.execute("SELECT code FROM admin_areas WHERE level = 3 ORDER BY code LIMIT 1").fetchone()
+        cell = conn.execute("SELECT code FROM grid_cells ORDER BY code LIMIT 1").fetchone()
+        assert area is not None
+        assert cell is not None
+        scopes.grant(conn, "inspector", "area", area["code"])
+        scopes.grant(conn, "inspector", "cell", cell["code"])
+        accounts.link(conn, "leader", "https://identity.example", "sample-subject")
+        api_keys.add(conn, "department", "样例系统 / sample system", ["read:layers"], 3650)
+    with connect(app) as conn:
+        admin = people.account(conn, "admin")
+        assert admin is not None
+        public = ECKey.generate_key("P-256").as_dict(private=False)
+        devices.sign_in(conn, admin.actor, {name: str(public[name]) for name in ("kty", "crv", "x", "y")})
+        lockout.begin(conn, "desk", "192.0.2.1")
+        conn.execute("INSERT INTO proofs_seen VALUES (%s, now())", [people.token_hash("a sample proof")])
+        conn.commit()
+        scopes.look_as(conn, admin.actor.account_id)
+        audit.looked(conn, "poverty_relief", "110.3,20.0,110.4,20.1", 3)
+        audit.looked(conn, "poverty_relief", None, 1, object="样例户 / sample")
+    with connect(app, autocommit=True) as conn:
+        sealing.seal(conn)
+    with connect(app) as conn:
+        # One that no seal has yet.
+        scopes.look_as(conn, admin.actor.account_id)
+        audit.looked(conn, "officers", "14/1/1", 2)
 
 
 def dump(url: str) -> str:
