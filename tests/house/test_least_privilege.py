@@ -47,6 +47,8 @@ MAY: dict[str, dict[str, str]] = {
     **{table: {"SELECT": ALL} for table in READ_WHOLE},
     "staff": {"SELECT": "active code max_open name organisation_id post_en post_zh role staff_id"},
     "places": {"SELECT": "code district_code geom kind name_zh organisation_id place_id"},
+    # what there is to be listed and drawn; the readers' role reads a city's own layers through their views and windows
+    "city_layers": {"SELECT": ALL},
     "loads": {"SELECT": "audit crs load_id published_at state target"},
     "cases": {
         "SELECT": ALL,

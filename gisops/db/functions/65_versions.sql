@@ -4,8 +4,9 @@ CREATE OR REPLACE FUNCTION layer_changed(layer text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 -- For whoever loaded rows of a layer, as the owner, in the same transaction: raises the layer's version where its public content is another
--- than at the last call, and says whether it did. The digest is computed by the layer's own function, which its folder's fields are made
--- into (layers/windows.py); a layer without one is taken for changed.
+-- than at the last call, and says whether it did. That it was loaded is kept in any case (confirmed_at): without, a layer grows stale. The
+-- digest is computed by the layer's own function, which its folder's fields are made into (layers/windows.py); a layer without one is taken
+-- for changed.
 AS $$
 DECLARE
   now_digest text := '';
@@ -18,6 +19,7 @@ BEGIN
   ON CONFLICT ON CONSTRAINT layer_versions_pkey DO UPDATE SET version = v.version + 1, digest = excluded.digest, loaded_at = excluded.loaded_at
   WHERE v.digest <> excluded.digest OR excluded.digest = '';
   GET DIAGNOSTICS moved = ROW_COUNT;
+  UPDATE layer_versions AS v SET confirmed_at = now() WHERE v.layer = layer_changed.layer;
   RETURN moved > 0;
 END
 $$;

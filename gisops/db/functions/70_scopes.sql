@@ -188,7 +188,9 @@ BEGIN
   FOR one IN
     SELECT t.name, t.point
     FROM (VALUES ('cases', 'r.geom'), ('relief_households', 'r.geom'), ('party_sites', 'r.geom'), ('places', 'r.geom'), ('last_positions', 'r.geom'),
-                 ('buildings', 'ST_PointOnSurface(r.geom)')) AS t (name, point)
+                 ('buildings', 'ST_PointOnSurface(r.geom)')
+          UNION ALL
+          SELECT 'city_' || l.layer_id, 'ST_PointOnSurface(r.geom)' FROM city_layers l WHERE l.scoped) AS t (name, point)
     WHERE tables IS NULL OR t.name = ANY (tables)
   LOOP
     EXECUTE format(
@@ -249,6 +251,8 @@ BEGIN
   FOR name, point IN
     VALUES ('cases', 'r.geom'), ('relief_households', 'r.geom'), ('party_sites', 'r.geom'), ('places', 'r.geom'), ('last_positions', 'r.geom'),
            ('buildings', 'ST_PointOnSurface(r.geom)')
+    UNION ALL
+    SELECT 'city_' || l.layer_id, 'ST_PointOnSurface(r.geom)' FROM city_layers l WHERE l.scoped
   LOOP
     -- by the page, from all over the table; twice as many as are wanted, since pages are not equally full
     EXECUTE format(

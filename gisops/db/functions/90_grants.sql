@@ -11,7 +11,7 @@ BEGIN
   REVOKE ALL ON ALL TABLES IN SCHEMA public FROM gisops_app;
   GRANT USAGE ON SCHEMA public TO gisops_app;
   GRANT SELECT ON spatial_ref_sys, geometry_columns TO gisops_app;
-  GRANT SELECT ON migrations, layer_versions TO gisops_app;
+  GRANT SELECT ON migrations, layer_versions, city_layers TO gisops_app;
 
   -- what dispatch, locate and the answers are made of
   GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_majors, category_map, filing_conditions, time_limits, part_scopes,
