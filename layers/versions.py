@@ -36,13 +36,13 @@ def _name(layer: Layer, version: int, today: str) -> str:
     return f"{named}.{today}" if layer.in_force else named
 
 
-def joint(layers: Sequence[Layer], versions: Mapping[str, str]) -> str | None:
+def joint(ids: Sequence[str], versions: Mapping[str, str]) -> str | None:
     """Return the name of several layers' content taken together, or None where one of them has none."""
-    if any(layer.id not in versions for layer in layers):
+    if any(layer_id not in versions for layer_id in ids):
         return None
-    if len(layers) == 1:
-        return versions[layers[0].id]
-    told = " ".join(f"{layer.id}={versions[layer.id]}" for layer in layers)
+    if len(ids) == 1:
+        return versions[ids[0]]
+    told = " ".join(f"{layer_id}={versions[layer_id]}" for layer_id in ids)
     return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 

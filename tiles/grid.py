@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from gisops.errors import NotFound
 
 MAX_ZOOM = 22
+# Digits of our own, not of every script there is; an address of more than a dozen is nowhere.
+_WHOLE = re.compile(r"-?[0-9]{1,30}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +26,35 @@ class Tile:
         return _lon(self.x, self.z), _lat(self.y + 1, self.z), _lon(self.x + 1, self.z), _lat(self.y, self.z)
 
 
+def tile_named(z: str, x: str, y: str) -> Tile:
+    """Return the tile of an address as it was written. Raises ``NotFound``, which names the part that is wrong."""
+    numbers: dict[str, int] = {}
+    for name, written in (("z", z), ("x", x), ("y", y)):
+        if not _WHOLE.match(written):
+            raise NotFound(
+                f"{name} is no whole number; a tile's address is z/x/y, each written in digits.", parameter=name
+            )
+        numbers[name] = int(written)
+    return tile_at(**numbers)
+
+
 def tile_at(z: int, x: int, y: int) -> Tile:
     """Return the tile of an address. Raises ``NotFound`` for one that does not exist, with the addresses that do."""
     if not 0 <= z <= MAX_ZOOM:
-        raise NotFound(f"There is no zoom {z}; tiles are cut for 0 to {MAX_ZOOM}.", z=z, maxzoom=MAX_ZOOM)
+        raise NotFound(
+            f"There is no zoom {z}; tiles are cut for 0 to {MAX_ZOOM}.", parameter="z", z=z, maxzoom=MAX_ZOOM
+        )
     last = (1 << z) - 1
-    if not (0 <= x <= last and 0 <= y <= last):
-        raise NotFound(f"There is no tile {z}/{x}/{y}; at zoom {z} x and y are 0 to {last}.", z=z, x=x, y=y, last=last)
+    for name, number in (("x", x), ("y", y)):
+        if not 0 <= number <= last:
+            raise NotFound(
+                f"There is no tile {z}/{x}/{y}; at zoom {z} x and y are 0 to {last}.",
+                parameter=name,
+                z=z,
+                x=x,
+                y=y,
+                last=last,
+            )
     return Tile(z, x, y)
 
 

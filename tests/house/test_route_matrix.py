@@ -122,9 +122,15 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/api/layers/{layer_id}/export"): [
         Right(f"/api/layers/{layer}/export?format=csv", layer=layer) for layer in LAYERS
     ],
-    ("GET", "/tiles/{layer_id}.json"): [Right(f"/tiles/{layer}.json", layer=layer) for layer in LAYERS],
-    ("GET", "/tiles/{layer_id}/{z}/{x}/{y}.mvt"): [
-        Right(f"/tiles/{layer}/14/1/1.mvt", layer=layer) for layer in LAYERS
+    ("GET", "/tiles/{layer_ids}.json"): [
+        *(Right(f"/tiles/{layer}.json", layer=layer) for layer in LAYERS),
+        Right("/tiles/rivers,roads.json", layer="rivers"),
+        Right("/tiles/rivers,cases.json", layer="cases"),
+    ],
+    ("GET", "/tiles/{layer_ids}/{z}/{x}/{y}.mvt"): [
+        *(Right(f"/tiles/{layer}/14/1/1.mvt", layer=layer) for layer in LAYERS),
+        Right("/tiles/rivers,roads/14/1/1.mvt", layer="rivers"),
+        Right("/tiles/rivers,cases/14/1/1.mvt", layer="cases"),
     ],
     ("GET", "/styles/{theme}.json"): [Right("/styles/day.json")],
     ("GET", "/ogc"): [Right("/ogc")],

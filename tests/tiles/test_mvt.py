@@ -217,7 +217,7 @@ def test_a_tile_is_found_by_the_index_of_the_stored_mercator_geometry(app: Conne
 
 def test_tilejson_says_what_the_tiles_hold(app: Connection) -> None:
     for layer in load_catalog():
-        described = tilejson(app, layer, ADMIN, "http://testserver/")
+        described = tilejson(app, (layer,), ADMIN, "http://testserver/")
         assert described["tilejson"] == "3.0.0"
         assert described["bounds"] == list(extent_of_city(app) or ()) == pytest.approx(list(tiny_city.CITY))
         assert {each["id"] for each in described["vector_layers"]} <= {layer.id, f"{layer.id}_label"}

@@ -1,0 +1,152 @@
+"""The one way in which any route answers with a tile: who may see it, who may keep it, and under which name.
+
+What stands in a tile's address as ``v`` names the *public* content of its layers, and nothing else: whoever asks with
+it, signed in or not, is given what anybody is given, so that one copy serves all. What a viewer may see beyond that has
+an address without a name, and is his alone.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from functools import lru_cache
+
+from fastapi import Request, Response
+
+from api import answers, looks
+from api.auth import Identity
+from gisops.db.pool import Connection
+from gisops.errors import InvalidInput, NotFound
+from layers.catalog import Catalog, Layer
+from layers.versions import joint, versions_of
+from layers.viewer import ANYBODY, Viewer
+from tiles.cache import TileCache
+from tiles.grid import Tile
+from tiles.mvt import CONTENT_TYPE, draw, is_public, tile_fields
+
+YEAR_S, DAY_S = 31_536_000, 86_400
+MOST_LAYERS = 20
+# Below this a tile is as small as what packing adds.
+_WORTH_PACKING = 500
+
+
+def layers_named(catalog: Catalog, ids: str) -> tuple[Layer, ...]:
+    """Return the layers of an address like ``a,b,c``. Raises ``NotFound`` for one that is not there, ``InvalidInput``
+    for one that is named twice, and for more than a tile takes.
+    """
+    names = ids.split(",")
+    if len(names) > MOST_LAYERS:
+        raise InvalidInput(
+            f"A tile holds at most {MOST_LAYERS} layers, not {len(names)}.", parameter="layers", most=MOST_LAYERS
+        )
+    chosen = tuple(catalog[name] for name in names)
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InvalidInput(f"Each layer is named once; {', '.join(twice)} is not.", parameter="layers", twice=twice)
+    return chosen
+
+
+def answer(
+    request: Request,
+    conn: Connection,
+    caller: Identity | None,
+    layers: Sequence[Layer],
+    at: Tile,
+    *,
+    v: str | None,
+    if_none_match: str | None,
+    accept_encoding: str,
+) -> Response:
+    """Answer with one tile of one layer or several, which follow one another; of several, one that has no tiles for the
+    zoom adds nothing. Raises ``NotSignedIn``, ``NotAllowed``, and ``NotFound`` where a single layer has none.
+    """
+    viewer = looks.viewer_for(caller)
+    for layer in layers:
+        viewer.require(layer)
+    if v is not None and all(layer.public for layer in layers):
+        viewer = ANYBODY
+    public = all(is_public(layer, viewer) for layer in layers)
+    # Before anything is cut: what is cut afterwards may be newer than its name, and is never older.
+    versions = versions_of(conn, [layer for layer in layers if is_public(layer, viewer)])
+    named = joint([layer.id for layer in layers], versions) if public else None
+    drawn = b"".join(_drawn(request, conn, caller, viewer, layer, versions, at) for layer in _with_tiles(layers, at))
+    headers = {
+        "ETag": answers.tag(drawn),
+        "Cache-Control": _cache_control(layers, public, v is not None and v == named),
+        # Under a name everybody gets the same.
+        "Vary": "Accept-Encoding" if public and v is not None else "Accept-Encoding, Authorization, Cookie",
+    }
+    if public:
+        # What anybody may keep, any page may draw: a planner's saved map, another city's portal. To a page of another
+        # origin browsers send no session with "*", so it never sees more than a stranger does.
+        headers |= {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+    if answers.has(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    if not drawn:
+        return Response(status_code=204, headers=headers)
+    body, packed = pack(drawn, encoding_for(accept_encoding))
+    if packed != "identity":
+        headers["Content-Encoding"] = packed
+    return Response(body, media_type=CONTENT_TYPE, headers=headers)
+
+
+def _with_tiles(layers: Sequence[Layer], at: Tile) -> Sequence[Layer]:
+    shown = [layer for layer in layers if layer.minzoom <= at.z <= layer.maxzoom]
+    if not shown and len(layers) == 1:
+        (layer,) = layers
+        raise NotFound(
+            f"The layer {layer.id} has tiles for zoom {layer.minzoom} to {layer.maxzoom}.",
+            parameter="z",
+            layer=layer.id,
+            minzoom=layer.minzoom,
+            maxzoom=layer.maxzoom,
+        )
+    return shown
+
+
+def _drawn(
+    request: Request,
+    conn: Connection,
+    caller: Identity | None,
+    viewer: Viewer,
+    layer: Layer,
+    versions: dict[str, str],
+    at: Tile,
+) -> bytes:
+    if is_public(layer, viewer):
+        kept: TileCache = request.app.state.tiles
+        return kept.tile(conn, layer, versions.get(layer.id), at)
+    drawn, shown = draw(conn, layer, viewer, at)
+    looks.looked(conn, caller, layer, tile_fields(layer, viewer), f"{at.z}/{at.x}/{at.y}", shown)
+    return drawn
+
+
+@lru_cache(maxsize=256)
+def encoding_for(accept_encoding: str) -> str:
+    """Return how a tile is packed for a client that takes these encodings: ``gzip``, or ``identity``."""
+    for each in accept_encoding.split(","):
+        name, _, weight = each.partition(";")
+        if name.strip().lower() == "gzip" and weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
+            return "gzip"
+    return "identity"
+
+
+def pack(drawn: bytes, encoding: str) -> tuple[bytes, str]:
+    """Return a tile packed, and how; as it is where that would not make it smaller."""
+    if encoding == "gzip" and len(drawn) > _WORTH_PACKING:
+        # Level 1: half a millisecond, and the next level's few per cent are not worth ten times that.
+        return gzip.compress(drawn, 1, mtime=0), encoding
+    return drawn, "identity"
+
+
+def _cache_control(layers: Sequence[Layer], public: bool, current: bool) -> str:
+    """Who may keep a tile, and for how long.
+
+    What anybody may see is kept by anybody: for good under its version's name, and to ask again otherwise. Everything
+    else is one viewer's own and kept by nobody: it is made anew in a few milliseconds, and a copy outlives a scope.
+    """
+    if not public:
+        return "private, no-store"
+    if current:
+        return f"public, max-age={DAY_S if any(layer.in_force for layer in layers) else YEAR_S}, immutable"
+    return "public, no-cache"
