@@ -3,17 +3,21 @@
 A folder holds ``layer.toml`` (what it is, who may see it, each field with its meaning), ``view.sql`` (the view
 ``layer_<id>`` over the tables), ``style.json`` (how it is drawn) and ``README.md``. The folder's name, the id, the
 view and the layer inside a tile are one word. There is no list beside the folders to forget.
+
+A city's own layers stand in the database instead (`layers.city_layers`), each with the very text of a ``layer.toml``.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from datetime import timedelta
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
@@ -27,10 +31,23 @@ from layers.classes import CLASSES, PUBLIC, STAFF_ROLES
 from layers.layer import MASKS, OWN, SCOPES, UNIT, Field, Layer, Tiling
 from layers.told import CatalogError, Told
 
-__all__ = ["Catalog", "CatalogError", "Field", "Layer", "Tiling", "check", "load_catalog", "read_catalog", "view_sql"]
+__all__ = [
+    "Catalog",
+    "CatalogError",
+    "Field",
+    "Layer",
+    "Tiling",
+    "catalog_of",
+    "check",
+    "load_catalog",
+    "own_layer",
+    "read_catalog",
+    "view_sql",
+]
 
 _SQL = load("layers", "catalog.sql")
 _NAME = re.compile(r"^[a-z][a-z0-9_]{1,40}$")
+_DURATION = re.compile(r"P(?:(\d{1,3})Y)?(?:(\d{1,3})M)?(?:(\d{1,3})W)?(?:(\d{1,4})D)?(?:T(\d{1,4})H)?")
 _FILES = ("layer.toml", "view.sql", "style.json", "README.md")
 
 # What a field's type may be in the database; several spellings of one meaning are one type here.
@@ -51,19 +68,26 @@ GEOMETRIES: Mapping[str, frozenset[str]] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All layers, in the order in which they are drawn (the lowest first)."""
+    """All layers, in the order in which they are drawn (the lowest first); ``refused``, of a city's own, those that
+    cannot be shown, with the reason.
+    """
 
     layers: tuple[Layer, ...]
+    refused: tuple[tuple[str, str], ...] = ()
+    _by_id: Mapping[str, Layer] = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_id", {layer.id: layer for layer in self.layers})
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
 
     def __getitem__(self, layer_id: str) -> Layer:
         """Return one layer. Raises ``NotFound`` with the ids there are."""
-        for layer in self.layers:
-            if layer.id == layer_id:
-                return layer
-        raise NotFound(f"There is no layer {layer_id!r}.", layer=layer_id, layers=[layer.id for layer in self.layers])
+        found = self._by_id.get(layer_id)
+        if found is None:
+            raise NotFound(f"There is no layer {layer_id!r}.", layer=layer_id, layers=list(self._by_id))
+        return found
 
 
 @cache
@@ -81,6 +105,43 @@ def read_catalog(themes: Traversable) -> Catalog:
             raise CatalogError(f"{layer.id}/layer.toml: order {layer.order} is taken by {taken[layer.order]}")
         taken[layer.order] = layer.id
     return Catalog(tuple(sorted(layers, key=lambda layer: layer.order)))
+
+
+def catalog_of(conn: Connection) -> Catalog:
+    """Return the shipped layers with those that the city brought itself, as the database has them now.
+
+    A row that cannot be read, or does not fit its relation, is left out and told in ``refused``: one city layer does
+    not take the others down. Raises ``CatalogError`` for the shipped ones only.
+    """
+    shipped = load_catalog()
+    rows = conn.execute(_SQL["own_layers"]).fetchall()
+    columns: dict[str, dict[str, str]] = {}
+    for column in conn.execute(_SQL["columns_of_own"]) if rows else ():
+        columns.setdefault(column["layer_id"], {})[column["name"]] = column["type"]
+    own: list[Layer] = []
+    refused: list[tuple[str, str]] = []
+    taken = {layer.id for layer in shipped}
+    for row in rows:
+        layer_id = row["layer_id"]
+        try:
+            if layer_id in taken:
+                raise CatalogError(f"layer {layer_id}: this release ships a layer of that name")
+            layer = own_layer(layer_id, row["description"], row["style"])
+            _check_columns(layer, columns.get(layer_id, {}))
+        except CatalogError as error:
+            refused.append((layer_id, str(error)))
+        else:
+            own.append(layer)
+    # Those that are shipped keep their places; of a city's own, two may name the same one.
+    drawn = sorted((*shipped, *own), key=lambda layer: (layer.order, layer.id))
+    return Catalog(tuple(drawn), tuple(refused))
+
+
+@lru_cache(maxsize=1024)
+def own_layer(layer_id: str, description: str, style: str) -> Layer:
+    """Read the description (a ``layer.toml``) and style of one of a city's own layers. Raises ``CatalogError``."""
+    # Its view is made of the description, so that the description alone is its fingerprint.
+    return _layer_of(f"{layer_id}/layer.toml", layer_id, description, "", style)
 
 
 def view_sql() -> list[tuple[str, str]]:
@@ -113,13 +174,17 @@ def _themes() -> Traversable:
 
 
 def _check_layer(conn: Connection, layer: Layer) -> None:
-    rows = conn.execute(_SQL["columns_of"], {"relation": layer.relation}).fetchall()
+    rows = conn.execute(_SQL["columns_of"], {"relation": layer.relation})
+    _check_columns(layer, {row["name"]: row["type"] for row in rows})
+
+
+def _check_columns(layer: Layer, columns: Mapping[str, str]) -> None:
     where = f"layer {layer.id}"
-    if not rows:
+    if not columns:
         raise CatalogError(
             f"{where}: there is no relation {layer.relation}; run the migrations, or name it so in view.sql"
         )
-    found = {row["name"]: row["type"] for row in rows}
+    found = dict(columns)
     shapes = GEOMETRIES[layer.geometry]
     geom = found.pop("geom", None)
     if geom not in {f"geometry({shape},4326)" for shape in shapes}:
@@ -151,13 +216,16 @@ def _read_layer(folder: Traversable) -> Layer:
     for name in _FILES:
         if not (folder / name).is_file():
             raise CatalogError(f"{folder.name}: the file {name} is missing (a layer has {', '.join(_FILES)})")
-    source = f"{folder.name}/layer.toml"
+    toml, view, style = ((folder / name).read_text("utf-8") for name in _FILES[:3])
+    return _layer_of(f"{folder.name}/layer.toml", folder.name, toml, view, style)
+
+
+def _layer_of(source: str, name: str, toml: str, view: str, style: str) -> Layer:
     try:
-        toml, view, style = ((folder / name).read_text("utf-8") for name in _FILES[:3])
         told = Told(source, tomllib.loads(toml))
         json.loads(style)
     except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
-        raise CatalogError(f"{folder.name}: {error}") from error
+        raise CatalogError(f"{name}: {error}") from error
     layer = Layer(
         id=told.text("id"),
         order=told.number("order", 0, 10_000),
@@ -180,6 +248,7 @@ def _read_layer(folder: Traversable) -> Layer:
         live=told.flag("live"),
         in_force=told.flag("in_force", False),
         update_cycle=told.text("update_cycle"),
+        fresh_for=_duration(source, told.maybe_text("fresh_for")),
         owner=told.text("owner"),
         search=tuple(told.names("search")),
         reveal=tuple(told.names("reveal")),
@@ -189,8 +258,20 @@ def _read_layer(folder: Traversable) -> Layer:
         fingerprint=hashlib.blake2b((toml + view).encode(), digest_size=4).hexdigest(),
     )
     told.nothing_else()
-    _check_itself(source, folder.name, layer)
+    _check_itself(source, name, layer)
     return layer
+
+
+def _duration(source: str, text: str | None) -> timedelta | None:
+    """An ISO 8601 duration, a year taken for 366 days and a month for 31: nothing is called stale too early."""
+    if text is None:
+        return None
+    match = _DURATION.fullmatch(text)
+    told = [int(number or 0) for number in match.groups()] if match else []
+    if not any(told):
+        raise CatalogError(f"{source}: fresh_for is {text!r}; it must be a duration like P1Y, P3M, P7D or PT12H")
+    years, months, weeks, days, hours = told
+    return timedelta(days=366 * years + 31 * months + 7 * weeks + days, hours=hours)
 
 
 def _read_field(source: str, name: str, table: Any) -> Field:
@@ -245,6 +326,7 @@ def _check_itself(source: str, folder: str, layer: Layer) -> None:
         (not set(layer.own) <= set(OWN), f"own is some of {', '.join(OWN)}, not {', '.join(layer.own)}"),
         (bool(layer.own) and layer.scope != UNIT, 'own is for a layer with scope = "unit"'),
         (layer.scope == UNIT and not layer.windowed, "everything here is public: it has no scope"),
+        (layer.fresh_for is not None and layer.live, "a live layer does not grow stale: it has no fresh_for"),
         (bool(windows.RESERVED & set(names)), f"reserved names: {sorted(windows.RESERVED & set(names))}"),
         (
             any(field.mask and (field.type != "text" or field.field_class == PUBLIC) for field in layer.fields),

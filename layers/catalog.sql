@@ -19,3 +19,13 @@ SELECT
   ST_XMax(e.box)::float8 AS east, ST_YMax(e.box)::float8 AS north
 FROM (SELECT ST_Extent(geom) AS box FROM city) AS e
 WHERE e.box IS NOT NULL;
+
+-- name: own_layers
+-- The layers that the city brought itself.
+SELECT layer_id, description, style FROM city_layers ORDER BY layer_id;
+
+-- name: columns_of_own
+-- The columns of their relations, as columns_of has them of one.
+SELECT l.layer_id, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
+FROM city_layers AS l
+JOIN pg_attribute AS a ON a.attrelid = to_regclass('layer_' || l.layer_id) AND a.attnum > 0 AND NOT a.attisdropped;

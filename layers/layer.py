@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from layers.classes import CLASSES, PUBLIC
 
@@ -53,7 +54,8 @@ class Layer:
     ``scope``: whether rows are open by unit or by class alone; ``own``: who sees a row wherever it lies (see ``OWN``).
     ``search``: the fields by which a feature is found. ``reveal``: the purposes for which a masked
     value is shown in full. ``shown``: whether a map that was just opened shows it.
-    ``in_force``: its rows come into force and end by date.
+    ``fresh_for``: how long after a load it is up to date, None for always. ``in_force``: its rows come into force and
+    end by date.
     ``fingerprint``: of its description and its view, so that what was cached under an older release is not taken for
     today's.
     """
@@ -79,6 +81,7 @@ class Layer:
     live: bool
     in_force: bool
     update_cycle: str
+    fresh_for: timedelta | None
     owner: str
     search: tuple[str, ...]
     reveal: tuple[str, ...]

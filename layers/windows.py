@@ -30,8 +30,13 @@ from layers.layer import UNIT, Field, Layer
 
 _SQL = load("layers", "windows.sql")
 KINDS = ("see", "tile", "dots", "near")
-# The arguments' names: a field of the same name could not be told from them.
-RESERVED = frozenset({"box", "wanted", "after", "most", "since", "until", "p", "geom", "geom_3857"})
+# The names of arguments and of what a window knows of its viewer: a field of the same name could not be told from them,
+# or would be taken for them.
+RESERVED = frozenset({
+    "box", "wanted", "after", "most", "since", "until", "p", "geom", "geom_3857",
+    "v_account", "v_everywhere", "v_staff", "v_organisation", "v_work", "v_personal", "v_units",
+    "scope_unit", "scope_staff", "scope_superior", "scope_organisation",
+})  # fmt: skip
 _OPEN = {PUBLIC: sql.SQL("true"), WORK: sql.SQL("v_work"), PERSONAL: sql.SQL("v_personal")}
 _GEOMETRIES = ("geom", "geom_3857")
 # Whose a row is besides its unit's, and what is known of the viewer that makes it his.
