@@ -65,7 +65,8 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Middleware that reads no more of a body than its address takes; beyond that the answer is 413.
+    """Middleware that reads no more of a body than its address takes; beyond that the answer is 413. ``by_path`` knows
+    whole addresses, and last steps of any address as ``*/step``.
 
     Starlette's own does the same, but answers in plain text where the length was announced.
     """
@@ -78,7 +79,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._by_path.get(scope["path"], self._ordinary)
+        path = scope["path"]
+        limit = self._by_path.get(path) or self._by_path.get(f"*/{path.rpartition('/')[2]}", self._ordinary)
         length = Headers(scope=scope).get("content-length", "0")
         announced, taken = int(length) if length.isdigit() else 0, 0
 

@@ -53,6 +53,7 @@ TITLES: Mapping[str, str] = {
     "unknown_staff": "没有这名人员 / Unknown member of staff",
     "unknown_unit": "没有这个区域或网格 / Unknown area or grid cell",
     "scope_not_possible": "该账号不能被授予此范围 / This account cannot be granted that",
+    "invalid_geometry": "图形无效 / The geometry cannot be asked by",
     "outside_city": "位置在本市之外 / Outside the city",
     "text_too_long": "文字过长 / The text is too long",
     "invalid_code": "编码格式错误 / A code is not written as its scheme writes it",

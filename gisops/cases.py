@@ -7,6 +7,7 @@ that never was. What is done is done by the system, and asks first whether the a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,17 @@ from gisops.people import Actor, knows_people
 _SQL = queries.load("gisops", "cases.sql")
 
 MOST_ROWS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a case is (WGS-84 degrees), and how well that is known: the radius of its first report's error in metres,
+    None where it came without a report.
+    """
+
+    lon: float
+    lat: float
+    accuracy_m: float | None
 
 
 def intake(
@@ -141,6 +153,14 @@ def read(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | No
     for entry in story["history"]:
         entry["zh"], entry["en"] = wording.ACTIONS[entry["action"]]
     return {**found[0], **story}
+
+
+def place(conn: Connection, case_no: str) -> Place:
+    """Where a case is that the connection's viewer may see. Raises ``NotFound``."""
+    row = conn.execute(_SQL["place"], {"case_no": case_no}).fetchone()
+    if row is None:
+        raise _no_such(case_no)
+    return Place(row["lon"], row["lat"], row["accuracy_m"])
 
 
 def decisions(conn: Connection, city: City, case_no: str, to: Actor) -> dict[str, Any]:

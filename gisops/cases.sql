@@ -34,6 +34,13 @@ SELECT ARRAY(SELECT jsonb_build_object('report_id', r.report_id, 'channel', r.ch
 FROM seen_cases(number => %(case_no)s) AS seen
 JOIN cases c USING (district_code, case_id);
 
+-- name: place
+-- Where a case is that the viewer may see, and how well its first report knew that.
+SELECT ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat,
+  (SELECT r.accuracy_m::float8 FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id ORDER BY r.report_id LIMIT 1) AS accuracy_m
+FROM seen_cases(number => %(case_no)s) AS seen
+JOIN cases c USING (district_code, case_id);
+
 -- name: decisions
 -- Every dispatch decision of a case that the viewer may see, oldest first.
 SELECT d.seq, d.at, d.by_hand, d.input, d.answer, d.staff_facts, c.organisation_id

@@ -35,6 +35,7 @@
     │   ├── InvalidDeviceKey        no public EC key on P-256 (proofs.py)
     │   ├── WeakPassword            too short, or the login (accounts.py)
     │   ├── UnreadableExtract       not an OpenStreetMap extract that could be read (sample/osm)
+    │   ├── InvalidGeometry         no shape that can be asked by (layers/shapes.py)
     │   ├── InvalidTimeLimit        cannot be computed from what was given (clocks.py)
     │   ├── OutsideSpan             a moment that no backup leads to (restores.py)
     │   └── InvalidWorkCalendar     never works, or its windows overlap (clocks.py)

@@ -132,6 +132,18 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
         Right("/tiles/rivers,roads/14/1/1.mvt", layer="rivers"),
         Right("/tiles/rivers,cases/14/1/1.mvt", layer="cases"),
     ],
+    ("GET", "/api/layers/{layer_ids}/at"): [
+        Right(f"/api/layers/{layer}/at?{POINT}", layer=layer) for layer in [*LAYERS, "pipes"]
+    ],
+    ("POST", "/api/layers/{layer_ids}/at"): [
+        Right(
+            f"/api/layers/grid_cells,{layer}/at",
+            lambda: {"geometry": {"type": "LineString", "coordinates": [[LON, LAT], [WEST, SOUTH]]}, "crs": "WGS84"},
+            layer=layer,
+        )
+        for layer in LAYERS
+    ],
+    ("GET", "/api/cases/{case_no}/beneath"): [Right("/api/cases/{key}/beneath", row="cases")],
     ("GET", "/styles/{theme}.json"): [Right("/styles/day.json")],
     ("GET", "/ogc"): [Right("/ogc")],
     ("GET", "/ogc/conformance"): [Right("/ogc/conformance")],
