@@ -13,23 +13,27 @@ from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import edge, metrics, problems
+from api import edge, files, metrics, problems
 from api.auth import Identities
+from api.catalogs import Catalogs
 from api.database import Database
 from api.disk import RoomToWrite, Watch
 from api.live import Live
 from api.routers import (
     audit,
+    beneath,
     cases,
     city,
     dispatch,
     docs,
+    downloads,
     health,
     live,
     locate,
     looking,
     me,
     ogc,
+    ogc_tiles,
     oidc,
     reports,
     reveal,
@@ -66,14 +70,18 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.looking = CapacityLimiter(1)
         app.state.live = Live(url, database)
         app.state.tiles = TileCache()
-        listening = asyncio.create_task(app.state.live.run())
+        app.state.files = files.limiter()
+        app.state.catalogs = Catalogs(database)
+        tasks = [asyncio.create_task(each.run()) for each in (app.state.live, app.state.catalogs)]
         try:
             yield
         finally:
             app.state.live.close()
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
             database.close()
 
     app = FastAPI(
@@ -88,7 +96,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     # Level 1 on what is at least a kilobyte: tens of microseconds for a third of the bytes. The live stream passes.
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=1)
-    app.add_middleware(edge.BodyLimit, ordinary=BODY_BYTES, by_path={"/api/reports/batch": reports.BATCH_BYTES})
+    app.add_middleware(
+        edge.BodyLimit,
+        ordinary=BODY_BYTES,
+        by_path={"/api/reports/batch": reports.BATCH_BYTES, "*/at": beneath.GEOMETRY_BYTES},
+    )
     watch = app.state.watch = Watch(settings)
     app.add_middleware(RoomToWrite, watch=watch)
     app.add_middleware(edge.SecurityHeaders)
@@ -110,9 +122,12 @@ def create_app(settings: Settings) -> FastAPI:
         city,
         health,
         looking,
+        downloads,
+        beneath,
         reveal,
         audit,
         ogc,
+        ogc_tiles,
         tiles,
         styles,
     ):

@@ -17,6 +17,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from api.auth import Identities, Identity, identify
+from api.catalogs import Catalogs
 from api.database import Database
 from gisops import city as cities
 from gisops import limits, scopes
@@ -24,7 +25,7 @@ from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import NotAllowed, NotSignedIn
 from gisops.settings import Settings
-from layers.catalog import Catalog, load_catalog
+from layers.catalog import Catalog
 
 CITY_KEPT_S = 30.0
 # Of a route that is open to everybody: the layer asked for decides.
@@ -116,9 +117,10 @@ def seeing(
 Seeing = Annotated[Connection, Depends(seeing, scope="function")]
 
 
-def catalog(request: Request) -> Catalog:
-    """The layers there are."""
-    return load_catalog()
+async def catalog(request: Request) -> Catalog:
+    """The layers there are: shipped, and the city's own."""
+    catalogs: Catalogs = request.app.state.catalogs
+    return await catalogs.present()
 
 
 Layers = Annotated[Catalog, Depends(catalog)]

@@ -29,3 +29,10 @@ SELECT layer_id, description, style FROM city_layers ORDER BY layer_id;
 SELECT l.layer_id, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
 FROM city_layers AS l
 JOIN pg_attribute AS a ON a.attrelid = to_regclass('layer_' || l.layer_id) AND a.attnum > 0 AND NOT a.attisdropped;
+
+-- name: present
+-- What a process looks at twice a second: the number of loads of each layer, the city's date, and a stamp for each of the city's own layers.
+SELECT
+  coalesce((SELECT jsonb_object_agg(v.layer, v.version) FROM layer_versions AS v), '{}') AS loads,
+  to_char(app_now() AT TIME ZONE coalesce((SELECT c.timezone FROM city AS c), 'UTC'), 'YYYYMMDD') AS today,
+  coalesce((SELECT jsonb_object_agg(l.layer_id, l.stamp) FROM city_layers AS l), '{}') AS stamps;

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from gisops.db.pool import Connection
 from gisops.db.queries import load
+from gisops.errors import NotReady
 from layers.catalog import Layer
 
 _SQL = load("layers", "catalog.sql")
@@ -34,6 +36,28 @@ def versions_of(conn: Connection, layers: Iterable[Layer]) -> dict[str, str]:
 def _name(layer: Layer, version: int, today: str) -> str:
     named = f"{version}.{layer.fingerprint}"
     return f"{named}.{today}" if layer.in_force else named
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What there was at one moment: loads of each layer, the city's date, a stamp for each of its own layers."""
+
+    loads: Mapping[str, int]
+    today: str
+    stamps: Mapping[str, int]
+
+    def of(self, layers: Iterable[Layer]) -> dict[str, str]:
+        """Return the versions of layers as `versions_of` does."""
+        told = ((layer, self.loads.get(layer.id)) for layer in layers if not layer.live)
+        return {layer.id: _name(layer, loads, self.today) for layer, loads in told if loads is not None}
+
+
+def present(conn: Connection) -> Present:
+    """Return what a process that follows the catalogue looks at, in one small statement."""
+    row = conn.execute(_SQL["present"]).fetchone()
+    if row is None:  # it always has one
+        raise NotReady
+    return Present(row["loads"], row["today"], row["stamps"])
 
 
 def joint(ids: Sequence[str], versions: Mapping[str, str]) -> str | None:
