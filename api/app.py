@@ -11,6 +11,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import edge, files, metrics, problems
@@ -19,6 +20,7 @@ from api.catalogs import Catalogs
 from api.database import Database
 from api.disk import RoomToWrite, Watch
 from api.live import Live
+from api.ready_tiles import ReadyTiles
 from api.routers import (
     audit,
     beneath,
@@ -42,9 +44,11 @@ from api.routers import (
     styles,
     tiles,
 )
+from api.tile_door import TileDoor
 from gisops import __version__
 from gisops.cluster import database_urls
 from gisops.settings import Settings
+from layers.forms import FORMS
 from tiles.cache import TileCache
 
 # The largest body of an ordinary request; a batch says its own.
@@ -70,6 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.looking = CapacityLimiter(1)
         app.state.live = Live(url, database)
         app.state.tiles = TileCache()
+        app.state.ready_tiles = ReadyTiles()
         app.state.files = files.limiter()
         app.state.catalogs = Catalogs(database)
         tasks = [asyncio.create_task(each.run()) for each in (app.state.live, app.state.catalogs)]
@@ -95,7 +100,14 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": {"description": "Problem details (RFC 9457)"}},
     )
     # Level 1 on what is at least a kilobyte: tens of microseconds for a third of the bytes. The live stream passes.
-    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=1)
+    # Files that are compressed within, or as large as a city, go as they are.
+    packed = tuple(FORMS[form].media_type for form in ("parquet", "fgb", "gpkg"))
+    app.add_middleware(
+        GZipMiddleware,
+        minimum_size=1024,
+        compresslevel=1,
+        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *packed),
+    )
     app.add_middleware(
         edge.BodyLimit,
         ordinary=BODY_BYTES,
@@ -109,6 +121,8 @@ def create_app(settings: Settings) -> FastAPI:
         # Outermost, so that everybody inside is told the caller's own address and scheme; from any other peer what it
         # says of them is not looked at.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[str(one) for one in settings.trusted_proxies])
+    # Before all of them: what is ready is everybody's, and has its headers.
+    app.add_middleware(TileDoor, state=app.state)
     problems.install(app, edge.HEADERS)
     for part in (
         session,

@@ -7,27 +7,24 @@ an address without a name, and is his alone.
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 
 from fastapi import Request, Response
 
 from api import answers, looks
 from api.auth import Identity
+from api.ready_tiles import OFFER, encoding_for, pack
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, NotFound
 from layers.catalog import Catalog, Layer
 from layers.versions import joint, versions_of
 from layers.viewer import ANYBODY, Viewer
-from tiles.cache import TileCache
+from tiles.cache import IN_FORCE_S, TileCache
 from tiles.grid import Tile
 from tiles.mvt import CONTENT_TYPE, draw, is_public, tile_fields
 
 YEAR_S, DAY_S = 31_536_000, 86_400
 MOST_LAYERS = 20
-# Below this a tile is as small as what packing adds.
-_WORTH_PACKING = 500
 
 
 def layers_named(catalog: Catalog, ids: str) -> tuple[Layer, ...]:
@@ -70,9 +67,11 @@ def answer(
     versions = versions_of(conn, [layer for layer in layers if is_public(layer, viewer)])
     named = joint([layer.id for layer in layers], versions) if public else None
     drawn = b"".join(_drawn(request, conn, caller, viewer, layer, versions, at) for layer in _with_tiles(layers, at))
+    current = v is not None and v == named
+    body, packed = pack(drawn, encoding_for(accept_encoding), kept=current)
     headers = {
         "ETag": answers.tag(drawn),
-        "Cache-Control": _cache_control(layers, public, v is not None and v == named),
+        "Cache-Control": _cache_control(layers, public, current),
         # Under a name everybody gets the same.
         "Vary": "Accept-Encoding" if public and v is not None else "Accept-Encoding, Authorization, Cookie",
     }
@@ -80,14 +79,20 @@ def answer(
         # What anybody may keep, any page may draw: a planner's saved map, another city's portal. To a page of another
         # origin browsers send no session with "*", so it never sees more than a stranger does.
         headers |= {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-    if answers.has(if_none_match, headers["ETag"]):
+    if current and (offer := request.scope.get(OFFER)) is not None:
+        # The door keeps it, and tells whoever has it already that nothing changed.
+        offer.take(tuple((layer.id, versions[layer.id]) for layer in layers), _kept_s(layers), request.scope["route"])
+    elif answers.has(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     if not drawn:
         return Response(status_code=204, headers=headers)
-    body, packed = pack(drawn, encoding_for(accept_encoding))
     if packed != "identity":
         headers["Content-Encoding"] = packed
     return Response(body, media_type=CONTENT_TYPE, headers=headers)
+
+
+def _kept_s(layers: Sequence[Layer]) -> float:
+    return IN_FORCE_S if any(layer.in_force for layer in layers) else YEAR_S
 
 
 def _with_tiles(layers: Sequence[Layer], at: Tile) -> Sequence[Layer]:
@@ -110,7 +115,7 @@ def _drawn(
     caller: Identity | None,
     viewer: Viewer,
     layer: Layer,
-    versions: dict[str, str],
+    versions: Mapping[str, str],
     at: Tile,
 ) -> bytes:
     if is_public(layer, viewer):
@@ -119,24 +124,6 @@ def _drawn(
     drawn, shown = draw(conn, layer, viewer, at)
     looks.looked(conn, caller, layer, tile_fields(layer, viewer), f"{at.z}/{at.x}/{at.y}", shown)
     return drawn
-
-
-@lru_cache(maxsize=256)
-def encoding_for(accept_encoding: str) -> str:
-    """Return how a tile is packed for a client that takes these encodings: ``gzip``, or ``identity``."""
-    for each in accept_encoding.split(","):
-        name, _, weight = each.partition(";")
-        if name.strip().lower() == "gzip" and weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
-            return "gzip"
-    return "identity"
-
-
-def pack(drawn: bytes, encoding: str) -> tuple[bytes, str]:
-    """Return a tile packed, and how; as it is where that would not make it smaller."""
-    if encoding == "gzip" and len(drawn) > _WORTH_PACKING:
-        # Level 1: half a millisecond, and the next level's few per cent are not worth ten times that.
-        return gzip.compress(drawn, 1, mtime=0), encoding
-    return drawn, "identity"
 
 
 def _cache_control(layers: Sequence[Layer], public: bool, current: bool) -> str:

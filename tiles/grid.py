@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from gisops.errors import NotFound
 
 MAX_ZOOM = 22
-# Digits of our own, not of every script there is; an address of more than a dozen is nowhere.
-_WHOLE = re.compile(r"-?[0-9]{1,30}\Z")
+# Digits of our own, not of every script there is, and one way to write each number.
+_WHOLE = re.compile(r"(0|-?[1-9][0-9]{0,30})\Z")
 
 
 @dataclass(frozen=True, slots=True)
