@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
-from typing import Literal
 
 from psycopg import sql
 
@@ -20,15 +18,11 @@ from gisops.db.pool import Connection
 from gisops.db.queries import load
 from layers.catalog import Layer
 from layers.features import BBox, corners
+from layers.forms import Text
 from layers.seen import BOX, NO_BOX, by_window, inside, properties, window
 from layers.viewer import Viewer
 
 _SQL = load("layers", "export.sql")
-Format = Literal["geojsonseq", "csv"]
-# RFC 8142 and RFC 4180 (with the mark by which spreadsheets know UTF-8).
-MEDIA_TYPES: Mapping[Format, str] = MappingProxyType(
-    {"geojsonseq": "application/geo+json-seq", "csv": "text/csv; charset=utf-8; header=present"}
-)
 PAGE = 2_000
 # What a spreadsheet takes for a formula when a text begins with it.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -43,14 +37,14 @@ class Page:
     after: str | None
 
 
-def head(layer: Layer, viewer: Viewer, form: Format) -> bytes:
+def head(layer: Layer, viewer: Viewer, form: Text) -> bytes:
     """Return what stands before the first page. Raises ``NotSignedIn`` or ``NotAllowed``."""
     names = [field.name for field in viewer.fields_of(layer)]
     return b"" if form == "geojsonseq" else b"\xef\xbb\xbf" + _lines([[*names, *_places(layer)]])
 
 
 def page(
-    conn: Connection, layer: Layer, viewer: Viewer, form: Format, *, bbox: BBox | None = None, after: str | None = None
+    conn: Connection, layer: Layer, viewer: Viewer, form: Text, *, bbox: BBox | None = None, after: str | None = None
 ) -> Page:
     """Read the page behind ``after`` in the order of keys. Raises ``InvalidInput``, ``NotSignedIn``, ``NotAllowed``."""
     fields = tuple(field.name for field in viewer.fields_of(layer))
@@ -83,9 +77,15 @@ def _lines(rows: Sequence[Sequence[str]]) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _statement(
-    layer: Layer, viewer: Viewer, form: Format, fields: tuple[str, ...], boxed: bool, continued: bool
-) -> str:
+def _statement(layer: Layer, viewer: Viewer, form: Text, fields: tuple[str, ...], boxed: bool, continued: bool) -> str:
+    columns = _feature(layer, fields) if form == "geojsonseq" else _cells(layer, fields)
+    return page_sql(layer, viewer, columns, boxed, continued)
+
+
+def page_sql(layer: Layer, viewer: Viewer, columns: sql.Composable, boxed: bool, continued: bool) -> str:
+    """The statement of one page of a file: ``key`` and these columns of the features, called ``t``, that the viewer
+    may see; its parameters are those of a box, if it is ``boxed``, ``after`` and ``most``.
+    """
     windowed = by_window(layer, viewer)
     if windowed:
         rows: sql.Composable = sql.SQL("{}(box => {}, after => %(after)s, most => %(most)s) AS t").format(
@@ -96,7 +96,7 @@ def _statement(
     key = sql.SQL("t.{}").format(sql.Identifier(layer.key))
     filled = sql.SQL(_SQL["page"]).format(
         key=sql.Identifier(layer.key),
-        columns=_feature(layer, fields) if form == "geojsonseq" else _cells(layer, fields),
+        columns=columns,
         rows=rows,
         inside=inside(boxed and not windowed),
         onward=sql.SQL("{} > %(after)s").format(key) if continued and not windowed else sql.SQL("true"),

@@ -1,4 +1,4 @@
-"""Looking for things in the layers: by name, by nearness, by number, and a layer as a file.
+"""Looking for things in the layers: by name, by nearness, by number.
 
 Open to everybody; what is asked decides (401 or 403), and the caller's scope decides which features there are. Answers
 differ by caller, so nobody else may keep them.
@@ -6,26 +6,20 @@ differ by caller, so nobody else may keep them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from starlette.responses import StreamingResponse
+from fastapi import APIRouter, Header, Query, Response
 
 from api import answers, looks
 from api.answers import GEOJSON, JSON
-from api.auth import Identity, identify
-from api.deps import Caller, Layers, Look, Looking, Seeing, identities_of, requires
+from api.deps import Caller, Layers, Seeing
 from api.schemas.shapes import QueryText
-from gisops import audit
 from gisops.coordinates import to_wgs84
-from gisops.db.pool import Connection
-from gisops.errors import InvalidInput, NotSignedIn
-from gisops.roles import ROLES
-from layers import counts, export, nearest, search
+from gisops.errors import InvalidInput
+from layers import counts, nearest, search
 from layers.catalog import Catalog, Layer
 from layers.features import BBox, parse_bbox
 from layers.versions import extent_of_city
@@ -157,51 +151,6 @@ def heat(
         "features": features,
     }
     return answers.one_callers(orjson.dumps(shown), GEOJSON, if_none_match, kept=viewer.sees_public_only(layer))
-
-
-@router.get(
-    "/layers/{layer_id}/export",
-    openapi_extra={"x-permission": f"roles:{','.join(ROLES)}", "x-scope": "read:layers"},
-    responses={200: {"content": {media_type: {} for media_type in export.MEDIA_TYPES.values()}}},
-)
-async def save(
-    request: Request,
-    layer_id: str,
-    caller: Annotated[Identity, Depends(requires(*ROLES))],
-    catalog: Layers,
-    look: Looking,
-    form: Annotated[Literal["geojsonseq", "csv"], Query(alias="format")] = "geojsonseq",
-    bbox: Box = None,
-) -> Response:
-    """A layer as a file, streamed: the features and fields the caller may see, in the order of their keys. Each page of
-    it is written down in the audit, and asks anew who is looking.
-    """
-    layer, viewer, box = catalog[layer_id], looks.viewer_for(caller), _bbox(bbox)
-    head = export.head(layer, viewer, form)
-
-    def read(conn: Connection, after: str | None) -> export.Page:
-        page = export.page(conn, layer, viewer, form, bbox=box, after=after)
-        audit.add(conn, "export", layer.id, place=bbox, rows=page.rows, facts={"format": form}, key_id=caller.key_id)
-        return page
-
-    # The first page is read before anything is answered, so that what is refused is refused in good order.
-    first = await look.at(read, None)
-    name = f"{layer.id}-{datetime.now(UTC):%Y%m%d}.{'csv' if form == 'csv' else 'geojsons'}"
-    headers = {"Cache-Control": "private, no-store", "Content-Disposition": f'attachment; filename="{name}"'}
-    stream = _pages(request, look, read, head, first)
-    return StreamingResponse(stream, media_type=export.MEDIA_TYPES[form], headers=headers)
-
-
-async def _pages(
-    request: Request, look: Look, read: Callable[[Connection, str | None], export.Page], head: bytes, page: export.Page
-) -> AsyncIterator[bytes]:
-    yield head + page.body
-    while page.after is not None:
-        # A sign-in that ended meanwhile ends the file too, unfinished, as nothing better can be said by now.
-        if await identify(request, identities_of(request)) is None:
-            raise NotSignedIn
-        page = await look.at(read, page.after)
-        yield page.body
 
 
 def _public_only(viewer: Viewer, layers: Sequence[Layer]) -> bool:
