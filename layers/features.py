@@ -7,19 +7,44 @@ which needs neither. The database builds the GeoJSON text: no Python object is m
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+import psycopg
 
 from gisops.db.pool import Connection
-from gisops.errors import InvalidInput, NotFound
+from gisops.db.queries import load
+from gisops.errors import InvalidInput, NotFound, NotReady
 from layers.catalog import Layer
 from layers.viewer import Viewer
 
+if TYPE_CHECKING:
+    from layers.filters import Filter
+    from layers.reference_systems import ReferenceSystem
+    from layers.statements import Order
+
+_SQL = load("layers", "features.sql")
 BBox = tuple[float, float, float, float]
 Interval = tuple[datetime | None, datetime | None]
 MAX_LIMIT = 10_000
+T = TypeVar("T")
+# How many features of a window are looked at first for those that pass, and how many times more each further time.
+_FIRST_LOOK, _LOOK_FURTHER = 1_000, 5
+_MOST_SORTS = 4
+
+
+class TooSlow(NotReady):
+    """The question takes longer than one may; ask for less: a smaller box, a filter by what is indexed."""
+
+    code = "too_slow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +130,25 @@ def parse_interval(text: str) -> Interval:
     return start, end
 
 
+def parse_order(text: str, layer: Layer, viewer: Viewer) -> Order:
+    """Read ``field,-field``: what features are sorted by, ``-`` for the greatest first. Raises ``InvalidInput`` for
+    what is no field of the viewer's, or one that he is shown in part only.
+    """
+    known = {field.name: field for field in viewer.fields_of(layer) if field.mask is None}
+    found: dict[str, bool] = {}
+    for piece in text.split(","):
+        name = piece.strip().lstrip("+-")
+        if name not in known or name in found or len(found) == _MOST_SORTS:
+            raise InvalidInput(
+                f"sortby is up to {_MOST_SORTS} different properties, for example {layer.key} or -{layer.key};"
+                f" {piece.strip()[:64]!r} is none.",
+                parameter="sortby",
+                properties=list(known),
+            )
+        found[name] = piece.strip().startswith("-")
+    return tuple(found.items())
+
+
 def read(
     conn: Connection,
     layer: Layer,
@@ -112,55 +156,193 @@ def read(
     *,
     bbox: BBox | None = None,
     interval: Interval | None = None,
+    filters: tuple[Filter, ...] = (),
+    order: Order = (),
+    system: ReferenceSystem | None = None,
     limit: int = 100,
     after: str | None = None,
     count: bool = False,
+    patience_s: float | None = None,
 ) -> FeaturePage:
-    """Read one page of a layer's features in the order of their keys, on the viewer's own connection
+    """Read one page of a layer's features, in the order of their keys if in no other, on the viewer's own connection
     (``gisops.scopes.look_as``): what is out of their scope is not there, or without what is above the public class.
 
+    ``filters`` are of `layers.filters`, each under names of its own; ``system`` is that of the geometries told (CRS84).
     ``after`` is the ``after`` of the page before. Features that share a key are never parted, so a page may be a
     little longer than ``limit`` (1 to 10,000) and no feature is lost between pages. ``count`` also counts all that
-    match. Fields that are not for this viewer are absent. Raises ``NotSignedIn``, ``NotAllowed`` or ``InvalidInput``.
+    match. Fields that are not for this viewer are absent. ``patience_s`` is how long each statement may take.
+
+    Raises ``NotSignedIn``, ``NotAllowed``, ``InvalidInput``, or ``TooSlow`` when the patience is at its end.
     """
     from layers import statements  # late: see above
+    from layers.reference_systems import CRS84
 
     fields = tuple(field.name for field in viewer.fields_of(layer))
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(f"limit must be 1 to {MAX_LIMIT}.", parameter="limit", limit=limit)
-    if after is not None and ("\x00" in after or len(after) > 200):
+    if after is not None and ("\x00" in after or len(after) > 2_000):
         raise InvalidInput("after must be what the page before gave.", parameter="after")
-    values: dict[str, Any] = {"limit": limit, **corners(bbox)}
+    # Where there is no box, what passes a filter may have one: the index finds by it.
+    around = bbox or next((each.box for each in filters if each.box is not None), None)
+    values: dict[str, Any] = {"limit": limit, **corners(around)}
+    for each in filters:
+        values |= each.values
     # A layer without a time of its own is the present: every datetime matches it (OGC API - Features, 7.15.4).
     timed = interval is not None and layer.time is not None
     if timed and interval is not None:
         values |= {"start": interval[0], "end": interval[1]}
-    filters = (bbox is not None, timed)
-    window = not viewer.sees_public_only(layer)
-    matched = None
-    if count:
-        row = conn.execute(statements.count_sql(layer, filters, window), values).fetchone()
-        matched = int(row["matched"]) if row else 0
-    # A window is told "from the beginning"; without one that is another statement.
-    page_sql = statements.page_sql(layer, fields, filters, after is not None and not window, window)
-    row = conn.execute(page_sql, values | {"after": after}).fetchone()
+    asked = _Asked(
+        conn, layer, fields, (around is not None, timed), filters, order, system or CRS84,
+        not viewer.sees_public_only(layer), values,
+    )  # fmt: skip
+    with _patient(conn, patience_s):
+        matched = None
+        if count:
+            counting = statements.count_sql(layer, asked.narrowed, asked.window, filters)
+            row = conn.execute(counting, values, prepare=asked.prepare).fetchone()
+            matched = int(row["matched"]) if row else 0
+        if order or (filters and not asked.window):
+            return _in_order(asked, limit, after, matched)
+        if filters:
+            return _passing(asked, limit, after, matched, patience_s)
+        # A window is told "from the beginning"; without one that is another statement.
+        page_sql = statements.page_sql(
+            layer, fields, asked.narrowed, after is not None and not asked.window, asked.window, asked.system
+        )
+        row = conn.execute(page_sql, values | {"after": after}).fetchone()
     if row is None or row["features"] is None:
         return FeaturePage("", 0, None, matched)
     return FeaturePage(row["features"], row["returned"], row["last"] if row["more"] else None, matched)
 
 
-def one(conn: Connection, layer: Layer, viewer: Viewer, key: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, read and checked: ``narrowed`` is whether by a box and whether by a time."""
+
+    conn: Connection
+    layer: Layer
+    fields: tuple[str, ...]
+    narrowed: tuple[bool, bool]
+    filters: tuple[Filter, ...]
+    order: Order
+    system: ReferenceSystem
+    window: bool
+    values: dict[str, Any]
+
+    @property
+    def prepare(self) -> bool | None:
+        """Filters have as many shapes as there are askers: none is kept prepared, so that those of pages are."""
+        return False if self.filters or self.order else None
+
+
+def _in_order(asked: _Asked, limit: int, after: str | None, matched: int | None) -> FeaturePage:
+    from layers import statements
+
+    behind, values = None, asked.values | {"most": limit + 1}
+    if after is not None:
+        *places, key = _place(after, len(asked.order))
+        behind = tuple(place is None for place in places)
+        values |= {"after": key} | {f"after{n}": place for n, place in enumerate(places)}
+    statement = statements.rows_sql(
+        asked.layer, asked.fields, asked.narrowed, asked.window, asked.system, asked.filters, asked.order, behind
+    )
+    rows = asked.conn.execute(statement, values, prepare=False).fetchall()
+    kept = _whole(rows, limit, lambda row: (row["place"], row["key"]))
+    last = None
+    if len(kept) < len(rows):
+        last = kept[-1]["key"] if not asked.order else _token([*orjson.loads(kept[-1]["place"]), kept[-1]["key"]])
+    return FeaturePage(",".join(row["feature"] for row in kept), len(kept), last, matched)
+
+
+def _passing(
+    asked: _Asked, limit: int, after: str | None, matched: int | None, patience_s: float | None
+) -> FeaturePage:
+    """A page of what passes behind a window: so many features are looked at at a time, until there are enough."""
+    from layers import statements
+
+    statement = statements.chunk_sql(asked.layer, asked.fields, asked.narrowed, asked.system, asked.filters)
+    until = time.monotonic() + patience_s if patience_s is not None else math.inf
+    found: list[tuple[str, str]] = []
+    chunk = max(_FIRST_LOOK, limit)
+    while True:
+        values = asked.values | {"after": after, "chunk": chunk, "most": limit + 1 - len(found)}
+        row = asked.conn.execute(statement, values, prepare=False).fetchone()
+        if row is None:
+            raise AssertionError("an aggregate has a row")
+        found += zip(row["keys"] or (), row["features"] or (), strict=True)
+        if len(found) > limit or row["looked"] < chunk:
+            break
+        after, chunk = row["last"], chunk * _LOOK_FURTHER
+        if time.monotonic() > until:
+            raise TooSlow(retry_after_s=5)
+    kept = _whole(found, limit, lambda each: each[0])
+    last = kept[-1][0] if len(kept) < len(found) else None
+    return FeaturePage(",".join(feature for _, feature in kept), len(kept), last, matched)
+
+
+def _whole(rows: list[T], limit: int, place: Callable[[T], Any]) -> list[T]:
+    """The first of some rows, so many and those that share the last one's place."""
+    if len(rows) <= limit:
+        return rows
+    end = limit
+    while end < len(rows) and place(rows[end]) == place(rows[limit - 1]):
+        end += 1
+    return rows[:end]
+
+
+def _token(place: list[Any]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+
+
+def _place(token: str, sorts: int) -> list[str | None]:
+    """Read where the page before ended: the value of each of what is sorted by, as text, then the key."""
+    if not sorts:
+        return [token]
+    try:
+        place = orjson.loads(base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True))
+    except (ValueError, binascii.Error):
+        place = None
+    if not isinstance(place, list) or len(place) != sorts + 1 or not isinstance(place[-1], str):
+        raise InvalidInput("after must be what the page before gave, in the same order.", parameter="after")
+    told: list[str | None] = []
+    for each in place:
+        if not isinstance(each, str | int | float | None) or "\x00" in str(each):
+            raise InvalidInput("after must be what the page before gave, in the same order.", parameter="after")
+        told.append(each if each is None or isinstance(each, str) else orjson.dumps(each).decode())
+    return told
+
+
+@contextmanager
+def _patient(conn: Connection, patience_s: float | None) -> Iterator[None]:
+    """What is asked may take so long, and may be what the database cannot work out."""
+    if patience_s is not None:
+        conn.execute(_SQL["patience"], {"milliseconds": str(int(patience_s * 1000))})
+    try:
+        yield
+    except psycopg.errors.QueryCanceled:
+        raise TooSlow(retry_after_s=5) from None
+    except (psycopg.DataError, psycopg.InternalError) as error:
+        # A place that no page gave, a geometry that PostGIS has no answer for. What it says is about its own insides.
+        raise InvalidInput(
+            "The question cannot be worked out as it stands: look at filter, after and the types of the properties.",
+            parameter="filter",
+            reason=type(error).__name__,
+        ) from None
+
+
+def one(conn: Connection, layer: Layer, viewer: Viewer, key: str, *, system: ReferenceSystem | None = None) -> str:
     """Read one feature by its key, as GeoJSON text. Raises ``NotFound``, ``NotSignedIn`` or ``NotAllowed``.
 
     A feature out of scope is not found, in the very words of one that never was.
     """
     from layers import statements  # late: see above
+    from layers.reference_systems import CRS84
 
     fields = tuple(field.name for field in viewer.fields_of(layer))
     row = None
     if "\x00" not in key:
         window = not viewer.sees_public_only(layer)
-        row = conn.execute(statements.one_sql(layer, fields, window), {"key": key}).fetchone()
+        row = conn.execute(statements.one_sql(layer, fields, window, system or CRS84), {"key": key}).fetchone()
     if row is None:
         raise NotFound(f"The layer {layer.id} has no feature {key!r}.", layer=layer.id, key=key)
     return str(row["feature"])

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    Text,
     and_,
     bindparam,
     cast,
@@ -34,10 +35,13 @@ from sqlalchemy import DateTime as Timestamp
 from sqlalchemy.dialects.postgresql import JSON, aggregate_order_by
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
+from layers.conditions import AsItsColumn
+from layers.filters import Filter
 from layers.layer import Layer
+from layers.reference_systems import CRS84, ReferenceSystem
 
-# 7 decimals of a degree are a centimetre: finer than any survey here, and half the text of a double.
-_DECIMALS = 7
+# What features are sorted by: fields, and whether the greatest comes first.
+Order = tuple[tuple[str, bool], ...]
 _TYPES: dict[str, Any] = {
     "text": String, "integer": Integer, "number": Double, "boolean": Boolean, "timestamp": Timestamp(timezone=True),
 }  # fmt: skip
@@ -72,7 +76,24 @@ def _box() -> ColumnElement[Any]:
     return func.ST_MakeEnvelope(*sides, literal_column("4326"))
 
 
-def _feature(table: FromClause, layer: Layer, fields: tuple[str, ...]) -> ColumnElement[str]:
+def _geometry(table: FromClause, system: ReferenceSystem) -> ColumnElement[Any]:
+    """The geometry in a system and in the order of its axes, with no more decimals than a survey has: half the text of
+    a double.
+    """
+    shown: Any = table.c.geom
+    if system.srid == 3857:
+        shown = table.c.geom_3857
+    elif system.srid != 4326:
+        shown = func.ST_Transform(shown, literal_column(str(system.srid)))
+    if system.north_first:
+        shown = func.ST_FlipCoordinates(shown)
+    # 0: without a member that names the system, which the answer's header does.
+    return cast(func.ST_AsGeoJSON(shown, literal_column(str(system.decimals)), literal_column("0")), JSON)
+
+
+def _feature(
+    table: FromClause, layer: Layer, fields: tuple[str, ...], system: ReferenceSystem = CRS84
+) -> ColumnElement[str]:
     """One feature as text. Its id is its key."""
     pairs: list[Any] = []
     for name in fields:
@@ -84,7 +105,7 @@ def _feature(table: FromClause, layer: Layer, fields: tuple[str, ...]) -> Column
             literal_column("'id'"),
             table.c[layer.key],
             literal_column("'geometry'"),
-            cast(func.ST_AsGeoJSON(table.c.geom, literal_column(str(_DECIMALS))), JSON),
+            _geometry(table, system),
             literal_column("'properties'"),
             func.json_build_object(*pairs),
         ),
@@ -111,14 +132,21 @@ def _where(table: FromClause, layer: Layer, filters: tuple[bool, bool]) -> list[
 
 
 @lru_cache(maxsize=512)
-def page_sql(layer: Layer, fields: tuple[str, ...], filters: tuple[bool, bool], continued: bool, window: bool) -> str:
+def page_sql(
+    layer: Layer,
+    fields: tuple[str, ...],
+    filters: tuple[bool, bool],
+    continued: bool,
+    window: bool,
+    system: ReferenceSystem = CRS84,
+) -> str:
     """One page: ``features`` (joined by commas), ``returned``, ``last`` (key) and whether there is ``more``.
 
     ``filters`` says whether there is a box and whether there is a time; ``continued``, whether there is an ``after``;
     ``window``, whether the layer is read through its window.
     """
     if window:
-        return _page_through_window(layer, fields, filters)
+        return _page_through_window(layer, fields, filters, system)
     table = relation_of(layer)
     key = table.c[layer.key]
     where = _where(table, layer, filters)
@@ -126,7 +154,7 @@ def page_sql(layer: Layer, fields: tuple[str, ...], filters: tuple[bool, bool], 
         where.append(key > bindparam("after", type_=String))
     # Ties included, so that features which share a key are never parted by a page's end.
     page = (
-        select(key.label("key"), _feature(table, layer, fields).label("feature"))
+        select(key.label("key"), _feature(table, layer, fields, system).label("feature"))
         .where(*where)
         .order_by(key)
         .fetch(bindparam("limit", type_=Integer), with_ties=True)
@@ -140,10 +168,12 @@ def page_sql(layer: Layer, fields: tuple[str, ...], filters: tuple[bool, bool], 
     return _page(page, more)
 
 
-def _page_through_window(layer: Layer, fields: tuple[str, ...], filters: tuple[bool, bool]) -> str:
+def _page_through_window(
+    layer: Layer, fields: tuple[str, ...], filters: tuple[bool, bool], system: ReferenceSystem
+) -> str:
     after, limit = bindparam("after", type_=String), bindparam("limit", type_=Integer)
     seen = _seen(layer, filters, after, limit, "seen")
-    page = select(seen.c[layer.key].label("key"), _feature(seen, layer, fields).label("feature")).cte("page")
+    page = select(seen.c[layer.key].label("key"), _feature(seen, layer, fields, system).label("feature")).cte("page")
     last = select(func.max(page.c.key)).scalar_subquery()
     return _page(
         page, select(literal_column("1")).select_from(_seen(layer, filters, last, literal_column("1"), "rest"))
@@ -161,32 +191,128 @@ def _page(page: CTE, more: Select[Any]) -> str:
     )
 
 
+@lru_cache(maxsize=256)
+def rows_sql(
+    layer: Layer,
+    fields: tuple[str, ...],
+    filters: tuple[bool, bool],
+    window: bool,
+    system: ReferenceSystem,
+    conditions: tuple[Filter, ...],
+    order: Order,
+    behind: tuple[bool, ...] | None,
+) -> str:
+    """The first features that pass, in an order: ``key``, ``feature`` and ``place`` (JSON: by what it was sorted).
+
+    ``behind``, for going on behind a feature, says of each of what is sorted by whether it is null there; its values
+    are ``after0``, ``after1`` and so on, its key ``after``. There are ``most`` rows, if there are as many, and those
+    that share the last one's place.
+    """
+    nothing: ColumnElement[Any] = literal_column("NULL")
+    if window:
+        table = _seen(layer, filters, nothing, nothing, "seen")
+        where: list[ColumnElement[bool]] = []
+    else:
+        table = relation_of(layer)
+        where = _where(table, layer, filters)
+    key, sorts = table.c[layer.key], [_sortable(table, layer, name) for name, _ in order]
+    if behind is not None:
+        where.append(_behind(key, [(by, desc) for by, (_, desc) in zip(sorts, order, strict=True)], behind))
+    by = [(each.desc() if desc else each.asc()).nulls_last() for each, (_, desc) in zip(sorts, order, strict=True)]
+    return _compiled(
+        select(
+            key.label("key"),
+            _feature(table, layer, fields, system).label("feature"),
+            cast(func.json_build_array(*sorts), String).label("place"),
+        )
+        .where(*where, *(each.condition for each in conditions))
+        .order_by(*by, key)
+        .fetch(bindparam("most", type_=Integer), with_ties=True)
+    )
+
+
+def _sortable(table: FromClause, layer: Layer, name: str) -> ColumnElement[Any]:
+    # What is told as text may be kept as something else.
+    return cast(table.c[name], Text) if layer.field(name).type == "text" else table.c[name]
+
+
+def _behind(
+    key: ColumnElement[Any], sorts: list[tuple[ColumnElement[Any], bool]], nulls: tuple[bool, ...]
+) -> ColumnElement[bool]:
+    """What comes after a place: greater in the first that differs, nulls last."""
+    onward: list[ColumnElement[bool]] = []
+    same: list[ColumnElement[bool]] = []
+    for n, ((by, descending), null) in enumerate(zip(sorts, nulls, strict=True)):
+        at = bindparam(f"after{n}", type_=AsItsColumn())
+        if null:
+            same.append(by.is_(None))
+            continue
+        further = or_(by < at if descending else by > at, by.is_(None))
+        onward.append(and_(*same, further))
+        same.append(by == at)
+    onward.append(and_(*same, key > bindparam("after", type_=String)))
+    return or_(*onward)
+
+
+@lru_cache(maxsize=256)
+def chunk_sql(
+    layer: Layer,
+    fields: tuple[str, ...],
+    filters: tuple[bool, bool],
+    system: ReferenceSystem,
+    conditions: tuple[Filter, ...],
+) -> str:
+    """Of the next ``chunk`` features of a window, those that pass: ``keys`` and ``features``, in the order of their
+    keys; and of all that were looked at, how many (``looked``) and the ``last`` one's key.
+    """
+    after, chunk = bindparam("after", type_=String), bindparam("chunk", type_=Integer)
+    seen = select(_seen(layer, filters, after, chunk, "window")).cte("seen").prefix_with("MATERIALIZED")
+    page = (
+        select(seen.c[layer.key].label("key"), _feature(seen, layer, fields, system).label("feature"))
+        .where(*(each.condition for each in conditions))
+        .order_by(seen.c[layer.key])
+        .fetch(bindparam("most", type_=Integer), with_ties=True)
+        .subquery("page")
+    )
+    return _compiled(
+        select(
+            select(func.count()).select_from(seen).scalar_subquery().label("looked"),
+            select(func.max(seen.c[layer.key])).scalar_subquery().label("last"),
+            func.array_agg(aggregate_order_by(page.c.key, page.c.key)).label("keys"),
+            func.array_agg(aggregate_order_by(page.c.feature, page.c.key)).label("features"),
+        )
+    )
+
+
 @lru_cache(maxsize=512)
-def count_sql(layer: Layer, filters: tuple[bool, bool], window: bool) -> str:
+def count_sql(layer: Layer, filters: tuple[bool, bool], window: bool, conditions: tuple[Filter, ...] = ()) -> str:
     """How many features pass the filters, as ``matched``."""
-    if window and not (filters[1] and layer.time):
+    passing = [each.condition for each in conditions]
+    if window and not conditions and not (filters[1] and layer.time):
         dots = getattr(func, f"dots_{layer.id}")(*([_box()] if filters[0] else []))
         return _compiled(select(func.count().label("matched")).select_from(dots.alias("dots")))
     if window:
         return _compiled(
-            select(func.count().label("matched")).select_from(
-                _seen(layer, filters, literal_column("NULL"), literal_column("NULL"), "seen")
-            )
+            select(func.count().label("matched"))
+            .select_from(_seen(layer, filters, literal_column("NULL"), literal_column("NULL"), "seen"))
+            .where(*passing)
         )
     table = relation_of(layer)
-    return _compiled(select(func.count().label("matched")).select_from(table).where(*_where(table, layer, filters)))
+    where = [*_where(table, layer, filters), *passing]
+    return _compiled(select(func.count().label("matched")).select_from(table).where(*where))
 
 
 @lru_cache(maxsize=512)
-def one_sql(layer: Layer, fields: tuple[str, ...], window: bool) -> str:
+def one_sql(layer: Layer, fields: tuple[str, ...], window: bool, system: ReferenceSystem = CRS84) -> str:
     """The one feature whose key is ``key``, as ``feature``."""
     nothing: ColumnElement[Any] = literal_column("NULL")
     if window:
         seen = _seen(layer, (False, False), nothing, nothing, "seen", bindparam("key", type_=String))
-        return _compiled(select(_feature(seen, layer, fields).label("feature")).limit(literal_column("1")))
+        return _compiled(select(_feature(seen, layer, fields, system).label("feature")).limit(literal_column("1")))
     table = relation_of(layer)
     wanted = table.c[layer.key] == bindparam("key", type_=String)
-    return _compiled(select(_feature(table, layer, fields).label("feature")).where(wanted).limit(literal_column("1")))
+    feature = _feature(table, layer, fields, system).label("feature")
+    return _compiled(select(feature).where(wanted).limit(literal_column("1")))
 
 
 def _compiled(statement: Select[Any]) -> str:
