@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from api import answers, looks, problems
+from api import answers, looks, ogc_tiles, problems
 from api.answers import GEOJSON
 from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing
 from gisops.errors import InvalidInput
@@ -72,6 +72,7 @@ def landing(request: Request) -> Response:
         _link(f"{base}docs", "service-doc", "text/html", "API documentation"),
         _link(f"{base}ogc/conformance", "conformance", "application/json", "Conformance classes"),
         _link(f"{base}ogc/collections", "data", "application/json", "Collections"),
+        *ogc_tiles.landing_links(base),
     ]
     return answers.plain(
         {"title": "gisops", "description": "城市运行专题图层 · Thematic layers of the city", "links": links}
@@ -81,7 +82,7 @@ def landing(request: Request) -> Response:
 @router.get("/conformance", openapi_extra=PUBLIC_ROUTE)
 def conformance() -> Response:
     """Conformance classes this server meets."""
-    return answers.plain({"conformsTo": CONFORMS_TO})
+    return answers.plain({"conformsTo": [*CONFORMS_TO, *ogc_tiles.CONFORMS_TO]})
 
 
 @router.get("/api", openapi_extra=PUBLIC_ROUTE)
@@ -204,6 +205,7 @@ def _collection(
             _link(here, "self", "application/json", "This document"),
             _link(f"{here}/items", "items", GEOJSON, "Features"),
             _link(f"{base}tiles/{layer.id}.json", "describedby", "application/json", "TileJSON"),
+            *ogc_tiles.collection_links(base, layer),
         ],
     }
     if bounds is not None:

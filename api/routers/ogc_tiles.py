@@ -1,0 +1,180 @@
+"""Layers as vector tiles through open standards: OGC API - Tiles. The tiles are those of ``/tiles``, byte for byte."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+
+from api import answers, looks, ogc_tiles, tile_answers
+from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing
+from api.routers.ogc import OgcRoute
+from layers.versions import extent_of_city
+from tiles.mvt import CONTENT_TYPE
+
+# As OpenAPI wants the names of OGC 20-057, and Python does not.
+MatrixSet = Annotated[str, Path(alias="tileMatrixSetId", description="WebMercatorQuad")]
+Matrix = Annotated[str, Path(alias="tileMatrix", description="Zoom, as the tileset's limits list them")]
+Row = Annotated[int, Path(alias="tileRow", ge=0, description="Counted from the north, from 0")]
+Column = Annotated[int, Path(alias="tileCol", ge=0, description="Counted from the west, from 0")]
+Collections = Annotated[
+    str | None,
+    Query(description="Ids of collections, with commas between: at most 20, each once; the last is drawn on top"),
+]
+Version = Annotated[str | None, Query(description="Content version, as in the tileset's template")]
+Form = Annotated[Literal["json", "html"] | None, Query(alias="f", description="json or html")]
+TileForm = Annotated[Literal["mvt"] | None, Query(alias="f", description="mvt")]
+TILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {CONTENT_TYPE: {}}},
+    204: {"description": "Nothing lies there"},
+}
+
+router = APIRouter(prefix="/ogc", tags=["layers"], route_class=OgcRoute)
+
+
+@router.get("/tileMatrixSets", openapi_extra=PUBLIC_ROUTE, operation_id="getTileMatrixSetsList")
+def tile_matrix_sets(request: Request, form: Form = None) -> Response:
+    """List the tiling schemes."""
+    return answers.plain(ogc_tiles.matrix_sets(str(request.base_url)))
+
+
+@router.get("/tileMatrixSets/{tileMatrixSetId}", openapi_extra=PUBLIC_ROUTE, operation_id="getTileMatrixSet")
+def tile_matrix_set(matrix_set: MatrixSet, form: Form = None) -> Response:
+    """Describe a tiling scheme, as it is registered."""
+    ogc_tiles.require_matrix_set(matrix_set)
+    return answers.plain(ogc_tiles.matrix_set())
+
+
+@router.get("/tiles", openapi_extra=PUBLIC_ROUTE, operation_id="ogc.dataset.vector.getTileSetsList")
+def dataset_tilesets(
+    request: Request,
+    conn: Seeing,
+    caller: Caller,
+    layers: Layers,
+    collections: Collections = None,
+    form: Form = None,
+) -> Response:
+    """List the tilesets of several layers in one: one in each tiling scheme."""
+    base = str(request.base_url)
+    viewer = looks.viewer_for(caller)
+    chosen = ogc_tiles.chosen(layers, viewer, collections)
+    told = ogc_tiles.of_dataset(conn, chosen, viewer, base, extent_of_city(conn), named=collections is not None)
+    return answers.plain(ogc_tiles.in_list(told, f"{base}ogc/tiles", told["title"]), answers.kept_by_nobody_else())
+
+
+@router.get("/tiles/{tileMatrixSetId}", openapi_extra=PUBLIC_ROUTE, operation_id="ogc.dataset.vector.getTileSet")
+def dataset_tileset(
+    request: Request,
+    matrix_set: MatrixSet,
+    conn: Seeing,
+    caller: Caller,
+    layers: Layers,
+    collections: Collections = None,
+    form: Form = None,
+) -> Response:
+    """Describe the tiles of several layers in one, as the caller gets them."""
+    ogc_tiles.require_matrix_set(matrix_set)
+    viewer = looks.viewer_for(caller)
+    chosen = ogc_tiles.chosen(layers, viewer, collections)
+    told = ogc_tiles.of_dataset(
+        conn, chosen, viewer, str(request.base_url), extent_of_city(conn), named=collections is not None
+    )
+    return answers.plain(told, answers.kept_by_nobody_else())
+
+
+@router.get(
+    "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}",
+    openapi_extra=PUBLIC_ROUTE,
+    operation_id="ogc.dataset.vector.getTile",
+    responses=TILE,
+)
+def dataset_tile(
+    request: Request,
+    matrix_set: MatrixSet,
+    matrix: Matrix,
+    row: Row,
+    column: Column,
+    conn: Seeing,
+    caller: Caller,
+    layers: Layers,
+    collections: Collections = None,
+    v: Version = None,
+    form: TileForm = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+    accept_encoding: Annotated[str, Header()] = "",
+) -> Response:
+    """One vector tile of several layers; those that have none at this zoom are not in it."""
+    ogc_tiles.require_matrix_set(matrix_set)
+    chosen = ogc_tiles.chosen(layers, looks.viewer_for(caller), collections)
+    at = ogc_tiles.at(chosen, extent_of_city(conn), matrix, row, column)
+    # What is chosen for a viewer is his: a name says that everybody gets the same.
+    v = v if collections is not None else None
+    return tile_answers.answer(
+        request, conn, caller, chosen, at, v=v, if_none_match=if_none_match, accept_encoding=accept_encoding
+    )
+
+
+@router.get(
+    "/collections/{layer_id}/tiles", openapi_extra=PUBLIC_ROUTE, operation_id="ogc.collection.vector.getTileSetsList"
+)
+def collection_tilesets(
+    request: Request, layer_id: str, conn: Seeing, caller: Caller, layers: Layers, form: Form = None
+) -> Response:
+    """List the tilesets of a layer: one in each tiling scheme."""
+    layer, base = layers[layer_id], str(request.base_url)
+    told = ogc_tiles.of_layer(conn, layer, looks.viewer_for(caller), base, extent_of_city(conn))
+    here = f"{base}ogc/collections/{layer.id}/tiles"
+    return answers.plain(ogc_tiles.in_list(told, here, told["title"]), answers.kept_by_nobody_else())
+
+
+@router.get(
+    "/collections/{layer_id}/tiles/{tileMatrixSetId}",
+    openapi_extra=PUBLIC_ROUTE,
+    operation_id="ogc.collection.vector.getTileSet",
+)
+def collection_tileset(
+    request: Request,
+    layer_id: str,
+    matrix_set: MatrixSet,
+    conn: Seeing,
+    caller: Caller,
+    layers: Layers,
+    form: Form = None,
+) -> Response:
+    """Describe the tiles of a layer, as the caller gets them."""
+    layer, viewer = layers[layer_id], looks.viewer_for(caller)
+    viewer.require(layer)
+    ogc_tiles.require_matrix_set(matrix_set)
+    told = ogc_tiles.of_layer(conn, layer, viewer, str(request.base_url), extent_of_city(conn))
+    return answers.plain(told, answers.kept_by_nobody_else())
+
+
+@router.get(
+    "/collections/{layer_id}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}",
+    openapi_extra=PUBLIC_ROUTE,
+    operation_id="ogc.collection.vector.getTile",
+    responses=TILE,
+)
+def collection_tile(
+    request: Request,
+    layer_id: str,
+    matrix_set: MatrixSet,
+    matrix: Matrix,
+    row: Row,
+    column: Column,
+    conn: Seeing,
+    caller: Caller,
+    layers: Layers,
+    v: Version = None,
+    form: TileForm = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+    accept_encoding: Annotated[str, Header()] = "",
+) -> Response:
+    """One vector tile of a layer."""
+    layer = layers[layer_id]
+    looks.viewer_for(caller).require(layer)
+    ogc_tiles.require_matrix_set(matrix_set)
+    at = ogc_tiles.at([layer], extent_of_city(conn), matrix, row, column)
+    return tile_answers.answer(
+        request, conn, caller, [layer], at, v=v, if_none_match=if_none_match, accept_encoding=accept_encoding
+    )
