@@ -135,10 +135,13 @@ def _rebuilt(coordinates: Any, depth: int, converted: Iterator[tuple[float, floa
 def _check(made: Any, kind: str) -> None:
     import shapely
 
-    if shapely.is_valid(made) and (_DIMENSIONS[kind] != 1 or made.length > 0):
+    if _DIMENSIONS[kind] == 1 and made.length == 0:
+        reason = "all of its positions are the same"
+    elif not shapely.is_valid(made):
+        # Says what and where: "Self-intersection[110.34 20.02]", in WGS-84.
+        reason = shapely.is_valid_reason(made)
+    else:
         return
-    # Says what and where: "Self-intersection[110.34 20.02]", in WGS-84.
-    reason = shapely.is_valid_reason(made) if not shapely.is_valid(made) else "All of its positions are the same"
     raise InvalidGeometry(f"The geometry is not a valid {kind}: {reason}.", parameter="geometry", reason=str(reason))
 
 

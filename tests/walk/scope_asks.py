@@ -450,6 +450,59 @@ class Asker:
         asked = f"lon={lon!r}&lat={lat!r}&crs=WGS84&layers={layer}&limit={limit}&within_m={within_m}"
         return Ask(f"/api/nearest?{asked}", check, layer)
 
+    def beneath(self) -> Ask:
+        """What lies in an area, or under a case of pipes: none here, so that the case is the question."""
+        if self.rng.random() < 0.3:
+            return self._beneath_a_case()
+        layer = self.rng.choice(SCOPED)
+        west, south, east, north = box = self.box()
+        # An area of the city, and no larger than it.
+        west, south = max(west, WEST), max(south, SOUTH)
+        east, north = min(east, WEST + COLUMNS * SIDE), min(north, SOUTH + ROWS * SIDE)
+        if west >= east or south >= north:
+            return self.nearest()
+        limit = self.rng.choice((3, 1000))
+        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        sent = {"geometry": {"type": "Polygon", "coordinates": [ring]}, "crs": "WGS84", "limit": limit}
+        cut = (west, south, east, north) != box
+
+        def check(status: int, body: bytes) -> None:
+            if (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+                return
+            assert status == 200, body
+            told = json.loads(body)
+            things = {t.key: t for t in self.rows(layer)}
+            wanted = {key for key, t in things.items() if _touches(t, (west, south, east, north))}
+            got = [feature["id"] for feature in told["features"]]
+            assert len(got) == len(set(got)) <= limit
+            assert set(got) <= set(things)
+            if not cut:
+                assert set(got) <= wanted
+                assert len(got) == min(len(wanted), limit)
+                assert told["more"] == (len(wanted) > limit)
+            for feature in told["features"]:
+                assert feature["distance_m"] == 0
+                self.same(feature["properties"], things[feature["id"]])
+
+        return Ask(f"/api/layers/{layer}/at", check, layer, sent)
+
+    def _beneath_a_case(self) -> Ask:
+        case = self.a_thing("cases")
+
+        def check(status: int, body: bytes) -> None:
+            if self.account is None:
+                assert status == 401
+            elif oracle.sees_case(self.world, self.account, case):
+                assert status == 200, body
+                told = json.loads(body)
+                assert (told["case_no"], told["owners"], told["features"]) == (case.key, [], [])
+                assert math.isclose(told["lon"], case.lon, abs_tol=1e-9)
+            else:
+                self.like_a_missing_case(case, status, body, "/beneath")
+
+        return Ask(f"/api/cases/{case.key}/beneath", check, "cases")
+
     def overview(self, layer: str) -> bool:
         """Whether the account learns how many there are, roughly where, of what it may not see one by one."""
         whole = self.account is not None and self.account.everywhere

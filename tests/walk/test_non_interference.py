@@ -32,6 +32,7 @@ SHARES: dict[Callable[[Asker], Ask], int] = {
     Asker.tile: 18,
     Asker.search: 8,
     Asker.nearest: 7,
+    Asker.beneath: 6,
     Asker.count: 6,
     Asker.heat: 4,
     Asker.export: 6,
