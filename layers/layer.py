@@ -90,6 +90,10 @@ class Layer:
     style: str
     fingerprint: str
 
+    def __hash__(self) -> int:
+        """Of its name and its fingerprint: it is looked up by at every question, and has some twenty attributes."""
+        return hash((self.id, self.fingerprint))
+
     def field(self, name: str) -> Field:
         """Return one field. Raises ``KeyError``."""
         for field in self.fields:
