@@ -15,6 +15,8 @@ router = APIRouter(include_in_schema=False)
 DIST = Path(__file__).parent.parent / "screens" / "dist"
 _NAME = re.compile(r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+# Our styles name the font's files, and any page may draw by our styles.
+_ANY_PAGE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 _ANEW = {"Cache-Control": "no-cache"}
 
 _NOT_BUILT = """<!doctype html>
@@ -41,7 +43,7 @@ def start() -> Response:
 @router.get("/assets/{path:path}", openapi_extra={"x-permission": "public", "x-scope": "none"})
 def asset(path: str) -> Response:
     """A file whose name holds a hash of its content."""
-    return _file(("assets", *path.split("/")), _FOR_EVER)
+    return _file(("assets", *path.split("/")), _FOR_EVER | _ANY_PAGE if path.endswith(".woff2") else _FOR_EVER)
 
 
 @router.get("/{name}", openapi_extra={"x-permission": "public", "x-scope": "none"})

@@ -33,8 +33,28 @@ const notebook: Plugin = {
   },
 };
 
+/** A minified sheet says U+9FF? for what a map's style must say as U+9FF0-9FFF. */
+const spelled = (range: string): string =>
+  range.includes("?") ? `${range.replaceAll("?", "0")}-${range.slice(2).replaceAll("?", "F")}` : range;
+
+/** A style names the font's files, and the server composes it: it is told here what they are called and what each holds. */
+const fonts: Plugin = {
+  name: "fonts",
+  enforce: "post",
+  generateBundle(_, bundle) {
+    const sheets = Object.values(bundle).filter((each) => each.type === "asset" && each.fileName.endsWith(".css"));
+    const faces = sheets.flatMap((sheet) => [...String((sheet as { source: string | Uint8Array }).source).matchAll(/@font-face\s*\{([^}]*)\}/g)]);
+    const files = faces.map(([, face]) => ({
+      url: /url\(\s*["']?\/?([^"')]+)/.exec(face!)?.[1],
+      "unicode-range": /unicode-range:([^;}]+)/.exec(face!)?.[1]?.split(",").map((part) => spelled(part.trim().toUpperCase())),
+    })).filter((each) => each.url && each["unicode-range"]);
+    if (files.length === 0) throw new Error("no file of the map's font was found in the style sheets");
+    this.emitFile({ type: "asset", fileName: "fonts.json", source: JSON.stringify(files) });
+  },
+};
+
 export default defineConfig({
-  plugins: [licences, notebook],
+  plugins: [licences, notebook, fonts],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist",
@@ -49,6 +69,6 @@ export default defineConfig({
     rolldownOptions: { input: { map: "index.html" }, checks: { bundlerTimings: false } },
   },
   server: {
-    proxy: Object.fromEntries(["/api", "/tiles", "/styles", "/ogc"].map((path) => [path, { target: server }])),
+    proxy: Object.fromEntries(["/api", "/tiles", "/styles", "/ogc", "/assets", "/basemap"].map((path) => [path, { target: server }])),
   },
 });

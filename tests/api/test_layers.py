@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import mapbox_vector_tile
@@ -29,7 +26,6 @@ ALL = [layer.id for layer in load_catalog()]
 CLOSED = [layer.id for layer in load_catalog() if layer.field_class != "public"]
 OPEN = [layer.id for layer in load_catalog() if layer.field_class == "public"]
 ROLES = ("admin", "dispatcher", "handler")
-SCREENS = Path(__file__).parents[2] / "api" / "screens"
 
 
 @pytest.fixture(scope="module")
@@ -412,69 +408,3 @@ def test_an_empty_tile_is_204(client: TestClient) -> None:
     at = tile_of(100, 30, 12)
     answer = client.get(f"/tiles/rivers/{at.z}/{at.x}/{at.y}.mvt")
     assert (answer.status_code, answer.content) == (204, b"")
-
-
-# ---- styles ----
-
-
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("role", [None, "admin"])
-def test_a_style_draws_what_its_reader_may_see_and_asks_nobody_else(
-    client: TestClient, theme: str, role: str | None
-) -> None:
-    drawn = client.get(f"/styles/{theme}.json", headers=as_(role) if role else {}).json()
-    assert drawn["version"] == 8
-    assert "glyphs" not in drawn
-    assert "sprite" not in drawn
-    assert "://" not in json.dumps(drawn)
-    assert list(drawn["sources"]) == (ALL if role == "admin" else OPEN)
-    ids = [layer["id"] for layer in drawn["layers"]]
-    assert len(ids) == len(set(ids))
-    assert ids[0] == "background"
-    types = [layer["type"] for layer in drawn["layers"]]
-    assert "symbol" not in types[: types.index("symbol")]
-    assert set(types[types.index("symbol") :]) == {"symbol"}
-    for layer in drawn["layers"][1:]:
-        described = client.get(drawn["sources"][layer["source"]]["url"], headers=as_(role) if role else {}).json()
-        assert layer["source-layer"] in {each["id"] for each in described["vector_layers"]}, layer["id"]
-        assert layer["metadata"]["gisops:layer"] == layer["source"]
-        known = {
-            name
-            for each in described["vector_layers"]
-            if each["id"] == layer["source-layer"]
-            for name in each["fields"]
-        }
-        assert asked(layer) <= known, layer["id"]
-        if layer["type"] == "symbol":
-            assert layer["layout"]["text-font"] == ["Noto Sans SC"]
-
-
-def asked(value: Any) -> set[str]:
-    """The attributes an expression gets from the tile."""
-    if isinstance(value, dict):
-        return set().union(*(asked(item) for item in value.values())) if value else set()
-    if isinstance(value, list):
-        if len(value) == 2 and value[0] in ("get", "has") and isinstance(value[1], str):
-            return {value[1]}
-        return set().union(*(asked(item) for item in value)) if value else set()
-    return set()
-
-
-@pytest.mark.parametrize("theme", THEMES)
-def test_maplibres_own_validator_accepts_the_style(client: TestClient, tmp_path: Path, theme: str) -> None:
-    validator = SCREENS / "node_modules/@maplibre/maplibre-gl-style-spec/dist/gl-style-validate.mjs"
-    node = shutil.which("node")
-    if node is None or not validator.is_file():
-        pytest.skip("node or MapLibre's style validator is not installed (npm ci in api/screens)")
-    drawn = client.get(f"/styles/{theme}.json", headers=as_("admin")).json()
-    for spoiled in (False, True):
-        if spoiled:
-            drawn["layers"][1]["paint"]["fill-colour"] = "blue"
-        file = tmp_path / "style.json"
-        file.write_text(json.dumps(drawn), "utf-8")
-        done = subprocess.run(
-            [node, str(validator), str(file)], capture_output=True, text=True, timeout=60, check=False
-        )
-        assert (done.returncode != 0 or "fill-colour" in done.stdout + done.stderr) == spoiled, (
-            done.stdout + done.stderr
-        )

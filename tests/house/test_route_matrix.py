@@ -144,7 +144,12 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
         for layer in LAYERS
     ],
     ("GET", "/api/cases/{case_no}/beneath"): [Right("/api/cases/{key}/beneath", row="cases")],
-    ("GET", "/styles/{theme}.json"): [Right("/styles/day.json")],
+    ("GET", "/styles/{theme}.json"): [Right("/styles/day.json"), Right("/styles/screen.json")],
+    ("GET", "/styles/layers/{layer_id}.json"): [Right("/styles/layers/roads.json?theme=dark")],
+    ("GET", "/styles/sprite.json"): [Right("/styles/sprite.json")],
+    ("GET", "/styles/sprite.png"): [Right("/styles/sprite.png")],
+    ("GET", "/styles/sprite@2x.json"): [Right("/styles/sprite@2x.json")],
+    ("GET", "/styles/sprite@2x.png"): [Right("/styles/sprite@2x.png")],
     ("GET", "/ogc"): [Right("/ogc")],
     ("GET", "/ogc/conformance"): [Right("/ogc/conformance")],
     ("GET", "/ogc/api"): [Right("/ogc/api")],

@@ -12,7 +12,7 @@ import pytest
 from gisops import sample
 from gisops.db.pool import Connection, connect
 from layers.catalog import load_catalog
-from layers.style import THEMES, compose
+from layers.style import THEMES, Place, compose
 from layers.versions import extent_of_city
 from layers.viewer import ANYBODY, viewer_of
 from tests.conftest import Database
@@ -81,7 +81,9 @@ def test_nothing_is_counted_in_squares_over_the_whole_city_unless_somebody_asks(
 def test_a_road_is_drawn_as_wide_as_it_is_wherever_the_city_lies() -> None:
     def metre(latitude: float) -> float:
         (surface,) = (
-            piece for piece in compose(ANYBODY, "day", latitude=latitude)["layers"] if piece["id"] == "roads-surface"
+            piece
+            for piece in compose(ANYBODY, "day", place=Place(center=(0.0, latitude)))["layers"]
+            if piece["id"] == "roads-surface"
         )
         (at_18,) = (
             pair[1] for pair in zip(*[iter(surface["paint"]["line-width"][3:])] * 2, strict=True) if pair[0] == 18
