@@ -233,7 +233,21 @@ class Asker:
             for layer in oracle.layers():
                 assert oracle.may_see_layer(self.account, layer) or layer not in shown
 
-        return Ask(f"/styles/{self.rng.choice(('day', 'dark'))}.json", check)
+        return Ask(f"/styles/{self.rng.choice(('day', 'dark', 'screen'))}.json", check)
+
+    def layer_style(self) -> Ask:
+        layer = self.rng.choice(SCOPED + OTHERS)
+
+        def check(status: int, body: bytes) -> None:
+            if (wrong := self.closed(layer)) is not None:
+                assert status == wrong
+                return
+            told = json.loads(body)
+            assert told["metadata"]["gisops:layers"] == [layer]
+            shown = {s["source-layer"] for s in told["layers"] if "source-layer" in s}
+            assert shown <= {layer, f"{layer}_label"}
+
+        return Ask(f"/styles/layers/{layer}.json", check, layer)
 
     # ---- cases --------------------------------------------------------------------------------------------------
 

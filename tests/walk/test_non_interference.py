@@ -40,6 +40,7 @@ SHARES: dict[Callable[[Asker], Ask], int] = {
     Asker.collections: 2,
     Asker.collection: 2,
     Asker.map_style: 1,
+    Asker.layer_style: 1,
     Asker.cases: 12,
     Asker.one_case: 9,
     Asker.tasks: 4,
