@@ -14,7 +14,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import edge, files, metrics, problems
+from api import basemaps, edge, files, metrics, problems
 from api.auth import Identities
 from api.catalogs import Catalogs
 from api.database import Database
@@ -23,6 +23,7 @@ from api.live import Live
 from api.ready_tiles import ReadyTiles
 from api.routers import (
     audit,
+    basemap,
     beneath,
     cases,
     city,
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.tiles = TileCache()
         app.state.ready_tiles = ReadyTiles()
         app.state.files = files.limiter()
+        app.state.below = basemaps.Below(settings)
         app.state.catalogs = Catalogs(database)
         tasks = [asyncio.create_task(each.run()) for each in (app.state.live, app.state.catalogs)]
         try:
@@ -115,7 +117,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     watch = app.state.watch = Watch(settings)
     app.add_middleware(RoomToWrite, watch=watch)
-    app.add_middleware(edge.SecurityHeaders)
+    headers = basemaps.headers(settings)
+    app.add_middleware(edge.SecurityHeaders, headers=headers)
     app.add_middleware(metrics.Measured)
     if settings.trusted_proxies is not None:
         # Outermost, so that everybody inside is told the caller's own address and scheme; from any other peer what it
@@ -123,7 +126,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[str(one) for one in settings.trusted_proxies])
     # Before all of them: what is ready is everybody's, and has its headers.
     app.add_middleware(TileDoor, state=app.state)
-    problems.install(app, edge.HEADERS)
+    problems.install(app, headers)
     for part in (
         session,
         oidc,
@@ -144,6 +147,7 @@ def create_app(settings: Settings) -> FastAPI:
         ogc_tiles,
         tiles,
         styles,
+        basemap,
     ):
         app.include_router(part.router)
     app.include_router(docs.router)

@@ -13,13 +13,16 @@ from importlib.resources import files
 
 import psycopg
 
+from api import basemaps
 from gisops import backups, cluster, cluster_files, lint, scopes
+from gisops.basemaps import Archive, origins_of
 from gisops.db import migrate
 from gisops.db.pool import SESSION, Connection, connect
 from gisops.errors import GisopsError
 from gisops.loads import agreement
 from gisops.settings import Settings
 from layers.catalog import view_sql
+from tiles.pmtiles_file import BrokenArchive, PmtilesFile
 
 _GIB = 2**30
 
@@ -42,6 +45,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from _private_cluster(settings)
     yield from _machine(settings)
     yield _screens()
+    if settings.basemap is not None:
+        yield _basemap(settings)
     yield from _database(settings)
 
 
@@ -134,6 +139,23 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 def _screens() -> Finding:
     built = files("api").joinpath("screens", "dist", "index.html").is_file()
     return Finding("Screens", built, "built" if built else "not built", "make screens")
+
+
+def _basemap(settings: Settings) -> Finding:
+    """A file is looked into; of tiles that somebody else serves only the servers are named, as an address may hold a
+    key.
+    """
+    named = basemaps.told(settings)
+    if not isinstance(named, Archive):
+        return Finding("Base map", True, f"served by {', '.join(origins_of(named))}")
+    try:
+        held = PmtilesFile(named.path).held
+    except BrokenArchive as error:
+        return Finding("Base map", False, error.message, "Set GISOPS_BASEMAP to a PMTiles file (version 3).")
+    words = f"{named.path}: {held.media_type}, zoom {held.minzoom} to {held.maxzoom}"
+    drawn = not held.is_vector or bool(held.vector_layers)
+    do = "Its metadata names no vector_layers, so nothing of it can be drawn; make it anew with them."
+    return Finding("Base map", drawn, words, do)
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

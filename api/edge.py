@@ -38,12 +38,12 @@ HEADERS: Mapping[str, str] = {
 
 
 class SecurityHeaders:
-    """Middleware that adds ``HEADERS`` to every answer that does not set them itself, and keeps what the API answers
+    """Middleware that adds ``headers`` to every answer that does not set them itself, and keeps what the API answers
     out of caches unless its route says otherwise.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str] = HEADERS) -> None:
+        self._app, self._headers = app, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and complete the answer's headers."""
@@ -55,7 +55,7 @@ class SecurityHeaders:
         async def completed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 if private or message["status"] >= 400:
                     headers.setdefault("Cache-Control", "no-store")

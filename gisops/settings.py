@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from gisops import basemaps
+
 Network = IPv4Network | IPv6Network
 SampleSize = Literal["district", "city", "full"]
 
@@ -18,7 +20,10 @@ SampleSize = Literal["district", "city", "full"]
 class Settings(BaseSettings):
     """Every setting of gisops. Each is an environment variable ``GISOPS_<NAME>`` (or a line of ``.env``)."""
 
-    model_config = SettingsConfigDict(env_prefix="GISOPS_", env_file=".env", frozen=True, extra="ignore")
+    # What is refused is not repeated: it may hold a password or a key.
+    model_config = SettingsConfigDict(
+        env_prefix="GISOPS_", env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     home: Path = Field(default=Path(".gisops"), description="Folder of the private cluster, files and logs.")
     backup_dir: Path | None = Field(
@@ -67,6 +72,12 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr | None = Field(
         default=None, description="What it shows the identity provider for that."
     )
+    basemap: SecretStr | None = Field(
+        default=None, description="The map below the layers: a .pmtiles file, or addresses of tiles (XYZ, WMTS)."
+    )
+    basemap_attribution: str | None = Field(
+        default=None, description="Whose map it is, as the map says it; by default what the file or the service says."
+    )
     session_hours: int = Field(default=12, ge=1, description="How long a sign-in lasts.")
     anonymous_reports_per_minute: int = Field(
         default=30, ge=1, description="Reports one network address may send without a sign-in, per minute."
@@ -93,6 +104,14 @@ class Settings(BaseSettings):
         if parts.query or parts.fragment:
             raise ValueError("is scheme, host and port, without anything behind")
         return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    @field_validator("basemap")
+    @classmethod
+    def _drawn(cls, value: SecretStr | None) -> SecretStr | None:
+        """A map that what we draw fits on. It is kept as it is told, as it may hold a key."""
+        if value is not None:
+            basemaps.parse(value.get_secret_value())
+        return value
 
     @field_validator("oidc_issuer")
     @classmethod

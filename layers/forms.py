@@ -10,6 +10,8 @@ from typing import Literal
 # Text is made page by page; Parquet by groups of rows; the others by GDAL, whole, before the first byte can be sent.
 Text = Literal["geojsonseq", "csv"]
 Drawn = Literal["fgb", "gpkg"]
+# The column of the shapes, in files that have columns; no field may be called so.
+GEOMETRY = "geom"
 Form = Literal["geojsonseq", "csv", "parquet", "fgb", "gpkg"]
 
 

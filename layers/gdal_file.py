@@ -18,9 +18,8 @@ from typing import Any, Self
 import orjson
 import pyarrow as pa
 
-from layers.forms import Drawn
+from layers.forms import GEOMETRY, Drawn
 from layers.layer import Layer
-from layers.tables import GEOMETRY
 
 _DRIVERS: Mapping[Drawn, str] = MappingProxyType({"fgb": "FlatGeobuf", "gpkg": "GPKG"})
 # What it writes may take no more than this: a file system that is full stops the database.
@@ -75,6 +74,8 @@ def write(records: pa.RecordBatchReader, table: Table, *, beside: bool = False) 
 def main() -> None:
     """Write what comes in at standard input; what is answered in the meantime goes first."""
     os.nice(5)
+    # pyogrio takes these where it finds them; writing Arrow needs none, and they are most of what would be imported.
+    sys.modules |= dict.fromkeys(("geopandas", "pandas", "shapely", "pyproj"))  # type: ignore[arg-type]
     resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_BYTES, _MOST_BYTES))
     table = Table(**orjson.loads(sys.argv[1]))
     with pa.ipc.open_stream(sys.stdin.buffer) as records:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pyproj
 import shapely
 
-from layers.tables import GEOMETRY
+from layers.forms import GEOMETRY
 
 ROWS_IN_GROUP = 50_000
 _BOX = f"{GEOMETRY}_bbox"

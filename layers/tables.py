@@ -21,11 +21,11 @@ from gisops.db.queries import load
 from layers.catalog import Field, Layer
 from layers.export import page_sql
 from layers.features import BBox, corners
+from layers.forms import GEOMETRY
 from layers.viewer import Viewer
 
 # As many as are some megabytes as Python objects.
 PAGE = 10_000
-GEOMETRY = "geom"
 _CATALOG = load("layers", "catalog.sql")
 _TYPES: Mapping[str, pa.DataType] = MappingProxyType({
     "text": pa.string(),

@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from api import answers, looks
+from api.basemaps import below
 from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing
 from api.map_fonts import fonts
 from gisops.db.pool import Connection
@@ -62,7 +63,10 @@ def get_style(
     """MapLibre style (``day``, ``dark``, or ``screen`` for walls) of the layers open to the caller."""
     if theme not in style.THEMES:
         raise NotFound(f"There is no style {theme!r}.", style=theme, styles=list(style.THEMES))
-    return _style(style.compose(looks.viewer_for(caller), theme, layers, _place(request, conn)), if_none_match)
+    return _style(
+        style.compose(looks.viewer_for(caller), theme, layers, _place(request, conn), below(request, theme)),
+        if_none_match,
+    )
 
 
 @router.get("/styles/layers/{layer_id}.json", openapi_extra=PUBLIC_ROUTE)

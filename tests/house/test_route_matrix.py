@@ -23,6 +23,7 @@ from gisops.settings import Settings
 from tests.walk import scope_oracle as oracle
 from tests.walk import scope_world
 from tests.walk.scope_world import SIDE, SOUTH, WEST, Account, ScopeWorld, Thing
+from tiles.grid import tile_of
 
 FINE = frozenset({200, 201, 204})
 
@@ -46,6 +47,9 @@ class Right:
 
 LON, LAT = WEST + 2.5 * SIDE, SOUTH + 2.5 * SIDE
 POINT = f"lon={LON:.5f}&lat={LAT:.5f}&crs=WGS84"
+_AT = tile_of(LON, LAT, 14)
+# As OGC API - Tiles has it: zoom, row, column.
+TILE = f"{_AT.z}/{_AT.y}/{_AT.x}"
 NONE = frozenset({404})
 # One of each sort: open, open with fields that are not, for staff, for staff by place, for some by place.
 LAYERS = ["rivers", "party_building", "cameras", "cases", "poverty_relief", "officers"]
@@ -144,6 +148,9 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
         for layer in LAYERS
     ],
     ("GET", "/api/cases/{case_no}/beneath"): [Right("/api/cases/{key}/beneath", row="cases")],
+    # No base map is set here.
+    ("GET", "/basemap.json"): [Right("/basemap.json", fine=NONE)],
+    ("GET", "/basemap/{z}/{x}/{y}"): [Right("/basemap/14/1/1", fine=NONE)],
     ("GET", "/styles/{theme}.json"): [Right("/styles/day.json"), Right("/styles/screen.json")],
     ("GET", "/styles/layers/{layer_id}.json"): [Right("/styles/layers/roads.json?theme=dark")],
     ("GET", "/styles/sprite.json"): [Right("/styles/sprite.json")],
@@ -160,6 +167,26 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ],
     ("GET", "/ogc/collections/{layer_id}/items/{key}"): [
         Right(f"/ogc/collections/{layer}/items/{{key}}", layer=layer, row=layer) for layer in scope_world.TABLES
+    ],
+    ("GET", "/ogc/tileMatrixSets"): [Right("/ogc/tileMatrixSets")],
+    ("GET", "/ogc/tileMatrixSets/{tileMatrixSetId}"): [Right("/ogc/tileMatrixSets/WebMercatorQuad")],
+    ("GET", "/ogc/tiles"): [Right("/ogc/tiles"), Right("/ogc/tiles?collections=rivers,cases", layer="cases")],
+    ("GET", "/ogc/tiles/{tileMatrixSetId}"): [
+        Right("/ogc/tiles/WebMercatorQuad"),
+        Right("/ogc/tiles/WebMercatorQuad?collections=rivers,cases", layer="cases"),
+    ],
+    ("GET", "/ogc/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"): [
+        Right(f"/ogc/tiles/WebMercatorQuad/{TILE}"),
+        Right(f"/ogc/tiles/WebMercatorQuad/{TILE}?collections=rivers,cases", layer="cases"),
+    ],
+    ("GET", "/ogc/collections/{layer_id}/tiles"): [
+        Right(f"/ogc/collections/{layer}/tiles", layer=layer) for layer in LAYERS
+    ],
+    ("GET", "/ogc/collections/{layer_id}/tiles/{tileMatrixSetId}"): [
+        Right(f"/ogc/collections/{layer}/tiles/WebMercatorQuad", layer=layer) for layer in LAYERS
+    ],
+    ("GET", "/ogc/collections/{layer_id}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"): [
+        Right(f"/ogc/collections/{layer}/tiles/WebMercatorQuad/{TILE}", layer=layer) for layer in LAYERS
     ],
     ("GET", "/api/city"): [Right("/api/city")],
     ("GET", "/api/categories"): [Right("/api/categories")],
