@@ -1,16 +1,21 @@
 // Layers by family, each with its switch and its legend; what the caller may not see is shown locked, not hidden.
 import type { StyleSpecification } from "maplibre-gl";
 import { Icon } from "../shared/icons";
-import { said, titled, words } from "../shared/i18n";
+import { day, fill, said, titled, words } from "../shared/i18n";
 import { legendOf, type LegendEntry } from "../shared/style";
 import type { CityLayer } from "../shared/types";
-import { city, me, shown, signingIn, style, switched, switchLayer } from "./state";
+import { brokenStyles, city, me, shown, signingIn, style, switched, switchLayer } from "./state";
 
 function Swatch({ entry }: { entry: LegendEntry }) {
-  const { colour, edge, shape, glyph, dashed } = entry;
+  const { colour, edge, shape, glyph, path, dashed } = entry;
   return (
     <svg class="swatch" viewBox="0 0 24 16" aria-hidden="true" focusable="false">
-      {glyph && shape === "circle" ? (
+      {path && shape === "circle" ? (
+          <>
+            <circle cx="12" cy="8" r="7.8" fill={colour} />
+            <path class="ink" d={path} fill-rule="evenodd" transform="translate(6.6 2.6) scale(0.45)" />
+          </>
+        ) : glyph && shape === "circle" ? (
           <>
             <circle cx="12" cy="8" r="7.5" fill={colour} />
             <text x="12" y="11.5" text-anchor="middle" font-size="9.5">{glyph}</text>
@@ -27,6 +32,18 @@ function Swatch({ entry }: { entry: LegendEntry }) {
   );
 }
 
+/** What a reader should know before he trusts what he sees. */
+function Age({ layer }: { layer: CityLayer }) {
+  const text = words.value;
+  if (brokenStyles.value.has(layer.id)) return <span class="badge bad" data-broken>{text.styleBroken}</span>;
+  if (!layer.stale) return null;
+  return (
+    <span class="badge warn" data-stale title={layer.updated_at ? fill(text.updatedOn, { day: day(layer.updated_at) }) : text.stale}>
+      <Icon name="warn" />{text.stale}{layer.updated_at && ` · ${day(layer.updated_at)}`}
+    </span>
+  );
+}
+
 function Row({ layer, look }: { layer: CityLayer; look: StyleSpecification }) {
   const on = layer.allowed && shown(layer.id);
   const entries = layer.allowed ? legendOf(look, layer.id) : [];
@@ -36,7 +53,7 @@ function Row({ layer, look }: { layer: CityLayer; look: StyleSpecification }) {
       {layer.allowed ? (
         <label class="layer-line">
           <input type="checkbox" role="switch" checked={on} onChange={(event) => switchLayer(layer.id, event.currentTarget.checked)} />
-          <span class="layer-title">{titled(layer)}</span>
+          <span class="layer-title">{titled(layer)}<Age layer={layer} /></span>
           {only && <Swatch entry={only} />}
         </label>
       ) : me.value ? (

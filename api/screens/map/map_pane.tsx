@@ -1,15 +1,18 @@
 // Binds the signals to the map: style and overlays follow them, clicks and keys act on them.
-import { effect } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { Map as MapLibreMap, StyleSpecification } from "maplibre-gl";
 import { useEffect, useRef } from "preact/hooks";
 import { language, named, words } from "../shared/i18n";
 import { listen } from "../shared/live";
+import { LiveTiles, renewSources } from "../shared/live_tiles";
 import { makeMap, metresPerPixel } from "../shared/map_view";
-import { composed } from "../shared/style";
+import { catalogueId, composed } from "../shared/style";
 import type { Bbox, City } from "../shared/types";
 import { theme } from "../shared/theme";
 import { drawCases, drawPlace, overlays } from "./overlays";
-import { addCase, askAt, asked, cases, city, dropCase, me, pane, place, readCases, sent, shown, style, switched } from "./state";
+import {
+  addCase, askAt, asked, cases, city, dropCase, me, pane, place, readCases, readLayers, refusedStyles, sent, shown, style, switched,
+} from "./state";
 
 let theMap: MapLibreMap | null = null;
 
@@ -31,6 +34,12 @@ export function showOnMap(lon: number, lat: number): void {
 
 /** Seven decimals are a centimetre; more would only pretend. */
 const round = (degrees: number): number => Math.round(degrees * 1e7) / 1e7;
+
+const CASES_LAYER = "cases";
+/** From here on what has a height is drawn upright. */
+const UPRIGHT_DEGREES = 12;
+const RENEWED_TOGETHER_MS = 150;
+const LOOKED_AGAIN_MS = 60_000;
 
 /** Below this width the panels are sheets; map.css has the same numbers. */
 const NARROW = 900;
@@ -68,11 +77,15 @@ export function MapPane() {
     const firstStyle = style.peek();
     const firstCity = city.peek();
     if (!container.current || !firstStyle || !firstCity) return;
+    const pitched = signal(false);
     const look = (server: StyleSpecification) =>
-      composed(server, { language: language.value, shown, overlays: overlays.composed(theme.value === "dark") });
+      composed(server, {
+        language: language.value, shown, pitched: pitched.value, broken: refusedStyles.value, overlays: overlays.composed(theme.value !== "day"),
+      });
     // Read before the map is made, which writes its own view there.
     const cameWithView = location.hash.includes("map=");
-    const map = makeMap(container.current, look(firstStyle), firstCity.bbox, creditOf(firstCity));
+    let drawn = look(firstStyle);
+    const map = makeMap(container.current, drawn, firstCity.bbox, creditOf(firstCity));
     theMap = map;
     overlays.attach(map);
     // For the browser's console, and for the tests that ask what is really drawn.
@@ -86,6 +99,19 @@ export function MapPane() {
       map.setPadding(padding());
     };
     window.addEventListener("resize", resized);
+
+    map.on("pitchend", () => {
+      pitched.value = map.getPitch() > UPRIGHT_DEGREES;
+    });
+    // MapLibre draws nothing at all of a style with one mistake in it: the layer that made it is left out.
+    map.on("error", ({ error }) => {
+      const number = /^layers\[(\d+)\]/.exec(error.message)?.[1];
+      const wrong = number && drawn.layers[Number(number)];
+      const id = wrong ? catalogueId(wrong) : null;
+      // Everything else is said where MapLibre itself would say it.
+      if (id === null) console.error(error);
+      else if (!refusedStyles.peek().has(id)) refusedStyles.value = new Set([...refusedStyles.peek(), id]);
+    });
 
     map.on("click", (event) => {
       const { lng, lat } = event.lngLat;
@@ -106,6 +132,20 @@ export function MapPane() {
       if (left > 0) calm = window.setTimeout(redrawCases, left + 50);
     };
 
+    // As text: a city read anew, because a layer came or went, is in the same place.
+    const bbox = computed(() => city.value && JSON.stringify(city.value.bbox));
+    // A load changes several layers: one look for all of them.
+    const changed = new Set<string>();
+    let anew = false;
+    let renewal: number | undefined;
+    const renew = (): void => {
+      renewal = undefined;
+      if (anew) void readLayers();
+      renewSources(map, changed);
+      changed.clear();
+      anew = false;
+    };
+
     const stops = [
       // Style, language, theme and switches: one composed style, of which MapLibre applies only what differs.
       effect(() => {
@@ -113,7 +153,7 @@ export function MapPane() {
         const server = style.value;
         const next = server && look(server);
         canvas.setAttribute("aria-label", words.value.mapLabel);
-        if (next && !firstRun) map.setStyle(next, { diff: true });
+        if (next && !firstRun) map.setStyle((drawn = next), { diff: true });
         firstRun = false;
       }),
       effect(() => {
@@ -123,34 +163,55 @@ export function MapPane() {
       }),
       effect(redrawCases),
       effect(() => {
-        const here = city.value;
-        if (!me.value || !here) return;
+        const box = bbox.value;
+        if (!me.value || !box) return;
         void readCases();
-        let refresh: number | undefined;
-        // The overlay shows the case at once; the tiles of the cases layer follow in their own time.
-        const follow = (): void => {
-          refresh ??= window.setTimeout(() => {
-            refresh = undefined;
-            if (map.getSource("cases")) map.refreshTiles("cases");
-          }, 5_000);
+        // The overlay shows a case at once; the tiles of the cases layer follow, where it is and where it was.
+        const tiles = new LiveTiles(map, CASES_LAYER);
+        const listed = (caseNo: string) => cases.peek().find((one) => one.case_no === caseNo);
+        const touch = (at: { lon: number; lat: number } | undefined): void => {
+          if (at) tiles.changedAt(at.lon, at.lat);
         };
-        const stop = listen(here.bbox, {
+        const stop = listen(JSON.parse(box) as Bbox, {
           onCase: (event) => {
+            const before = listed(event.case_no);
+            if (before && (before.lon !== event.lon || before.lat !== event.lat)) touch(before);
             addCase({ ...event, mine: false, seen: Date.now() });
-            follow();
+            touch(event);
           },
           onGone: (caseNo) => {
+            const before = listed(caseNo);
             dropCase(caseNo);
-            follow();
+            if (before) touch(before);
+            else tiles.changedSomewhere();
+          },
+          onLayer: (change) => {
+            changed.add(change.id);
+            if (!change.version || !city.peek()?.layers.some((layer) => layer.id === change.id)) anew = true;
+            renewal ??= window.setTimeout(renew, RENEWED_TOGETHER_MS);
           },
           onResync: () => {
             void readCases(true);
-            follow();
+            void readLayers();
+            tiles.changedSomewhere();
           },
         });
         return () => {
-          window.clearTimeout(refresh);
+          tiles.stop();
           stop();
+        };
+      }),
+      // Whoever is not signed in has no stream: the layers are looked at again now and then, and when he comes back.
+      effect(() => {
+        if (me.value) return;
+        const look = (): void => {
+          if (document.visibilityState === "visible") void readLayers();
+        };
+        const timer = window.setInterval(look, LOOKED_AGAIN_MS);
+        document.addEventListener("visibilitychange", look);
+        return () => {
+          window.clearInterval(timer);
+          document.removeEventListener("visibilitychange", look);
         };
       }),
       // On a phone the asked point is brought to the middle of what the sheet leaves free.
@@ -166,6 +227,7 @@ export function MapPane() {
     return () => {
       for (const stop of stops) stop();
       window.clearTimeout(calm);
+      window.clearTimeout(renewal);
       window.removeEventListener("resize", resized);
       map.remove();
       theMap = null;

@@ -3,7 +3,7 @@ import { computed, effect, signal } from "@preact/signals";
 import type { StyleSpecification } from "maplibre-gl";
 import { api, NoAnswer, Refused } from "../shared/api";
 import { remember, remembered } from "../shared/remember";
-import { shownByDefault } from "../shared/style";
+import { brokenIn, shownByDefault } from "../shared/style";
 import type { CaseRow, Category, City, LiveCase, Located, Me, Problem, ReportAnswer, ReportBody } from "../shared/types";
 import { theme } from "../shared/theme";
 
@@ -62,6 +62,12 @@ export function shown(id: string): boolean {
   return chosen ?? (style.value !== null && shownByDefault(style.value, id));
 }
 
+/** Layers whose style MapLibre refused when it was to be drawn. */
+export const refusedStyles = signal<ReadonlySet<string>>(new Set());
+export const brokenStyles = computed<ReadonlySet<string>>(
+  () => new Set([...refusedStyles.value, ...(style.value ? brokenIn(style.value) : [])]),
+);
+
 export function switchLayer(id: string, on: boolean): void {
   switched.value = { ...switched.value, [id]: on };
   remember("layers", JSON.stringify(switched.value));
@@ -99,6 +105,20 @@ export async function signOut(): Promise<void> {
   await api.signOut().catch(() => undefined);
   cases.value = cases.value.filter((one) => one.mine);
   await begin();
+}
+
+/** Reads again which layers there are and how they look, and tells the page where that is different. */
+export async function readLayers(): Promise<void> {
+  try {
+    const [theCity, theStyle] = await Promise.all([api.city(), api.style(theme.peek())]);
+    if (JSON.stringify(theCity) !== JSON.stringify(city.peek())) city.value = theCity;
+    if (JSON.stringify(theStyle) === JSON.stringify(style.peek())) return;
+    // Whoever mended a style deserves another try.
+    refusedStyles.value = new Set();
+    style.value = theStyle as StyleSpecification;
+  } catch {
+    // What is shown stays; the next change or the next look tells.
+  }
 }
 
 export async function restyle(): Promise<void> {

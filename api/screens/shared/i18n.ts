@@ -33,6 +33,8 @@ export const dayAndTime = (at: string): string =>
   new Intl.DateTimeFormat(language.value, {
     month: "numeric", day: "numeric", weekday: "short", hour: "2-digit", minute: "2-digit", hour12: false,
   }).format(new Date(at));
+export const day = (at: string): string =>
+  new Intl.DateTimeFormat(language.value, { year: "numeric", month: "numeric", day: "numeric" }).format(new Date(at));
 export const clock = (at: string | number): string =>
   new Intl.DateTimeFormat(language.value, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false })
     .format(new Date(at));

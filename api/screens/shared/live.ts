@@ -1,7 +1,7 @@
 // The live stream of cases. The browser resumes a broken EventSource by itself with Last-Event-ID; what it does not do
 // is come back from a refusal (a restarting server behind a proxy answers 502), so that is done here.
 import { signal } from "@preact/signals";
-import type { Bbox, LiveCase } from "./types";
+import type { Bbox, LayerChange, LiveCase } from "./types";
 
 export interface LiveState {
   state: "off" | "connecting" | "live" | "reconnecting" | "stale";
@@ -16,6 +16,8 @@ export interface LiveListener {
   onCase: (event: LiveCase) => void;
   /** A case that could be seen until now: nothing more is told of it. */
   onGone: (caseNo: string) => void;
+  /** The content of a layer open to us is another one, or the layer itself has come or gone. */
+  onLayer: (change: LayerChange) => void;
   /** The server does not know where we stopped, or we may see something else now: read the present state again. Also called after a refusal. */
   onResync: () => void;
 }
@@ -52,6 +54,9 @@ export function listen(bbox: Bbox, listener: LiveListener): () => void {
     });
     source.addEventListener("gone", (event) => {
       listener.onGone((JSON.parse((event as MessageEvent<string>).data) as { case_no: string }).case_no);
+    });
+    source.addEventListener("layer", (event) => {
+      listener.onLayer(JSON.parse((event as MessageEvent<string>).data) as LayerChange);
     });
     source.addEventListener("resync", listener.onResync);
     source.addEventListener("error", () => {

@@ -1,7 +1,7 @@
-// Turns the server's style into the one this page draws: adds the fonts, the reader's language, the layer switches,
-// and this page's own overlays. The server's document is never changed in place.
+// Turns the server's style into the one this page draws: adds the reader's language, the layer switches, and this page's
+// own overlays. The server's document is never changed in place.
 import type { LayerSpecification, StyleSpecification } from "maplibre-gl";
-import { MAP_FONT, mapFontFaces } from "./fonts";
+import { MAP_FONT } from "./fonts";
 import type { Language } from "./i18n";
 
 /** A legend entry a layer's style may carry in `metadata["gisops:legend"]`. */
@@ -13,13 +13,23 @@ export interface LegendEntry {
   shape?: "fill" | "line" | "circle";
   dashed?: boolean;
   glyph?: string;
+  /** The outline of the map's own icon, as SVG path data on a plane of 24 by 24. */
+  path?: string;
 }
+
+type Metadata = Record<string, unknown> | undefined;
 
 /** The catalogue layer a style layer belongs to; null for the background and this page's overlays. */
 export const catalogueId = (layer: LayerSpecification): string | null => {
-  const id = (layer.metadata as Record<string, unknown> | undefined)?.["gisops:layer"];
+  const id = (layer.metadata as Metadata)?.["gisops:layer"];
   return typeof id === "string" ? id : null;
 };
+
+/** What has a height is drawn upright only where the map is looked at from the side. */
+const uprightOnly = (layer: LayerSpecification): boolean => (layer.metadata as Metadata)?.["gisops:pitched"] === true;
+
+/** Layers whose own style the server could not compose. */
+export const brokenIn = (style: StyleSpecification): string[] => ((style.metadata as Metadata)?.["gisops:broken"] as string[] | undefined) ?? [];
 
 export const shownByDefault = (style: StyleSpecification, id: string): boolean =>
   style.layers.some((layer) => catalogueId(layer) === id && layer.layout?.visibility !== "none");
@@ -48,15 +58,18 @@ export interface Look {
   language: Language;
   /** Is this catalogue layer switched on? */
   shown: (id: string) => boolean;
+  /** Layers with a style MapLibre refuses: one of them would take the whole map down. */
+  broken: ReadonlySet<string>;
+  pitched: boolean;
   overlays: Pick<StyleSpecification, "sources" | "layers">;
 }
 
 export function composed(server: StyleSpecification, look: Look): StyleSpecification {
-  const layers = server.layers.map((original) => {
+  const layers = server.layers.filter((each) => !look.broken.has(catalogueId(each) ?? "")).map((original) => {
     const id = catalogueId(original);
     // Read loosely: the specification's types know each layer type apart, this code treats them alike.
     const layer = structuredClone(original) as unknown as { type: string; layout?: Record<string, Json> };
-    if (id !== null) layer.layout = { ...layer.layout, visibility: look.shown(id) ? "visible" : "none" };
+    if (id !== null) layer.layout = { ...layer.layout, visibility: look.shown(id) && (look.pitched || !uprightOnly(original)) ? "visible" : "none" };
     if (layer.type === "symbol" && layer.layout) {
       layer.layout["text-font"] ??= [MAP_FONT];
       if (look.language === "en") layer.layout["text-field"] = walk(layer.layout["text-field"] ?? "", inEnglish);
@@ -66,7 +79,6 @@ export function composed(server: StyleSpecification, look: Look): StyleSpecifica
   const { glyphs: _never, ...rest } = server;
   return {
     ...rest,
-    "font-faces": mapFontFaces(),
     sources: { ...server.sources, ...look.overlays.sources },
     layers: [...layers, ...look.overlays.layers],
   } as StyleSpecification;

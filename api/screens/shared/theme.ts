@@ -2,10 +2,11 @@
 import { effect, signal } from "@preact/signals";
 import { remember, remembered } from "./remember";
 
-export type Theme = "day" | "dark";
+// A wall is told by its address (?theme=screen): nobody stands in front of it to choose.
+export type Theme = "day" | "dark" | "screen";
 
-const chosen = remembered("theme");
-export const theme = signal<Theme>(chosen === "dark" || chosen === "day" ? chosen : "day");
+const chosen = new URLSearchParams(location.search).get("theme") ?? remembered("theme");
+export const theme = signal<Theme>(chosen === "dark" || chosen === "day" || chosen === "screen" ? chosen : "day");
 
 export function switchTheme(): void {
   theme.value = theme.value === "day" ? "dark" : "day";
@@ -13,5 +14,5 @@ export function switchTheme(): void {
 }
 
 effect(() => {
-  document.documentElement.dataset.theme = theme.value;
+  document.documentElement.dataset.theme = theme.value === "day" ? "day" : "dark";
 });

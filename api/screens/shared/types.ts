@@ -26,6 +26,9 @@ export interface CityLayer {
   minzoom: number;
   maxzoom: number;
   allowed: boolean;
+  /** Its owner promised to renew it by now; only of layers that are open to the caller. */
+  stale?: boolean;
+  updated_at?: string | null;
 }
 export interface City extends Named {
   bbox: Bbox;
@@ -45,6 +48,12 @@ export interface Category extends CodeNamed {
 export interface CategoryList {
   scheme: string;
   categories: Category[];
+}
+
+/** The content of a layer is another one; without a version where there is no such layer any more. */
+export interface LayerChange {
+  id: string;
+  version?: string | null;
 }
 
 /** A position in the hierarchy; code and name of the person only for signed-in staff. */
