@@ -77,7 +77,7 @@ def of_the_city(tileset: dict[str, Any]) -> Iterator[Tile]:
     for limits in tileset["tileMatrixSetLimits"]:
         rows = range(limits["minTileRow"], limits["maxTileRow"] + 1)
         columns = range(limits["minTileCol"], limits["maxTileCol"] + 1)
-        if len(rows) * len(columns) <= 64:
+        if len(rows) * len(columns) <= 12:
             yield from (Tile(int(limits["tileMatrix"]), column, row) for row in rows for column in columns)
 
 

@@ -155,6 +155,8 @@ def _asks_who(method: str, path: str) -> bool:
         ("GET", "/ogc"),
         ("GET", "/ogc/conformance"),
         ("GET", "/ogc/api"),
+        ("GET", "/ogc/tileMatrixSets"),
+        ("GET", "/ogc/tileMatrixSets/{tileMatrixSetId}"),
         ("GET", "/api/locate"),
         ("GET", "/api/reports/{client_uid}"),
     }

@@ -190,7 +190,11 @@ class Asker:
                 want = oracle.properties(self.world, self.account, things[feature["properties"][about.key]])
                 _same_attributes(feature["properties"], want, [n for n in want if about.fields[n].get("in_labels")])
 
-        return Ask(f"/tiles/{layer}/{z}/{x}/{y}.mvt", check, layer)
+        addresses = [f"/tiles/{layer}/{z}/{x}/{y}.mvt"]
+        if 0 <= near.x <= COLUMNS + 1 and 0 <= near.y <= ROWS:
+            # A tileset has limits, and they are the city's.
+            addresses.append(f"/ogc/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}")
+        return Ask(self.rng.choice(addresses), check, layer)
 
     def tilejson(self) -> Ask:
         layer = self.rng.choice(SCOPED + OTHERS)
@@ -205,6 +209,25 @@ class Asker:
             assert list(json.loads(body)["vector_layers"][0]["fields"]) == [*want, "count"]
 
         return Ask(f"/tiles/{layer}.json", check, layer)
+
+    def tileset(self) -> Ask:
+        layers = self.rng.sample(SCOPED + OTHERS, self.rng.choice((1, 2)))
+        by_name = f"/ogc/tiles/WebMercatorQuad?collections={','.join(layers)}"
+        one = self.rng.choice((by_name, f"/ogc/collections/{layers[0]}/tiles/WebMercatorQuad"))
+
+        def check(status: int, body: bytes) -> None:
+            asked = layers if one == by_name else layers[:1]
+            if (wrong := next((w for layer in asked if (w := self.closed(layer)) is not None), None)) is not None:
+                assert status == wrong
+                return
+            assert status == 200
+            told = {each["id"]: each["propertiesSchema"]["properties"] for each in json.loads(body)["layers"]}
+            for layer in asked:
+                about = oracle.declared(layer)
+                want = [name for name in oracle.fields(self.account, layer) if about.fields[name].get("in_tiles")]
+                assert list(told[layer]) == [*want, "count"]
+
+        return Ask(one, check, layers[0] if len(layers) == 1 else None)
 
     def collections(self) -> Ask:
         def check(status: int, body: bytes) -> None:

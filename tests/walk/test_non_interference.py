@@ -37,6 +37,7 @@ SHARES: dict[Callable[[Asker], Ask], int] = {
     Asker.heat: 4,
     Asker.export: 6,
     Asker.tilejson: 4,
+    Asker.tileset: 4,
     Asker.collections: 2,
     Asker.collection: 2,
     Asker.map_style: 1,
