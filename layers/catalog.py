@@ -289,6 +289,7 @@ def _read_field(source: str, name: str, table: Any) -> Field:
         in_tiles=told.flag("in_tiles", False),
         in_labels=told.flag("in_labels", False),
         mask=told.maybe_one_of("mask", MASKS),
+        tiles_from=told.number("tiles_from", 0, 22, 0),
     )
     told.nothing_else()
     return field
@@ -303,6 +304,10 @@ def _read_tiling(told: Told) -> Tiling:
         label_minzoom=told.number("label_minzoom", 0, 22) if "label_minzoom" in told.values else None,
         by_zoom_field=by_zoom.text("field") if by_zoom.values else None,
         by_zoom=tuple((str(value), int(zoom)) for value, zoom in by_zoom.table("from", {}).items()),
+        squares=told.number("squares", 2, 6, 5),
+        summed_area=told.flag("summed_area", False),
+        smallest_px=told.number("smallest_px", 0, 8, 0),
+        told_by_events=told.flag("told_by_events", False),
     )
     by_zoom.nothing_else()
     told.nothing_else()
@@ -336,6 +341,23 @@ def _check_itself(source: str, folder: str, layer: Layer) -> None:
         (
             layer.tiling.by_zoom_field is not None and layer.tiling.by_zoom_field not in names,
             "tiles.by_zoom.field is no field",
+        ),
+        (
+            (layer.tiling.summed_area or layer.tiling.smallest_px > 0) and layer.geometry == "point",
+            "tiles.summed_area and tiles.smallest_px are for what has a size, not for points",
+        ),
+        (
+            layer.tiling.summed_area and "area_m2" in names,
+            "tiles.summed_area: squares tell the field area_m2 then, and the layer has one of its own",
+        ),
+        (layer.tiling.told_by_events and not layer.live, "tiles.told_by_events is for a live layer"),
+        (
+            any(field.tiles_from > 0 and not field.in_tiles for field in layer.fields),
+            "tiles_from is for a field that is in tiles (in_tiles = true)",
+        ),
+        (
+            any(field.tiles_from > 0 for field in layer.fields if field.name == layer.key),
+            "the key is in tiles of every zoom",
         ),
     ):
         if wrong:

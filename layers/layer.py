@@ -17,8 +17,8 @@ MASKS = ("phone", "name")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One attribute of a layer. ``in_tiles`` and ``in_labels`` say whether tiles and label points carry it; ``mask``,
-    in which form it is shown (see ``MASKS``), or None for as it is.
+    """One attribute of a layer. ``in_tiles`` and ``in_labels`` say whether tiles and label points carry it, and
+    ``tiles_from``, from which zoom on; ``mask``, in which form it is shown (see ``MASKS``), or None for as it is.
     """
 
     name: str
@@ -30,13 +30,17 @@ class Field:
     in_tiles: bool
     in_labels: bool
     mask: str | None = None
+    tiles_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
     """How a layer is cut: counted squares below ``counted_below``; at most ``max_features`` drawn singly in one
     tile; ``buffer`` (of the tile's 4,096 units) is how far beyond its edge it reaches: what is drawn wider than that
-    would be cut off there.
+    would be cut off there. Squares are ``squares`` zooms deeper than their tile and tell, with ``summed_area``, how much
+    ground lies under what they count. What is smaller than ``smallest_px`` pixels (of a tile of 512) either way is
+    counted as well. ``told_by_events``: every change of a row comes as an event with its place, so that a tile may be
+    kept until one does.
     """
 
     counted_below: int
@@ -45,6 +49,10 @@ class Tiling:
     label_minzoom: int | None
     by_zoom_field: str | None
     by_zoom: tuple[tuple[str, int], ...]
+    squares: int = 5
+    summed_area: bool = False
+    smallest_px: int = 0
+    told_by_events: bool = False
 
 
 @dataclass(frozen=True, slots=True)
