@@ -73,6 +73,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.identities = Identities(database)
         app.state.verifying = CapacityLimiter(2)
         app.state.looking = CapacityLimiter(1)
+        # Questions for features that may take long have half of the connections, and never the last.
+        app.state.long_questions = CapacityLimiter(max(1, settings.pool_size // 2))
         app.state.live = Live(url, database)
         app.state.tiles = TileCache()
         app.state.ready_tiles = ReadyTiles()

@@ -109,6 +109,7 @@ TITLES: Mapping[str, str] = {
     "too_many_requests": "请求过于频繁 / Too many requests",
     "not_ready": "服务暂不可用 / The service is not ready",
     "broken_archive": "底图文件无法读取 / The file of the base map cannot be read",
+    "too_slow": "查询耗时过长，已中止 / The question takes too long and was cut off",
     "storage_full": "磁盘空间不足，暂停写入 / No room on the disk, writing is paused",
     "outside_span": "没有备份可恢复到该时刻 / No backup leads to this moment",
     "no_backup": "没有可用的备份 / There is no backup to restore from",

@@ -71,6 +71,7 @@
         ├── BrokenBackup            cannot be made, or is not what it was (backups.py)
         │   └── MissingWal          a segment a restore needs is not in the archive
         ├── BrokenArchive           a base map's file cannot be read (tiles/pmtiles_file.py)
+        ├── TooSlow             a question for features that was cut off (layers/features.py)
         ├── OidcUnavailable         the identity provider cannot be reached (api/oidc.py)
         └── BrokenMigration         database and migration steps do not belong together (db/migrate.py)
 

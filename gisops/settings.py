@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     basemap_attribution: str | None = Field(
         default=None, description="Whose map it is, as the map says it; by default what the file or the service says."
     )
+    question_seconds: float = Field(
+        default=3.0, ge=0.1, le=25, description="How long a question for features (OGC API) may take, in seconds."
+    )
     session_hours: int = Field(default=12, ge=1, description="How long a sign-in lasts.")
     anonymous_reports_per_minute: int = Field(
         default=30, ge=1, description="Reports one network address may send without a sign-in, per minute."

@@ -61,6 +61,12 @@ class FeaturePage:
 
 def parse_bbox(text: str) -> BBox:
     """Read ``west,south,east,north`` (degrees, WGS-84). Raises ``InvalidInput`` that says what would be right."""
+    west, south, east, north = _four_numbers(text)
+    check_bbox((west, south, east, north))
+    return west, south, east, north
+
+
+def _four_numbers(text: str) -> tuple[float, float, float, float]:
     right = "bbox is west,south,east,north in degrees, for example 110.30,20.00,110.36,20.05"
     try:
         numbers = [float(piece) for piece in text.split(",")]
@@ -72,8 +78,38 @@ def parse_bbox(text: str) -> BBox:
     if len(numbers) != 4:
         raise InvalidInput(f"{right}; {len(numbers)} numbers were sent.", parameter="bbox")
     west, south, east, north = numbers
-    check_bbox((west, south, east, north))
     return west, south, east, north
+
+
+def parse_box(text: str, system: ReferenceSystem) -> tuple[BBox | None, Filter | None]:
+    """Read a box of a system, its lower corner and its upper in the order of the system's axes.
+
+    It is a box in degrees where it is one, and a condition where it is none: in a system that is bent against degrees,
+    and across the 180th meridian (west greater than east), where it is two. Raises ``InvalidInput``.
+    """
+    first, second, third, fourth = _four_numbers(text)
+    west, south, east, north = (second, first, fourth, third) if system.north_first else (first, second, third, fourth)
+    if not all(map(math.isfinite, (west, south, east, north))):
+        raise InvalidInput("bbox must be finite numbers.", parameter="bbox")
+    if system.geographic and not (west > east and south < north and west <= 180 and east >= -180):
+        check_bbox((west, south, east, north))
+        if system.srid == 4326:
+            return (west, south, east, north), None
+    elif not system.geographic and (west > east or south >= north):
+        raise InvalidInput(
+            "bbox must have its lower corner first, in the order of the axes of bbox-crs.",
+            parameter="bbox",
+            bbox=[first, second, third, fourth],
+        )
+    from layers import filters  # late: see above
+
+    boxes = [(west, south, east, north)]
+    if west > east:
+        # Each half is a box that must be right by itself.
+        boxes = [(west, south, 180.0, north), (-180.0, south, east, north)]
+        for box in boxes:
+            check_bbox(box)
+    return None, filters.inside(boxes, system)
 
 
 def check_bbox(bbox: BBox) -> None:

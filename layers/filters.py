@@ -71,7 +71,10 @@ def inside(boxes: Iterable[BBox], system: ReferenceSystem) -> Filter:
     named: dict[str, float] = {}
     around: list[BBox | None] = []
     geom: ColumnElement[Any] = column("geom")
-    shown = geom if system.srid == 4326 else func.ST_Transform(geom, literal_column(str(system.srid)))
+    if system.srid == 3857:
+        shown: ColumnElement[Any] = column("geom_3857")
+    else:
+        shown = geom if system.srid == 4326 else func.ST_Transform(geom, literal_column(str(system.srid)))
     for n, box in enumerate(boxes):
         named |= {f"b{n}{side}": value for side, value in zip("wsen", box, strict=True)}
         drawn = func.ST_MakeEnvelope(

@@ -1,221 +1,292 @@
-"""Layers through open standards: OGC API - Features.
+"""Layers through open standards: OGC API - Features, as JSON and as pages.
 
 Every route is open to everybody; the layer asked for decides (401 or 403), and which of its fields are told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
+import anyio
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 
-from api import answers, looks, ogc_tiles, problems
+from api import answers, looks, ogc_documents, ogc_openapi, ogc_pages
 from api.answers import GEOJSON
-from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing
-from gisops.errors import InvalidInput
+from api.auth import Identity
+from api.database import WAIT_S
+from api.deps import PUBLIC_ROUTE, Caller, Layers, Looking, settings_of
+from api.ogc_documents import HTML, JSON, OPENAPI, SCHEMA, forms, link, with_parameters
+from api.ogc_questions import Question
+from api.ogc_route import OPEN_PARAMETERS, OgcRoute
+from gisops.db.pool import Connection
+from gisops.errors import NotReady
 from layers import features
 from layers.catalog import Layer
+from layers.cql2 import MAX_LENGTH
+from layers.reference_systems import CRS84, ReferenceSystem, parse_system
 from layers.versions import extent_of_city
 from layers.viewer import Viewer
 
-OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-# Only what a test of ours shows: tests/api/test_layers.py names each requirement.
-CONFORMS_TO = [
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+__all__ = ["OgcRoute", "router"]
+
+Form = Annotated[
+    Literal["json", "html"] | None, Query(alias="f", description="json or html; without it as Accept prefers")
 ]
-
-
-class OgcRoute(APIRoute):
-    """A route whose wrong parameters are 400, as OGC API - Features demands (7.15.1), and not the 422 used elsewhere.
-
-    A parameter it does not know is wrong too: a misspelt filter that is silently ignored answers another question.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap FastAPI's own handler."""
-        handle = super().get_route_handler()
-        known = {parameter.alias for parameter in self.dependant.query_params}
-
-        async def answer(request: Request) -> Response:
-            unknown = sorted(set(request.query_params) - known)
-            try:
-                if unknown:
-                    raise InvalidInput(
-                        f"Unknown parameters: {', '.join(unknown)}.", parameters=unknown, known=sorted(known)
-                    )
-                return await handle(request)
-            except InvalidInput as error:
-                return problems.answer(problems.of_error(error, request.url.path) | {"status": 400})
-            except RequestValidationError as error:
-                return problems.answer(problems.of_shape(error.errors(), request.url.path) | {"status": 400})
-
-        return answer
-
+Crs = Annotated[str | None, Query(description="URI of one of the collection's systems, for the geometries told")]
+BBoxCrs = Annotated[str | None, Query(alias="bbox-crs", description="URI of the system of bbox")]
+FilterCrs = Annotated[str | None, Query(alias="filter-crs", description="URI of the system of geometries in filter")]
+# Links longer than this together are told in the body alone: there are clients that take no more of a header.
+_LONGEST_HEADER = 4_000
+_VARY = "Accept, Authorization, Cookie"
 
 router = APIRouter(prefix="/ogc", tags=["layers"], route_class=OgcRoute)
 
 
 @router.get("", openapi_extra=PUBLIC_ROUTE)
-def landing(request: Request) -> Response:
+async def landing(request: Request, form: Form = None) -> Response:
     """OGC API landing page."""
-    base = str(request.base_url)
-    links = [
-        _link(f"{base}ogc", "self", "application/json", "This document"),
-        _link(f"{base}ogc/api", "service-desc", OPENAPI, "API definition"),
-        _link(f"{base}docs", "service-doc", "text/html", "API documentation"),
-        _link(f"{base}ogc/conformance", "conformance", "application/json", "Conformance classes"),
-        _link(f"{base}ogc/collections", "data", "application/json", "Collections"),
-        *ogc_tiles.landing_links(base),
-    ]
-    return answers.plain(
-        {"title": "gisops", "description": "城市运行专题图层 · Thematic layers of the city", "links": links}
-    )
+    html = ogc_pages.wants_html(request, form)
+    told = ogc_documents.landing(str(request.base_url), dict(request.query_params), html)
+    return _document(told, JSON, ogc_pages.page("landing", told) if html else None)
+
+
+@router.get("/page.css", openapi_extra=PUBLIC_ROUTE, include_in_schema=False)
+async def sheet() -> Response:
+    """The pages' style sheet."""
+    return Response(ogc_pages.sheet(), media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
 
 
 @router.get("/conformance", openapi_extra=PUBLIC_ROUTE)
-def conformance() -> Response:
+async def conformance(request: Request, form: Form = None) -> Response:
     """Conformance classes this server meets."""
-    return answers.plain({"conformsTo": [*CONFORMS_TO, *ogc_tiles.CONFORMS_TO]})
+    html = ogc_pages.wants_html(request, form)
+    told = ogc_documents.conformance(str(request.base_url), dict(request.query_params), html)
+    return _document(told, JSON, ogc_pages.page("conformance", told) if html else None)
 
 
 @router.get("/api", openapi_extra=PUBLIC_ROUTE)
-def api_definition(request: Request) -> Response:
-    """The API's description, under the media type by which OGC clients recognise it."""
-    return Response(orjson.dumps(request.app.openapi()), media_type=OPENAPI)
+async def api_definition(
+    request: Request, caller: Caller, layers: Layers, look: Looking, form: Form = None
+) -> Response:
+    """The API's description in OpenAPI 3.0, with the collections that are open to the caller."""
+    if ogc_pages.wants_html(request, form):
+        return Response(status_code=303, headers={"Location": "/docs", "Vary": _VARY})
+    viewer, base = looks.viewer_for(caller), str(request.base_url)
+    extent = await look.at(extent_of_city)
+    told = ogc_openapi.openapi(base, layers, viewer, extent, request.app.openapi())
+    return _document(told, OPENAPI, None)
 
 
 @router.get("/collections", openapi_extra=PUBLIC_ROUTE)
-def collections(request: Request, conn: Seeing, caller: Caller, layers: Layers) -> Response:
+async def collections(request: Request, caller: Caller, layers: Layers, look: Looking, form: Form = None) -> Response:
     """List the collections that are open to the caller; the others are not mentioned."""
-    viewer = looks.viewer_for(caller)
-    base = str(request.base_url)
-    bounds = extent_of_city(conn)
-    listed = [_collection(layer, viewer, base, bounds) for layer in layers if viewer.may_see(layer)]
-    links = [_link(f"{base}ogc/collections", "self", "application/json", "This document")]
-    return answers.plain({"links": links, "collections": listed}, answers.kept_by_nobody_else())
+    viewer, html = looks.viewer_for(caller), ogc_pages.wants_html(request, form)
+    extent = await look.at(extent_of_city)
+    told = ogc_documents.collections(str(request.base_url), layers, viewer, extent, dict(request.query_params), html)
+    page = ogc_pages.page("collections", told, trail=_trail()) if html else None
+    return _document(told, JSON, page)
 
 
 @router.get("/collections/{layer_id}", openapi_extra=PUBLIC_ROUTE)
-def collection(request: Request, layer_id: str, conn: Seeing, caller: Caller, layers: Layers) -> Response:
+async def collection(
+    request: Request, layer_id: str, caller: Caller, layers: Layers, look: Looking, form: Form = None
+) -> Response:
     """Describe one collection."""
     layer, viewer = layers[layer_id], looks.viewer_for(caller)
     viewer.require(layer)
-    described = _collection(layer, viewer, str(request.base_url), extent_of_city(conn))
-    return answers.plain(described, answers.kept_by_nobody_else())
+    base, html = str(request.base_url), ogc_pages.wants_html(request, form)
+    extent = await look.at(extent_of_city)
+    told = ogc_documents.collection(base, layer, viewer, extent, dict(request.query_params), html)
+    page = None
+    if html:
+        tiles = f"/tiles/{layer.id}.json"
+        page = ogc_pages.page("collection", told, trail=_trail(layer), layer=layer, extent=extent, tiles=tiles)
+    return _document(told, JSON, page)
 
 
-@router.get("/collections/{layer_id}/items", openapi_extra=PUBLIC_ROUTE)
-def items(
+@router.get("/collections/{layer_id}/queryables", openapi_extra=PUBLIC_ROUTE)
+async def queryables(
+    request: Request, layer_id: str, caller: Caller, layers: Layers, look: Looking, form: Form = None
+) -> Response:
+    """By what a collection's features can be asked for, as a JSON Schema: the fields that are the caller's to see."""
+    layer, viewer = layers[layer_id], looks.viewer_for(caller)
+    viewer.require(layer)
+    html = ogc_pages.wants_html(request, form)
+    told = ogc_documents.queryables(str(request.base_url), layer, viewer, dict(request.query_params), html)
+    return _document(told, SCHEMA, ogc_pages.page("queryables", told, trail=_trail(layer)) if html else None)
+
+
+@router.get("/collections/{layer_id}/items", openapi_extra=PUBLIC_ROUTE | {OPEN_PARAMETERS: True})
+async def items(
     request: Request,
     layer_id: str,
-    conn: Seeing,
     caller: Caller,
     layers: Layers,
-    bbox: Annotated[str | None, Query(description="west,south,east,north in degrees (WGS-84)")] = None,
+    look: Looking,
+    bbox: Annotated[
+        str | None, Query(description="The box's lower corner, then its upper, in bbox-crs (CRS84)")
+    ] = None,
+    bbox_crs: BBoxCrs = None,
     moment: Annotated[str | None, Query(alias="datetime", description="RFC 3339 instant, or start/end")] = None,
     limit: Annotated[int, Query(ge=1, description="Features in a page; above 10,000 means 10,000")] = 100,
     after: Annotated[str | None, Query(description="As given by the page before, in its `next` link")] = None,
     count: Annotated[bool, Query(description="Also count all that match (numberMatched)")] = False,
+    crs: Crs = None,
+    condition: Annotated[
+        str | None, Query(alias="filter", max_length=MAX_LENGTH, description="A filter in CQL2")
+    ] = None,
+    language: Annotated[
+        Literal["cql2-text", "cql2-json"], Query(alias="filter-lang", description="How filter is written")
+    ] = "cql2-text",
+    filter_crs: FilterCrs = None,
+    sortby: Annotated[
+        str | None, Query(max_length=500, description="Properties, with commas between; - for the greatest first")
+    ] = None,
+    form: Form = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Read one page of a collection as GeoJSON."""
+    """Read one page of a collection as GeoJSON. Every queryable is a parameter too: the value it must have."""
     layer, viewer = layers[layer_id], looks.viewer_for(caller)
     viewer.require(layer)
-    page = features.read(
-        conn,
-        layer,
-        viewer,
-        bbox=features.parse_bbox(bbox) if bbox is not None else None,
-        interval=features.parse_interval(moment) if moment is not None else None,
-        limit=min(limit, features.MAX_LIMIT),
-        after=after,
-        count=count,
-    )
-    looks.looked(conn, caller, layer, viewer.fields_of(layer), bbox, page.returned)
+    question = Question.of(
+        request, layer, viewer, bbox=bbox, bbox_crs=bbox_crs, moment=moment, limit=limit, after=after, count=count,
+        crs=crs, condition=condition, language=language, filter_crs=filter_crs, sortby=sortby,
+        html=ogc_pages.wants_html(request, form),
+    )  # fmt: skip
+
+    def act(conn: Connection) -> Response:
+        return _items(conn, request, caller, question, if_none_match)
+
+    if not question.costly:
+        return await look.at(act)
+    async with _one_of_few(request):
+        return await look.at(act)
+
+
+def _items(
+    conn: Connection, request: Request, caller: Identity | None, question: Question, if_none_match: str | None
+) -> Response:
+    layer, viewer = question.layer, question.viewer
+    extent = extent_of_city(conn) if question.html or question.names_systems else None
+    asked, system = question.asked(extent)
+    page = features.read(conn, layer, viewer, **asked, patience_s=settings_of(request).question_seconds)
+    looks.looked(conn, caller, layer, viewer.fields_of(layer), question.bbox, page.returned)
     here = f"{request.base_url}ogc/collections/{layer.id}"
-    asked = dict(request.query_params)
+    sent = dict(request.query_params)
     links = [
-        _link(_with(f"{here}/items", asked), "self", GEOJSON, "This page"),
-        _link(here, "collection", "application/json", layer.title_en),
+        *forms(f"{here}/items", sent, question.html, GEOJSON),
+        link(here, "collection", JSON, layer.title_en),
     ]
     if page.after is not None:
-        links.append(_link(_with(f"{here}/items", asked | {"after": page.after}), "next", GEOJSON, "Next page"))
+        media_type = HTML if question.html else GEOJSON
+        address = with_parameters(f"{here}/items", sent | {"after": page.after})
+        links.append(link(address, "next", media_type, "下一页 · Next page"))
     # No timeStamp: it would make every answer another one, and is not demanded.
     about: dict[str, Any] = {"numberReturned": page.returned, "links": links}
     if page.matched is not None:
         about["numberMatched"] = page.matched
+    elif question.after is None and page.after is None:
+        # All of them are on the one page there is.
+        about["numberMatched"] = page.returned
     # The features come from the database as text and leave as text.
     body = b'{"type":"FeatureCollection","features":[%b],%b' % (page.features.encode(), orjson.dumps(about)[1:])
-    return answers.one_callers(body, GEOJSON, if_none_match, kept=viewer.sees_public_only(layer))
+    if question.html:
+        told = orjson.loads(body)
+        body = ogc_pages.page(
+            "items", told, trail=_trail(layer), layer=layer, fields=viewer.fields_of(layer), extent=extent,
+            features=b'{"type":"FeatureCollection","features":[%b]}' % page.features.encode(),
+        )  # fmt: skip
+    return _features(body, layer, viewer, system, links, question.html, if_none_match)
 
 
 @router.get("/collections/{layer_id}/items/{key}", openapi_extra=PUBLIC_ROUTE)
-def item(
+async def item(
     request: Request,
     layer_id: str,
     key: str,
-    conn: Seeing,
     caller: Caller,
     layers: Layers,
+    look: Looking,
+    crs: Crs = None,
+    form: Form = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Read one feature by its key, as GeoJSON."""
     layer, viewer = layers[layer_id], looks.viewer_for(caller)
-    feature = features.one(conn, layer, viewer, key)
-    looks.looked(conn, caller, layer, viewer.fields_of(layer), None, 1, object=key)
-    here = f"{request.base_url}ogc/collections/{layer.id}"
-    links = [
-        _link(f"{here}/items/{quote(key, safe='')}", "self", GEOJSON, "This feature"),
-        _link(here, "collection", "application/json", layer.title_en),
-    ]
-    body = b'%b,"links":%b}' % (feature.encode().rstrip()[:-1], orjson.dumps(links))
-    return answers.one_callers(body, GEOJSON, if_none_match, kept=viewer.sees_public_only(layer))
+    viewer.require(layer)
+    html = ogc_pages.wants_html(request, form)
+
+    def act(conn: Connection) -> Response:
+        extent = extent_of_city(conn) if html or crs is not None else None
+        system = parse_system(crs, extent, "crs") if crs is not None and not html else CRS84
+        feature = features.one(conn, layer, viewer, key, system=system)
+        looks.looked(conn, caller, layer, viewer.fields_of(layer), None, 1, object=key)
+        here = f"{request.base_url}ogc/collections/{layer.id}"
+        links = [
+            *forms(f"{here}/items/{quote(key, safe='')}", dict(request.query_params), html, GEOJSON),
+            link(here, "collection", JSON, layer.title_en),
+        ]
+        body = b'%b,"links":%b}' % (feature.encode().rstrip()[:-1], orjson.dumps(links))
+        if html:
+            body = ogc_pages.page(
+                "item", orjson.loads(body), trail=[*_trail(layer), ("要素 · Features", f"{here}/items?f=html")],
+                layer=layer, fields=viewer.fields_of(layer), extent=extent, features=feature.encode(),
+            )  # fmt: skip
+        return _features(body, layer, viewer, system, links, html, if_none_match)
+
+    return await look.at(act)
 
 
-def _collection(
-    layer: Layer, viewer: Viewer, base: str, bounds: tuple[float, float, float, float] | None
-) -> dict[str, Any]:
-    here = f"{base}ogc/collections/{layer.id}"
-    described: dict[str, Any] = {
-        "id": layer.id,
-        "title": f"{layer.title_zh} · {layer.title_en}",
-        "description": layer.description,
-        "itemType": "feature",
-        "crs": [CRS84],
-        "family": {"zh": layer.family_zh, "en": layer.family_en},
-        "update_cycle": layer.update_cycle,
-        "fields": [
-            {
-                "name": field.name,
-                "type": field.type,
-                "title_zh": field.title_zh,
-                "title_en": field.title_en,
-                "meaning": field.meaning,
-            }
-            for field in viewer.fields_of(layer)
-        ],
-        "links": [
-            _link(here, "self", "application/json", "This document"),
-            _link(f"{here}/items", "items", GEOJSON, "Features"),
-            _link(f"{base}tiles/{layer.id}.json", "describedby", "application/json", "TileJSON"),
-            *ogc_tiles.collection_links(base, layer),
-        ],
-    }
-    if bounds is not None:
-        described["extent"] = {"spatial": {"bbox": [list(bounds)], "crs": CRS84}}
-    return described
+@asynccontextmanager
+async def _one_of_few(request: Request) -> AsyncIterator[None]:
+    """A place among the questions that may take long: they never have all connections, so others need not wait."""
+    limiter = request.app.state.long_questions
+    borrower = object()
+    try:
+        with anyio.fail_after(WAIT_S):
+            await limiter.acquire_on_behalf_of(borrower)
+    except TimeoutError:
+        raise NotReady("Too many questions that take long are being asked.", retry_after_s=5) from None
+    try:
+        yield
+    finally:
+        limiter.release_on_behalf_of(borrower)
 
 
-def _link(href: str, rel: str, media_type: str, title: str) -> dict[str, str]:
-    return {"href": href, "rel": rel, "type": media_type, "title": title}
+def _document(told: Any, media_type: str, page: bytes | None) -> Response:
+    headers = answers.kept_by_nobody_else() | {"Vary": _VARY}
+    if page is not None:
+        return Response(page, media_type=HTML, headers=headers)
+    return Response(orjson.dumps(told), media_type=media_type, headers=headers)
 
 
-def _with(address: str, parameters: dict[str, str]) -> str:
-    return f"{address}?{urlencode(parameters)}" if parameters else address
+def _features(
+    body: bytes,
+    layer: Layer,
+    viewer: Viewer,
+    system: ReferenceSystem,
+    links: list[dict[str, str]],
+    html: bool,
+    if_none_match: str | None,
+) -> Response:
+    kept = viewer.sees_public_only(layer)
+    answer = answers.one_callers(body, HTML if html else GEOJSON, if_none_match, kept=kept)
+    answer.headers["Vary"] = _VARY
+    if not html:
+        answer.headers["Content-Crs"] = f"<{system.uri}>"
+    # RFC 8288; titles are left out, as headers take no Chinese.
+    told = ", ".join(f'<{each["href"]}>; rel="{each["rel"]}"; type="{each["type"]}"' for each in links)
+    if len(told) <= _LONGEST_HEADER and told.isascii():
+        answer.headers["Link"] = told
+    return answer
+
+
+def _trail(layer: Layer | None = None) -> list[tuple[str, str]]:
+    found = [("图层集合 · Collections", "/ogc/collections?f=html")]
+    if layer is not None:
+        found.append((f"{layer.title_zh} · {layer.title_en}", f"/ogc/collections/{layer.id}?f=html"))
+    return found

@@ -162,6 +162,10 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/ogc/api"): [Right("/ogc/api")],
     ("GET", "/ogc/collections"): [Right("/ogc/collections")],
     ("GET", "/ogc/collections/{layer_id}"): [Right(f"/ogc/collections/{layer}", layer=layer) for layer in LAYERS],
+    ("GET", "/ogc/page.css"): [Right("/ogc/page.css")],
+    ("GET", "/ogc/collections/{layer_id}/queryables"): [
+        Right(f"/ogc/collections/{layer}/queryables", layer=layer) for layer in LAYERS
+    ],
     ("GET", "/ogc/collections/{layer_id}/items"): [
         Right(f"/ogc/collections/{layer}/items?limit=1", layer=layer) for layer in LAYERS
     ],
