@@ -19,7 +19,8 @@ from gisops.errors import InvalidInput, NotFound
 from layers.catalog import Catalog, Layer
 from layers.versions import joint, versions_of
 from layers.viewer import ANYBODY, Viewer
-from tiles.cache import IN_FORCE_S, TileCache
+from tiles.cache import TileCache
+from tiles.counts import IN_FORCE_S, covers
 from tiles.grid import Tile
 from tiles.mvt import CONTENT_TYPE, draw, is_public, tile_fields
 
@@ -64,7 +65,7 @@ def answer(
         viewer = ANYBODY
     public = all(is_public(layer, viewer) for layer in layers)
     # Before anything is cut: what is cut afterwards may be newer than its name, and is never older.
-    versions = versions_of(conn, [layer for layer in layers if is_public(layer, viewer)])
+    versions = versions_of(conn, [layer for layer in layers if layer.public])
     named = joint([layer.id for layer in layers], versions) if public else None
     drawn = b"".join(_drawn(request, conn, caller, viewer, layer, versions, at) for layer in _with_tiles(layers, at))
     current = v is not None and v == named
@@ -118,7 +119,8 @@ def _drawn(
     versions: Mapping[str, str],
     at: Tile,
 ) -> bytes:
-    if is_public(layer, viewer):
+    # Where everybody alike is told counts, of what anybody may see all of, they are the same for who sees more.
+    if is_public(layer, viewer) or covers(layer, at.z):
         kept: TileCache = request.app.state.tiles
         return kept.tile(conn, layer, versions.get(layer.id), at)
     drawn, shown = draw(conn, layer, viewer, at)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 from threading import Lock
 
 from cachetools import LRUCache
@@ -18,47 +16,15 @@ from cachetools import LRUCache
 from gisops.db.pool import Connection
 from layers.catalog import Layer
 from layers.viewer import ANYBODY
+from tiles.counts import IN_FORCE_S, Counts, covers
+from tiles.flights import Flights
 from tiles.grid import Tile
 from tiles.mvt import tile
 
 # Some three thousand tiles of a city's middle; the whole of a town. Each web process has its own.
 MOST_BYTES = 64 * 1024 * 1024
 
-# Rows that come into force by date may do so at any hour, of which a version knows only the day: kept a minute.
-IN_FORCE_S = 60
-
-# Longer than any statement may run: whoever waits for another's tile is told when that one failed.
-_LONGEST_S = 60
-
 _Key = tuple[str, str, Tile, int]
-
-
-class Flights:
-    """One at a time makes a thing; whoever else wants the same one meanwhile, in whatever thread, gets that."""
-
-    def __init__(self) -> None:
-        self._made: dict[Hashable, Future[bytes]] = {}
-        self._lock = Lock()
-
-    def once(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
-        """Make it, or wait for who is at it. Raises what ``make`` raises, to all of them."""
-        with self._lock:
-            made = self._made.get(key)
-            if made is None:
-                mine = self._made[key] = Future()
-        if made is not None:
-            return made.result(_LONGEST_S)
-        try:
-            thing = make()
-        except BaseException as error:
-            mine.set_exception(error)
-            raise
-        else:
-            mine.set_result(thing)
-            return thing
-        finally:
-            with self._lock:
-                del self._made[key]
 
 
 class TileCache:
@@ -67,7 +33,8 @@ class TileCache:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._kept: LRUCache[_Key, bytes] = LRUCache(most_bytes, getsizeof=sys.getsizeof)
         self._lock = Lock()
-        self._flights = Flights()
+        self._flights: Flights[bytes] = Flights()
+        self.counts = Counts()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -85,7 +52,8 @@ class TileCache:
         return kept if kept is not None else self._flights.once(key, lambda: self._cut(conn, layer, key))
 
     def _cut(self, conn: Connection, layer: Layer, key: _Key) -> bytes:
-        cut = tile(conn, layer, ANYBODY, key[2])
+        _, version, at, _ = key
+        cut = self.counts.tile(conn, layer, version, at) if covers(layer, at.z) else tile(conn, layer, ANYBODY, at)
         # One that is heavier than all of it together is not kept, and that is no error.
         if sys.getsizeof(cut) <= self._kept.maxsize:
             with self._lock:
