@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import hotspots, intake, loading, scope, zones
+from bench import features, hotspots, intake, loading, scope, tiles, zones
 from bench.result import Result
 from bench.town import town
 
@@ -21,6 +21,8 @@ BENCHES: dict[str, Callable[..., Iterator[Result]]] = {
     "intake": intake.run,
     "hotspots": hotspots.run,
     "scope": scope.run,
+    "tiles": tiles.run,
+    "features": features.run,
 }
 RESULTS = Path(__file__).parent / "results.json"
 
