@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+import psycopg
 from psycopg import sql
 
 from gisops.coordinates import local_metres
@@ -17,8 +18,9 @@ from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import InvalidInput
 from layers.catalog import Layer
-from layers.features import BBox
-from layers.seen import inside, properties, rows
+from layers.features import BBox, TooSlow
+from layers.seen import inside, properties
+from layers.seen import rows as seen_rows
 from layers.shapes import Shape
 from layers.viewer import Viewer
 
@@ -67,7 +69,8 @@ def beneath(
 
     Without ``within_m``, under a point or a line: areas that hold it, and lines and points at most 5 m beside it; under
     an area, what touches it. With 0 m, of areas that meet at a point those on one side of the edge: of a tiling exactly
-    one. ``limit`` is 1 to 1,000, of all layers together. Raises ``InvalidInput``, ``NotSignedIn`` or ``NotAllowed``.
+    one. ``limit`` is 1 to 1,000, of all layers together. Raises ``InvalidInput``, ``NotSignedIn``, ``NotAllowed``, or
+    ``TooSlow`` after 8 s.
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(f"limit must be 1 to {MAX_LIMIT}.", parameter="limit", limit=limit)
@@ -92,7 +95,11 @@ def beneath(
             "north": north,
         }
         statement = _statement(layer, viewer, fields, asked.dimension, near == 0)
-        for row in conn.execute(statement, values):
+        try:
+            rows = conn.execute(statement, values).fetchall()
+        except psycopg.errors.QueryCanceled:
+            raise TooSlow("This takes too long; ask with a smaller shape.", retry_after_s=5) from None
+        for row in rows:
             below = Below(layer.id, row["key"], row["distance_m"], row["share"], row["feature"])
             found.append((below.distance_m, -below.share, place, below.key.encode(), below))
     ordered = [below for *_, below in sorted(found, key=lambda each: each[:4])]
@@ -135,7 +142,7 @@ def _statement(layer: Layer, viewer: Viewer, fields: tuple[str, ...], dimension:
     filled = sql.SQL(_SQL["beneath"]).format(
         columns=sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(name)) for name in fields),
         touches=sql.SQL(_SQL[f"touches_{sort}"]),
-        rows=rows(layer, viewer, True),
+        rows=seen_rows(layer, viewer, True),
         inside=inside(True),
         found=sql.SQL(_SQL["half_open" if dimension == 0 and exactly else "all_held"]).format(key=key),
         key=key,
