@@ -17,7 +17,8 @@ from rich.table import Table
 
 from api import logs, metrics, notify, progress, sign_ins, supervisor
 from api.commands import audit as audits
-from api.commands import backups, city, loads, service, users
+from api.commands import backups, city, layers, loads, service, users
+from api.commands import export as exports
 from api.commands import sample as samples
 from api.console import bring_up_to_date, database, err, out, read_settings
 from gisops import cluster, sealing
@@ -179,7 +180,9 @@ def check(
 app.command()(samples.sample)
 app.command()(service.unit)
 app.command()(loads.load)
+app.command()(exports.export)
 app.add_typer(loads.loads_app, name="loads")
+app.add_typer(layers.layers_app, name="layers")
 app.add_typer(audits.audit_app, name="audit")
 app.add_typer(city.city_app, name="city")
 app.add_typer(users.user_app, name="user")

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import weakref
+import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -150,7 +151,7 @@ class PmtilesFile:
         told = self._bytes(header["metadata_offset"], header["metadata_length"])
         try:
             metadata = json.loads(gzip.decompress(told) if self._packed() else told) if told else {}
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError, EOFError, zlib.error) as error:
             raise self._broken("its metadata cannot be read") from error
         self._directory(header["root_offset"], header["root_length"])
         name = hashlib.blake2b(self._bytes(0, _HEADER_BYTES) + told, digest_size=6)
@@ -184,7 +185,7 @@ class PmtilesFile:
                     array("Q", [entry.offset for entry in entries]),
                     array("Q", [entry.length for entry in entries]),
                 )
-            except (OSError, EOFError, ValueError, OverflowError, IndexError) as error:
+            except (OSError, EOFError, ValueError, OverflowError, IndexError, zlib.error) as error:
                 raise self._broken("a directory of it cannot be read") from error
             with self._lock:
                 self._directories[offset, length] = kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from typing import Annotated
 
 import orjson
@@ -71,6 +72,6 @@ def get_basemap_tile(
     elif held.gzipped:
         try:
             tile = gzip.decompress(tile)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise BrokenArchive(f"The tile {z}/{x}/{y} of the base map cannot be unpacked.") from error
     return Response(tile, media_type=held.media_type, headers=headers)
