@@ -40,9 +40,10 @@ def database(settings: Settings) -> Iterator[Urls]:
 def bring_up_to_date(urls: Urls, *, force: bool = False) -> migrations.Report:
     """Migrate the database to this release, and have the months to come."""
     from gisops.worker import turn_months
+    from layers import city_layers
     from layers.catalog import view_sql
 
-    report = migrations.migrate(urls.owner, view_sql(), force=force)
+    report = migrations.migrate(urls.owner, view_sql(), city_layers.views, force=force)
     with connect(urls.owner, autocommit=True) as conn:
         turn_months(conn)
     return report

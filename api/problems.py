@@ -82,6 +82,8 @@ TITLES: Mapping[str, str] = {
     "stale_version": "案件已有变化 / The case has moved on",
     "city_is_there": "数据库中已有城市 / The database holds a city already",
     "invalid_mapping": "列映射不正确 / Invalid mapping of columns",
+    "invalid_layer": "图层描述不正确 / A layer cannot be described so",
+    "layer_taken": "图层编号已被使用 / The layer's id is taken",
     "invalid_profile": "城市配置不正确 / Invalid profile of a city",
     "load_not_publishable": "此次载入不能发布 / The load cannot be published",
     "load_not_undoable": "此次载入不能撤销 / The load cannot be undone",

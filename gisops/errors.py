@@ -29,6 +29,7 @@
     │   │   ├── MissingGeometry     no geometry, or no such column to make it from
     │   │   └── InvalidDate         no date, or one that reads in two ways
     │   ├── InvalidMapping          a file's columns do not become a target's so (loads/mapping.py)
+    │   ├── InvalidLayer            a layer cannot be described so (layers/told.py)
     │   ├── InvalidProfile          no city can be made of this profile (profiles.py)
     │   ├── UnknownUnit             no such area or grid cell to look into (scopes.py)
     │   ├── NoSuchScope             this account cannot be granted that (scopes.py)
@@ -49,6 +50,7 @@
     │   ├── IllegalMove             the case's state does not allow this action
     │   ├── LoginTaken              there is an account with this login (accounts.py)
     │   ├── SubjectTaken            linked to another account already (accounts.py)
+    │   ├── LayerTaken              there is a layer of this id, or something of its name (layers/city_layers.py)
     │   ├── NotPublishable          a load that cannot come into force (loads/publishing.py)
     │   ├── NotUndoable             a load that cannot be taken back (loads/publishing.py)
     │   ├── CasesMovedOn            cases of a load have been worked on since (loads/past_cases.py)

@@ -322,6 +322,10 @@ def _check_itself(source: str, folder: str, layer: Layer) -> None:
         (layer.relation != f"layer_{layer.id}", f"relation is {layer.relation}; it must be layer_{layer.id}"),
         (layer.key not in names, f"the key {layer.key} is not among the fields"),
         (layer.time is not None and layer.time not in names, f"the time field {layer.time} is not among the fields"),
+        (
+            layer.time in names and layer.field(str(layer.time)).type != "timestamp",
+            f"the time field {layer.time} is no timestamp",
+        ),
         (layer.minzoom > layer.maxzoom, "minzoom is above maxzoom"),
         (not layer.personal_roles <= STAFF_ROLES, f"unknown roles {sorted(layer.personal_roles - STAFF_ROLES)}"),
         (

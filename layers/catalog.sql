@@ -36,3 +36,7 @@ SELECT
   coalesce((SELECT jsonb_object_agg(v.layer, v.version) FROM layer_versions AS v), '{}') AS loads,
   to_char(app_now() AT TIME ZONE coalesce((SELECT c.timezone FROM city AS c), 'UTC'), 'YYYYMMDD') AS today,
   coalesce((SELECT jsonb_object_agg(l.layer_id, l.stamp) FROM city_layers AS l), '{}') AS stamps;
+
+-- name: loads
+-- When each layer was last loaded, and by which number of loads it was another.
+SELECT layer, version, loaded_at, confirmed_at, now() AS now FROM layer_versions;

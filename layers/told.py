@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from gisops.errors import InvalidInput
+
 
 class CatalogError(Exception):
     """A layer's folder is wrong, or does not fit its relation. The message says which, where and what would be
     right.
     """
+
+
+class InvalidLayer(InvalidInput):
+    """A layer cannot be described so."""
+
+    code = "invalid_layer"
 
 
 @dataclass(slots=True)

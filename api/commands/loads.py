@@ -22,7 +22,7 @@ loads_app = typer.Typer(help="已载入的文件 / Files that were loaded.", inv
 
 def load(
     target: Annotated[
-        str | None, typer.Argument(help="载入什么 / What to load: zones, parts, cases … (none: a list)")
+        str | None, typer.Argument(help="载入什么 / What to load: zones, parts, cases, layer … (none: a list)")
     ] = None,
     file: Annotated[Path | None, typer.Argument(help="文件 / The file.")] = None,
     mapping: Annotated[Path | None, typer.Option("--map", help="列映射文件 / Mapping of columns (TOML).")] = None,
@@ -63,6 +63,12 @@ def load(
         return
     if file is None:
         raise InvalidInput("A file is wanted.", do=f"gisops load {target} FILE")
+    if target == "layer":
+        from api.commands.layers import bring
+
+        reading = {"crs": crs, "encoding": encoding, "layer": layer, "x": x, "y": y, "wkt": wkt}
+        bring(file, mapping, sets or (), {**reading, "trust_declared": trust_declared}, allow_refused, dry_run)
+        return
     from gisops.loads import mapping as mappings
     from gisops.loads import publishing, staging, targets
 
@@ -202,6 +208,7 @@ def _list_targets() -> None:
     for target in all_targets().values():
         needed = ", ".join(column.name for column in target.columns.values() if column.required)
         table.add_row(target.id, target.zh, target.en, f"[dim]{needed}[/]")
+    table.add_row("layer", "图层", "A layer of your own", "[dim]--set id=…[/]")
     table.add_row("reference", "参考数据", "The shipped reference data", "")
     out.print(table)
 

@@ -8,9 +8,10 @@ always what the files say. All of it happens under one advisory lock, so that ma
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -19,6 +20,8 @@ from psycopg import Error, errors
 
 from gisops.db.pool import Connection, connect
 from gisops.errors import NotReady
+
+log = logging.getLogger(__name__)
 
 # Any number will do, if nobody else takes it: the bytes of "gisops".
 _LOCK = 0x6769736F7073
@@ -108,15 +111,26 @@ class Status:
         return not self.pending and self.functions_current
 
 
+# What the database itself says must be made anew with its functions and grants: name, SQL text.
+Own = Callable[[Connection], Sequence[tuple[str, str]]]
+
+
 def migrate(
-    owner_url: str, extra: Sequence[tuple[str, str]] = (), *, folder: Traversable | None = None, force: bool = False
+    owner_url: str,
+    extra: Sequence[tuple[str, str]] = (),
+    own: Own | None = None,
+    *,
+    folder: Traversable | None = None,
+    force: bool = False,
 ) -> Report:
     """Apply what is missing as the owner of the database.
 
-    ``extra`` are (name, SQL text) pairs that are re-applied after the functions: the layers' views. ``folder`` holds
-    ``migrations/`` and ``functions/`` (default: the ones shipped here). ``force`` re-applies functions and views even
-    if they did not change. Raises :class:`BrokenMigration` when an applied step was changed or is gone, or a step
-    fails; what was applied before it stays, and the failing step leaves nothing.
+    ``extra`` are (name, SQL text) pairs that are re-applied after the functions: the layers' views. ``own`` is asked
+    for such pairs once the steps are applied: the views of the layers that the database holds itself, of which one that
+    fails is left as it is, and said in the log. ``folder`` holds ``migrations/`` and ``functions/`` (default: the ones
+    shipped here). ``force`` re-applies functions and views even if they did not change. Raises
+    :class:`BrokenMigration` when an applied step was changed or is gone, or a step fails; what was applied before it
+    stays, and the failing step leaves nothing.
     """
     began = time.monotonic()
     steps, whole = _steps(folder), _whole(folder, extra)
@@ -132,7 +146,7 @@ def migrate(
         checksum = _checksum(whole)
         renew = force or bool(pending) or _reapplied(conn) != checksum
         if renew:
-            _reapply(conn, whole, checksum)
+            _reapply(conn, whole, own, checksum)
     return Report(tuple(_title(step) for step in pending), renew, time.monotonic() - began)
 
 
@@ -250,7 +264,12 @@ def _apply(conn: Connection, step: Step) -> None:
         raise BrokenMigration(f"Step {_title(step)} failed and left nothing: {_where(error, step.text)}") from error
 
 
-def _reapply(conn: Connection, whole: Sequence[tuple[str, str]], checksum: str) -> None:
+def hold(conn: Connection) -> None:
+    """Let nobody migrate until this transaction ends: for whoever makes views and grants of his own."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _reapply(conn: Connection, whole: Sequence[tuple[str, str]], own: Own | None, checksum: str) -> None:
     with conn.transaction():
         conn.execute("SET LOCAL lock_timeout = '10s'")
         for name, text in whole:
@@ -258,6 +277,12 @@ def _reapply(conn: Connection, whole: Sequence[tuple[str, str]], checksum: str) 
                 conn.execute(text.encode())
             except Error as error:
                 raise BrokenMigration(f"{name} failed, nothing was re-applied: {_where(error, text)}") from error
+        for name, text in own(conn) if own is not None else ():
+            try:
+                with conn.transaction():
+                    conn.execute(text.encode())
+            except Error as error:
+                log.error("%s could not be made anew and is closed to everybody: %s", name, _where(error, text))
         conn.execute(
             "INSERT INTO reapplied (checksum) VALUES (%s) ON CONFLICT (singleton)"
             " DO UPDATE SET checksum = excluded.checksum, applied_at = clock_timestamp()",
