@@ -61,24 +61,35 @@ class Served:
         spent.cpu_s = self.cpu_s() - cpu - idle * (time.perf_counter() - clock)
 
 
+def below(pid: int) -> list[int]:
+    """The processes that a process started, and those that they started."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for each in Path("/proc").iterdir():
+        if each.name.isdigit() and (fields := _stat(int(each.name))):
+            children[int(fields[1])].append(int(each.name))
+    found, left = [], [pid]
+    while left:
+        started = children[left.pop()]
+        left += started
+        found += started
+    return found
+
+
 def tree_s(pid: int) -> float:
     """Processor seconds of a process and all below it, those that have ended too."""
-    children: dict[int, list[int]] = defaultdict(list)
-    ended: dict[int, float] = {}
-    for each in Path("/proc").iterdir():
-        if each.name.isdigit():
-            try:
-                fields = (each / "stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            children[int(fields[1])].append(int(each.name))
-            ended[int(each.name)] = (int(fields[13]) + int(fields[14])) / _TICK
-    below, found = [pid], 0.0
-    while below:
-        one = below.pop()
-        below += children[one]
-        found += ended.get(one, 0.0) + own_s(one)
+    found = 0.0
+    for one in [pid, *below(pid)]:
+        fields = _stat(one)
+        found += own_s(one) + (int(fields[13]) + int(fields[14])) / _TICK if fields else 0.0
     return found
+
+
+def _stat(pid: int) -> list[str]:
+    """A process's figures from behind its name, none if it is no more."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return []
 
 
 def own_s(pid: int) -> float:
