@@ -41,6 +41,8 @@ _WORLD_M = 2 * 20037508.342789244
 _ASKED_TO = 16
 # Tiles that are cut ahead of what is written, for each connection.
 _AHEAD = 32
+# Where a file says its least and its greatest zoom, a byte each.
+_ZOOMS_AT = 100
 Told = Callable[[int, int], None]
 # Its number, what is in it (gzipped, or nothing), and how many features of each layer are drawn singly in it.
 _Tile = tuple[int, bytes, dict[str, int]]
@@ -121,6 +123,9 @@ def write(
                 )
             about = _header(bounds, low, high), _metadata(layers, viewer, low, high)
             writer.finalize(*about)  # type: ignore[no-untyped-call]
+            # The library takes the zoom at which the last entry begins, which may run on into the next.
+            file.seek(_ZOOMS_AT)
+            file.write(bytes((low, high)))
     return Written(kept, len(numbers), {layer.id: shown[layer.id] for layer in layers})
 
 

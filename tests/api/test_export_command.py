@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -79,7 +80,7 @@ def test_a_layer_is_written_in_every_form(run: Run, town: Database, tmp_path: Pa
     assert "what anybody may see" in told
     assert f"{len(codes(town))} 要素" in told
     if suffix == "csv":
-        found = {row["code"] for row in csv.DictReader(file.open(encoding="utf-8-sig"))}
+        found = {row["code"] for row in csv.DictReader(io.StringIO(file.read_text("utf-8-sig")))}
     elif suffix == "parquet":
         found = set(geopandas.read_parquet(file)["code"])
     else:

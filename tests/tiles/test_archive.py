@@ -237,3 +237,14 @@ def test_a_damaged_file_is_told_and_nothing_worse(conns: list[Connection], tmp_p
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(BrokenArchive, match="cannot be opened"):
         PmtilesFile(tmp_path / "none.pmtiles")
+
+
+def test_a_run_of_tiles_that_are_alike_does_not_end_the_zooms(
+    conns: list[Connection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "draw", lambda *_: (b"the same everywhere", 1))
+    path = tmp_path / "it.pmtiles"
+    archive.write(conns, [load_catalog()["admin_areas"]], ANYBODY, path, zooms=(10, 13))
+    held_by = PmtilesFile(path)
+    assert (held_by.held.minzoom, held_by.held.maxzoom) == (10, 13)
+    assert all(held_by.tile(at.z, at.x, at.y) for at in held(path))
