@@ -47,6 +47,8 @@ _LEVEL_OF_TYPE = {
 _EQUATOR_M = 40_075_016.686
 # Beyond the city's edge: sea, or another city; calm either way.
 _BACKGROUND = {"day": "#e3e3e1", "dark": "#0c0f13", "screen": "#080b0f"}
+# The default light leaves the sides of buildings nearly black.
+_LIGHT = {"day": 0.18, "dark": 0.3, "screen": 0.3}
 # On a wall: how much of the ground's colours goes into the background, and how much larger the rest is.
 _CALM, _LARGER, _STRONGER = 0.35, 1.3, 1.35
 _STRONG = {"circle-radius", "circle-stroke-width", "icon-size"}
@@ -106,6 +108,7 @@ def compose(
         "version": 8,
         "name": f"gisops {theme}",
         "metadata": metadata | ({"gisops:broken": broken} if broken else {}),
+        "light": {"anchor": "viewport", "color": "#ffffff", "intensity": _LIGHT[theme]},
         **_means(place),
         "sources": {**below.sources, **sources},
         "layers": [
@@ -169,7 +172,12 @@ def _palette(layer: Layer, told: dict[str, Any], theme: str) -> dict[str, Any]:
     if theme != "screen":
         return dict(palettes[theme])
     calm = told.get("ground") is True
-    dark = {name: _calm(colour) if calm else colour for name, colour in palettes["dark"].items()}
+    # What is written stays as it is: it is to be read from across the room.
+    words = ("text", "halo")
+    dark = {
+        name: _calm(colour) if calm and not name.startswith(words) else colour
+        for name, colour in palettes["dark"].items()
+    }
     return {**dark, **own}
 
 
