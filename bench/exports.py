@@ -31,6 +31,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 def run(town: Town) -> Iterator[Result]:
     """Measure and compare."""
     place = town.fresh(city=False)
+    full_size.alone(place)
     yield from measure(place, full_size.load(place, peer=False))
 
 

@@ -96,6 +96,13 @@ def load(
     return City(row["account_id"], (WEST, SOUTH, east, north), side)
 
 
+def alone(place: Town) -> None:
+    """Keep what PostgreSQL does by itself out of the figures: a load ends with VACUUM and statistics."""
+    with psycopg.connect(place.url(ADMIN), autocommit=True) as admin:
+        admin.execute("ALTER SYSTEM SET autovacuum = off")
+        admin.execute("SELECT pg_reload_conf()")
+
+
 def places(rng: np.random.Generator, count: int, side_m: float) -> Metres:
     """Places as dense as the city is there, (count, 2) metres: half about the middle, half anywhere."""
     heap = rng.normal(side_m / 2, side_m / 7, (count, 2))

@@ -51,14 +51,18 @@ class Served:
 
     @contextmanager
     def measuring(self) -> Iterator[Spent]:
-        """Measure what is done inside: what both take anyway, seen for two seconds before, is left out of it."""
-        clock, cpu = time.perf_counter(), self.cpu_s()
-        time.sleep(2)
-        idle = (self.cpu_s() - cpu) / (time.perf_counter() - clock)
-        spent = Spent()
+        """Measure what is done inside. What both take anyway, as seen for two seconds before and after, is left out."""
+        before, spent = self._idle(), Spent()
         clock, cpu = time.perf_counter(), self.cpu_s()
         yield spent
-        spent.cpu_s = self.cpu_s() - cpu - idle * (time.perf_counter() - clock)
+        took, spent.cpu_s = time.perf_counter() - clock, self.cpu_s() - cpu
+        spent.cpu_s -= min(before, self._idle()) * took
+
+    def _idle(self) -> float:
+        """Processor seconds a second while nobody asks."""
+        clock, cpu = time.perf_counter(), self.cpu_s()
+        time.sleep(2)
+        return (self.cpu_s() - cpu) / (time.perf_counter() - clock)
 
 
 def below(pid: int) -> list[int]:

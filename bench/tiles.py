@@ -50,6 +50,7 @@ class Measured:
 def run(town: Town) -> Iterator[Result]:
     """Measure and compare."""
     place = town.fresh(city=False)
+    full_size.alone(place)
     yield from measure(place, full_size.load(place))
 
 
