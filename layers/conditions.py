@@ -12,16 +12,18 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+import numpy as np
 import shapely
 import shapely.geometry
 from pygeofilter import ast, values
 from pygeofilter.backends.evaluator import Evaluator, handle
-from shapely.errors import GEOSException
+from shapely.errors import ShapelyError
 from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
     Double,
+    Function,
     LargeBinary,
     String,
     Text,
@@ -200,7 +202,7 @@ class _Conditions(Evaluator):  # type: ignore[misc]
             drawn = shapely.segmentize(drawn, max(shapely.length(drawn) / 256, 1.0))
         try:
             placed = to_stored(drawn, self._system)
-        except GEOSException as error:
+        except ShapelyError as error:
             raise wrong(f"a geometry cannot be converted: {error}.") from None
         bounds = shapely.bounds(placed)
         west, south, east, north = (float(each) for each in bounds)
@@ -208,9 +210,11 @@ class _Conditions(Evaluator):  # type: ignore[misc]
             -180 <= west <= east <= 180 and -90 <= south <= north <= 90
         ):
             raise wrong("a geometry lies outside what filter-crs can tell.", crs=self._system.uri)
-        self._shapes[id(node)] = (west - _SLACK, south - _SLACK, east + _SLACK, north + _SLACK)
-        drawn_sql = func.ST_GeomFromWKB(self._bound(shapely.to_wkb(placed), LargeBinary), literal_column("4326"))
-        return _Term("geometry", drawn_sql)
+        west, south, east, north = west - _SLACK, south - _SLACK, east + _SLACK, north + _SLACK
+        self._shapes[id(node)] = (max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0))
+        # By its plain name, as below: what GeoAlchemy makes of such functions wants columns of its own.
+        wkb = self._bound(shapely.to_wkb(placed), LargeBinary)
+        return _Term("geometry", Function("ST_GeomFromWKB", wkb, literal_column("4326")))
 
     @_of(ast.Function)
     def function(self, node: ast.Function, *given: _Term) -> _Term:
@@ -316,7 +320,7 @@ class _Conditions(Evaluator):  # type: ignore[misc]
         for each in (left, right):
             if each.kind != "geometry":
                 raise wrong(f"S_{node.op.name} takes geometries, not {WORDS[each.kind]}.")
-        return _Term("condition", getattr(func, f"ST_{node.op.name.capitalize()}")(left.sql, right.sql, type_=Boolean))
+        return _Term("condition", Function(f"ST_{node.op.name.capitalize()}", left.sql, right.sql, type_=Boolean))
 
     def _end(self, term: _Term, otherwise: str) -> Any:
         if term.literal and term.value is None:
@@ -362,8 +366,8 @@ _WHEN: Mapping[str, Any] = MappingProxyType({
 def _drawn(told: Any) -> shapely.Geometry:
     try:
         drawn = shapely.force_2d(shapely.geometry.shape(told))
-    except (GEOSException, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise wrong(f"a geometry cannot be read: {str(error)[:120]}") from None
-    if shapely.is_empty(drawn):
-        raise wrong("a geometry is empty.")
+    if shapely.is_empty(drawn) or not np.isfinite(shapely.get_coordinates(drawn)).all():
+        raise wrong("a geometry is empty, or not finite.")
     return drawn

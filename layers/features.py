@@ -21,7 +21,6 @@ import orjson
 import psycopg
 
 from gisops.db.pool import Connection
-from gisops.db.queries import load
 from gisops.errors import InvalidInput, NotFound, NotReady
 from layers.catalog import Layer
 from layers.viewer import Viewer
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from layers.reference_systems import ReferenceSystem
     from layers.statements import Order
 
-_SQL = load("layers", "features.sql")
 BBox = tuple[float, float, float, float]
 Interval = tuple[datetime | None, datetime | None]
 MAX_LIMIT = 10_000
@@ -352,7 +350,7 @@ def _place(token: str, sorts: int) -> list[str | None]:
 def _patient(conn: Connection, patience_s: float | None) -> Iterator[None]:
     """What is asked may take so long, and may be what the database cannot work out."""
     if patience_s is not None:
-        conn.execute(_SQL["patience"], {"milliseconds": str(int(patience_s * 1000))})
+        conn.execute(f"SET LOCAL statement_timeout = {max(1, int(patience_s * 1000))}")
     try:
         yield
     except psycopg.errors.QueryCanceled:
