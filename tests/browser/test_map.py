@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
+
+from gisops.db.pool import connect
+from layers.catalog import load_catalog
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
@@ -298,3 +305,122 @@ def test_nothing_runs_over_the_edge_from_phone_to_wall(
           return document.elementFromPoint(x, y)?.tagName === 'CANVAS';
         }"""
     )
+
+
+# ---- tiles ----
+
+TILE = re.compile(r"/tiles/([a-z0-9_,]+)/(\d+)/(\d+)/(\d+)\.mvt(?:\?v=([\w.-]+))?$")
+
+
+def tiles_asked(page: Any) -> list[re.Match[str]]:
+    """The tiles a page asks for from now on, as they come."""
+    asked: list[re.Match[str]] = []
+
+    def note(request: Any) -> None:
+        if found := TILE.search(request.url):
+            asked.append(found)
+
+    page.on("request", note)
+    return asked
+
+
+def test_a_map_of_many_layers_asks_for_each_tile_of_the_ground_once(page: Any, live_server: Any) -> None:
+    asked = tiles_asked(page.page)
+    shown = open_map(page, live_server)
+    drawn = shown.evaluate(
+        """() => [...new Set(window.gisops.map.getStyle().layers
+             .filter(each => each.source && each.layout?.visibility !== 'none' && each.metadata?.['gisops:layer'])
+             .map(each => each.metadata['gisops:layer']))]"""
+    )
+    assert {"admin_areas", "rivers", "green_areas", "roads", "buildings"} <= set(drawn)
+    assert asked
+    assert {frozenset(tile[1].split(",")) for tile in asked} == {frozenset(drawn)}
+    assert max(Counter(tile.group(2, 3, 4) for tile in asked).values()) == 1
+    assert all(tile[5] for tile in asked)
+    # Icons come with the style, and what has a height stands up when the map is tilted.
+    assert shown.evaluate("() => window.gisops.map.hasImage('camera')")
+    upright = "() => window.gisops.map.getLayoutProperty('buildings-solid', 'visibility')"
+    assert shown.evaluate(upright) == "none"
+    shown.evaluate("() => window.gisops.map.jumpTo({zoom: 15.5, pitch: 50})")
+    shown.wait_for_function(f"{upright} === 'visible'")
+    assert page.errors == []
+
+
+def test_a_change_of_a_case_asks_for_one_tile_of_a_zoom_and_a_load_for_new_addresses(
+    page: Any, live_server: Any
+) -> None:
+    shown = open_map(page, live_server)
+    sign_in(shown, live_server)
+    shown.wait_for_selector("[data-live=live]")
+    lon, lat = shown.evaluate("async () => (await (await fetch('/api/city')).json()).center")
+    shown.evaluate("center => window.gisops.map.jumpTo({center, zoom: 14.5})", [lon, lat])
+    page.wait_for_map()
+    assert shown.evaluate("() => window.gisops.map.isSourceLoaded('cases')")
+    asked = tiles_asked(shown)
+    report = {
+        "client_uid": str(uuid4()),
+        "channel": "hotline",
+        "category": "E01-10",
+        "lon": lon,
+        "lat": lat,
+        "crs": "WGS84",
+        "accuracy_m": 5,
+        "text": "样例：路边垃圾",
+    }
+    answer = shown.request.post(
+        f"{live_server.base_url}/api/reports", data=report, headers={"X-Gisops": "1", "Origin": live_server.base_url}
+    )
+    assert answer.status == 201, answer.text()
+    case_no = answer.json()["case"]["case_no"]
+    shown.wait_for_selector(f"[data-case-no='{case_no}']")
+    shown.wait_for_function(
+        """case_no => window.gisops.map.querySourceFeatures('cases', {sourceLayer: 'cases'})
+             .some(each => each.properties.case_no === case_no)""",
+        arg=case_no,
+    )
+    page.wait_for_map()
+    assert {tile[1] for tile in asked} == {"cases"}
+    assert max(Counter(tile[2] for tile in asked).values()) == 1
+
+    # A load of a layer anybody may see: its source is drawn by its new addresses, without a reload of the page.
+    asked.clear()
+    with connect(live_server.database.owner_url) as owner:
+        owner.execute("UPDATE roads SET name_zh = name_zh || '改' WHERE code = (SELECT min(code) FROM roads)")
+        assert owner.execute("SELECT layer_changed('roads') AS changed").fetchone() == {"changed": True}
+    deadline = shown.evaluate("() => Date.now()") + 15_000
+    while not any("roads" in tile[1] for tile in asked):
+        assert shown.evaluate("() => Date.now()") < deadline
+        shown.wait_for_timeout(100)
+    page.wait_for_map()
+    assert {tile[1] for tile in asked if "roads" in tile[1].split(",")} == {tile[1] for tile in asked}
+    assert len({tile[5] for tile in asked}) == 1
+    assert page.errors == []
+
+
+def test_a_style_that_cannot_be_drawn_leaves_its_layer_out_and_says_so(page: Any, live_server: Any) -> None:
+    def spoil(route: Any) -> None:
+        answer = route.fetch()
+        style = answer.json()
+        for piece in style["layers"]:
+            if piece["id"] == "rivers-water":
+                piece["paint"]["fill-colour"] = "blue"
+        route.fulfill(response=answer, body=json.dumps(style))
+
+    shown = page.page
+    shown.route("**/styles/day.json", spoil)
+    open_map(page, live_server)
+    page.wait_to_see(style_layers(shown, "roads"), some=True)
+    assert style_layers(shown, "rivers") == []
+    assert shown.locator("[data-layer=rivers] [data-broken]").count() == 1
+    assert shown.locator("[data-broken]").count() == 1
+
+
+def test_a_wall_has_a_look_of_its_own_and_every_layer_of_its_reader(page: Any, live_server: Any) -> None:
+    shown = page.page
+    shown.goto(f"{live_server.base_url}/?theme=screen")
+    page.wait_for_map()
+    assert shown.evaluate("() => window.gisops.map.getStyle().metadata['gisops:theme']") == "screen"
+    assert shown.evaluate("() => document.documentElement.dataset.theme") == "dark"
+    named = set(shown.evaluate("() => window.gisops.map.getStyle().metadata['gisops:layers']"))
+    assert named == {layer.id for layer in load_catalog() if layer.public}
+    assert page.errors == []
