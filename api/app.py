@@ -51,6 +51,7 @@ from gisops.cluster import database_urls
 from gisops.settings import Settings
 from layers.forms import FORMS
 from tiles.cache import TileCache
+from tiles.live import LiveTiles
 
 # The largest body of an ordinary request; a batch says its own.
 BODY_BYTES = 64 * 1024
@@ -75,12 +76,14 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.looking = CapacityLimiter(1)
         # Questions for features that may take long have half of the connections, and never the last.
         app.state.long_questions = CapacityLimiter(max(1, settings.pool_size // 2))
-        app.state.live = Live(url, database)
+        app.state.live_tiles = LiveTiles()
+        app.state.live = Live(url, database, app.state.live_tiles)
         app.state.tiles = TileCache()
         app.state.ready_tiles = ReadyTiles()
         app.state.files = files.limiter()
         app.state.below = basemaps.Below(settings)
         app.state.catalogs = Catalogs(database)
+        app.state.catalogs.subscribe(lambda _: app.state.live.tell_versions(app.state.catalogs.public_versions))
         tasks = [asyncio.create_task(each.run()) for each in (app.state.live, app.state.catalogs)]
         try:
             yield

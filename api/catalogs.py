@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 EVERY_S = 0.5
 # Whoever waits for the first reading has waited this long; the city's own layers are unknown then, the shipped are not.
 FIRST_S = 2.0
+# Longer than a request takes.
+LATELY_S = 30.0
 
 Told = Callable[[frozenset[str]], None]
 
@@ -39,10 +42,19 @@ class Catalogs:
         self._database = database
         self._told: list[Told] = []
         self._stamps: Mapping[str, int] | None = None
+        self._changed_at = -LATELY_S
         self._refused: tuple[tuple[str, str], ...] = ()
         self._read = asyncio.Event()
+        self._looking = asyncio.Lock()
         self.catalog: Catalog = catalogue.load_catalog()
         self.versions: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def public_versions(self) -> dict[str, str]:
+        """The names of the contents of layers that anybody may see."""
+        return {
+            layer.id: self.versions[layer.id] for layer in self.catalog if layer.public and layer.id in self.versions
+        }
 
     def subscribe(self, told: Told) -> None:
         """Have a function called in the event loop with the ids of the layers whose version has become another."""
@@ -57,6 +69,13 @@ class Catalogs:
             except TimeoutError:
                 log.warning("layers: the database has not told yet which there are")
         return self.catalog
+
+    async def changed_lately(self) -> bool:
+        """Look now, and say whether any of the city's own layers was changed in the last seconds: what a request could
+        not find may then have been there when it began.
+        """
+        await self.look()
+        return time.monotonic() - self._changed_at < LATELY_S
 
     async def run(self) -> None:
         """Look for ever; a database that goes away leaves what was known."""
@@ -75,9 +94,14 @@ class Catalogs:
 
     async def look(self) -> None:
         """Look once, and take over what has changed."""
-        catalog, named, stamps = await self._database.run(self._looked)
+        async with self._looking:  # of two at once the older would have the last word
+            self._take(*await self._database.run(self._looked))
+
+    def _take(self, catalog: Catalog, named: Mapping[str, str], stamps: Mapping[str, int]) -> None:
         before = self.versions
-        self.catalog, self.versions, self._stamps = catalog, MappingProxyType(named), stamps
+        if self._stamps is not None and stamps != self._stamps:
+            self._changed_at = time.monotonic()
+        self.catalog, self.versions, self._stamps = catalog, MappingProxyType(dict(named)), stamps
         self._read.set()
         for layer_id, why in set(catalog.refused) - set(self._refused):
             log.error("layer %s is not shown: %s", layer_id, why)

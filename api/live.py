@@ -15,7 +15,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 import anyio
 import orjson
@@ -33,11 +33,15 @@ from gisops import events, people, scopes
 from gisops.errors import GisopsError, NotReady, NotSignedIn
 from gisops.events import Event, Standing
 from gisops.scopes import Scope
+from layers.catalog import load_catalog
+from tiles.live import LiveTiles
 
 log = logging.getLogger(__name__)
 
 # The word for a case that somebody could see until now, and may not any more.
 GONE = "gone"
+# The word for a layer whose content has another name.
+LAYER = "layer"
 # What else of a scope may change, beside the version that its rows have.
 _NAMED = ("role", "everywhere", "staff_id")
 
@@ -46,6 +50,8 @@ KEEPALIVE_S = 15.0
 PATIENCE_S = 30.0
 # Sign-ins and scopes of open streams are looked at this often; the promise is that a stream follows them within 5 s.
 RECHECK_S = 2.0
+# What the relay has not numbered yet is looked at this often, so that no tile is shown that is older than a second.
+LOOK_S = 0.35
 # Who has missed more, of what he may see, reads the present state anew; replaying would take longer.
 MOST_MISSED = 10_000
 # So does who was told last longer ago: far less than events are kept, so that what was dropped makes no difference.
@@ -60,9 +66,10 @@ AsyncConnection = psycopg.AsyncConnection[DictRow]
 class Live:
     """This process's listener and its subscribers. Everything happens in one event loop, so nothing is locked."""
 
-    def __init__(self, url: str, database: Database) -> None:
+    def __init__(self, url: str, database: Database, tiles: LiveTiles) -> None:
         self._url = url
         self._database = database
+        self._tiles = tiles
         self._numbers = itertools.count()
         self._subscribers: dict[int, Subscriber] = {}
         self._accounts: dict[int, Account] = {}
@@ -71,6 +78,7 @@ class Live:
         self._seal = Seal(bytes(32))
         self._epoch = 0
         self._last = 0
+        self._versions: Mapping[str, str] | None = None
 
     # ---- listening ------------------------------------------------------------------------------------------------
 
@@ -86,22 +94,31 @@ class Live:
                     await self._listen(conn)
             except (psycopg.Error, OSError, TimeoutError) as error:
                 log.warning("live: the database is away (%s); trying again in %.1f s", type(error).__name__, wait_s)
+            finally:
+                self._tiles.lost()
             await asyncio.sleep(wait_s)
             wait_s = 0.1 if time.monotonic() - began > 10 else min(wait_s * 2, _LONGEST_WAIT_S)
 
     async def _listen(self, conn: AsyncConnection) -> None:
         await conn.execute(f"LISTEN {events.CHANNEL}")
         self._stand(await _standing(conn), await _key(conn))
-        recheck_at = 0.0
+        recheck_at = look_at = read_at = 0.0
         while True:
             async with asyncio.timeout(10):
+                now = time.monotonic()
+                if now >= look_at:
+                    await self._look_ahead(conn)
+                    read_at, look_at = now, now + LOOK_S
                 await self._drain(conn)
+                # Whatever was committed before the look had no number then, or had one and was read now.
+                self._tiles.caught_up(read_at)
                 if time.monotonic() >= recheck_at:
                     await self._end_signed_out(conn)
                     await self._follow_scopes(conn)
                     recheck_at = time.monotonic() + RECHECK_S
             # The time-out also catches up should a wake-up ever be missed.
-            async for _ in conn.notifies(timeout=max(0.05, recheck_at - time.monotonic()), stop_after=1):
+            wait_s = min(recheck_at, look_at) - time.monotonic()
+            async for _ in conn.notifies(timeout=max(0.05, wait_s), stop_after=1):
                 pass
 
     def _stand(self, standing: Standing, key: bytes) -> None:
@@ -112,9 +129,23 @@ class Live:
         self._ready.set()
         if known and not fits:
             # Another life of the database: nobody's positions mean anything any more.
+            self._tiles.lost()
             log.warning("live: the database was restored; %d streams start anew", len(self._subscribers))
             for subscriber in list(self._subscribers.values()):
                 self._cut(subscriber, "restored")
+
+    async def _look_ahead(self, conn: AsyncConnection) -> None:
+        """What has happened and waits for its number changes tiles already, should the relay be slow or gone."""
+        statement = events.statement("unnumbered").encode()
+        rows = await (await conn.execute(statement, {"limit": _PAGE})).fetchall()
+        if len(rows) == _PAGE:
+            self._tiles.lost()
+        for row in rows:
+            self._changed(row["case_no"], row["lon"], row["lat"])
+
+    def _changed(self, case_no: str | None, lon: float | None, lat: float | None) -> None:
+        if case_no is not None:
+            self._tiles.changed(load_catalog()["cases"], lon, lat)
 
     async def _drain(self, conn: AsyncConnection) -> None:
         statement = events.statement("read_after").encode()
@@ -175,6 +206,7 @@ class Live:
         """Hand events, in order, to those whose box and scope they touch; what lies nowhere is in every box."""
         for event in found:
             self._last = event.pos
+            self._changed(event.case_no, event.lon, event.lat)
             numbers: Iterable[int]
             if event.lon is None or event.lat is None:
                 numbers = list(self._subscribers)
@@ -194,6 +226,22 @@ class Live:
                 if word not in frames:
                     frames[word] = self._frame(word, event, _now())
                 if not subscriber.offer(frames[word]):
+                    self._cut(subscriber, "too slow")
+
+    def tell_versions(self, versions: Mapping[str, str]) -> None:
+        """Tell everybody which layers' public content has another name, once it is known which they have. It is in
+        everybody's sight, so it lies in every box and scope.
+        """
+        before, self._versions = self._versions, versions
+        if before is None:
+            return
+        for layer_id, version in sorted(versions.items()):
+            if before.get(layer_id) == version:
+                continue
+            data = orjson.dumps({"id": layer_id, "version": version}).decode()
+            frame = self._head(LAYER, data, self._last, _now())
+            for subscriber in list(self._subscribers.values()):
+                if not subscriber.offer(frame):
                     self._cut(subscriber, "too slow")
 
     def _frame(self, word: str, event: Event, told_at: int) -> bytes:

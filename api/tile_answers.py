@@ -14,6 +14,7 @@ from fastapi import Request, Response
 from api import answers, looks
 from api.auth import Identity
 from api.ready_tiles import OFFER, encoding_for, pack
+from gisops import scopes
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, NotFound
 from layers.catalog import Catalog, Layer
@@ -22,6 +23,7 @@ from layers.viewer import ANYBODY, Viewer
 from tiles.cache import TileCache
 from tiles.counts import IN_FORCE_S, covers
 from tiles.grid import Tile
+from tiles.live import LiveTiles, may_be_kept
 from tiles.mvt import CONTENT_TYPE, draw, is_public, tile_fields
 
 YEAR_S, DAY_S = 31_536_000, 86_400
@@ -72,7 +74,7 @@ def answer(
     body, packed = pack(drawn, encoding_for(accept_encoding), kept=current)
     headers = {
         "ETag": answers.tag(drawn),
-        "Cache-Control": _cache_control(layers, public, current),
+        "Cache-Control": _cache_control(layers, viewer, public, current),
         # Under a name everybody gets the same.
         "Vary": "Accept-Encoding" if public and v is not None else "Accept-Encoding, Authorization, Cookie",
     }
@@ -123,19 +125,33 @@ def _drawn(
     if is_public(layer, viewer) or covers(layer, at.z):
         kept: TileCache = request.app.state.tiles
         return kept.tile(conn, layer, versions.get(layer.id), at)
+    fields = tile_fields(layer, viewer)
+    if may_be_kept(layer, _classes(layer, viewer)):
+        scope = scopes.word_of_viewer(conn)
+        live: LiveTiles = request.app.state.live_tiles
+        if scope is not None:
+            named = " ".join((scope, *(field.name for field in fields)))
+            return live.tile(layer, named, scope.startswith("city "), at, lambda: draw(conn, layer, viewer, at)[0])
     drawn, shown = draw(conn, layer, viewer, at)
-    looks.looked(conn, caller, layer, tile_fields(layer, viewer), f"{at.z}/{at.x}/{at.y}", shown)
+    looks.looked(conn, caller, layer, fields, f"{at.z}/{at.x}/{at.y}", shown)
     return drawn
 
 
-def _cache_control(layers: Sequence[Layer], public: bool, current: bool) -> str:
+def _cache_control(layers: Sequence[Layer], viewer: Viewer, public: bool, current: bool) -> str:
     """Who may keep a tile, and for how long.
 
-    What anybody may see is kept by anybody: for good under its version's name, and to ask again otherwise. Everything
-    else is one viewer's own and kept by nobody: it is made anew in a few milliseconds, and a copy outlives a scope.
+    What anybody may see is kept by anybody: for good under its version's name, and to ask again otherwise. What is told
+    by events is the viewer's own browser's to keep, which asks each time whether it is so and whether he may still see
+    it. Everything else is kept by nobody: it is made anew in a few milliseconds, and a copy outlives a scope.
     """
-    if not public:
-        return "private, no-store"
     if current:
         return f"public, max-age={DAY_S if any(layer.in_force for layer in layers) else YEAR_S}, immutable"
-    return "public, no-cache"
+    if public:
+        return "public, no-cache"
+    if all(is_public(layer, viewer) or may_be_kept(layer, _classes(layer, viewer)) for layer in layers):
+        return "private, no-cache"
+    return "private, no-store"
+
+
+def _classes(layer: Layer, viewer: Viewer) -> set[str]:
+    return {layer.field_class, *(field.field_class for field in tile_fields(layer, viewer))}

@@ -49,6 +49,10 @@ WHERE pos > %(pos)s
 ORDER BY pos
 LIMIT %(limit)s;
 
+-- name: unnumbered
+-- Where something happened that the relay has not numbered yet.
+SELECT case_no, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM outbox WHERE pos IS NULL LIMIT %(limit)s;
+
 -- name: read_in_box
 -- The same between two positions for somebody who looks at a box: what lies in it and what lies nowhere.
 SELECT pos, kind, ST_X(geom) AS lon, ST_Y(geom) AS lat, case_no, unit_id, handler_id, superior_id, organisation_id, was_handler_id, was_superior_id, was_organisation_id,

@@ -84,6 +84,14 @@ def look_as(conn: Connection, account_id: int | None) -> None:
     conn.execute(_SQL["look_as"], {"account": "" if account_id is None else str(account_id)})
 
 
+def word_of_viewer(conn: Connection) -> str | None:
+    """Say what decides which rows the transaction's viewer (`look_as`) sees, as one word: it is another one as soon as
+    that changes, and the same for all who look after the whole city in one role. None for nobody.
+    """
+    row = conn.execute(_SQL["viewer_scope"]).fetchone()
+    return None if row is None else row["word"]
+
+
 def scope_of(conn: Connection, account_id: int | None) -> Scope:
     """Read the scope of an account; ``NOBODY`` for none, and for one that is unknown or closed. For the system's own
     role, not the readers'.

@@ -2,6 +2,10 @@
 -- From here to the end of its transaction a connection reads for somebody: in the readers' role, under the account's number ('' for nobody).
 SELECT set_config('role', 'gisops_reader', true), set_config('gisops.account', %(account)s, true);
 
+-- name: viewer_scope
+-- What decides which rows the transaction's viewer sees, as one word; null for nobody.
+SELECT viewer_scope() AS word;
+
 -- name: account
 -- What decides what an account sees, but for its units; no row for one that is unknown or closed.
 SELECT a.account_id, a.role, a.everywhere, a.staff_id, a.scope_version,

@@ -122,7 +122,7 @@ def count(conn: Connection, layer: Layer) -> Counted:
 
 
 def _on_the_ground(row: NDArray[np.float64], zoom: int) -> NDArray[np.float64]:
-    """How many square metres of the ellipsoid (WGS-84) are one of Web Mercator, in the middle of each row of squares."""
+    """How many square metres of the ellipsoid (WGS-84) one of Web Mercator is, in the middle of each row of squares."""
     northing = math.pi * (1 - 2 * (row + 0.5) / (1 << zoom))
     # sin and cos of the latitude whose spherical Mercator northing that is.
     sine, cosine = np.tanh(northing), 1 / np.cosh(northing)

@@ -20,11 +20,12 @@ SELECT n.found,
 FROM (SELECT count(*) AS found FROM found) AS n;
 
 -- name: counted_small
--- What is too small to be drawn, counted by squares: each in the one tile that holds the middle of its box.
+-- What is too small to be drawn, counted by squares: each in the one tile that holds the middle of its box. A square is drawn in the tile's
+-- own units, as ST_AsMVT takes it, whatever its system is called.
 UNION ALL (
   SELECT {address} AS {key}, {nulls} count(*)::int, {area}
     ST_ForcePolygonCCW(ST_MakeEnvelope((square_x %% %(among)s) * %(edge)s, (square_y %% %(among)s) * %(edge)s,
-      (square_x %% %(among)s + 1) * %(edge)s, (square_y %% %(among)s + 1) * %(edge)s))
+      (square_x %% %(among)s + 1) * %(edge)s, (square_y %% %(among)s + 1) * %(edge)s, 3857))
   FROM (
     SELECT geom_3857, {square_x} AS square_x, {square_y} AS square_y FROM found WHERE NOT ({large})
   ) AS small
@@ -61,7 +62,7 @@ WITH placed AS (
 ), counted AS (
   SELECT {address} AS {key}, count(*)::int AS count, {area}
     ST_ForcePolygonCCW(ST_MakeEnvelope((square_x %% %(among)s) * %(edge)s, (square_y %% %(among)s) * %(edge)s,
-      (square_x %% %(among)s + 1) * %(edge)s, (square_y %% %(among)s + 1) * %(edge)s)) AS geom
+      (square_x %% %(among)s + 1) * %(edge)s, (square_y %% %(among)s + 1) * %(edge)s, 3857)) AS geom
   FROM placed
   WHERE square_x / %(among)s = %(x)s AND square_y / %(among)s = %(y)s AND square_x >= 0 AND square_y >= 0
   GROUP BY square_x, square_y

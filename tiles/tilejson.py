@@ -53,6 +53,8 @@ def vector_layers(layer: Layer, viewer: Viewer) -> list[dict[str, Any]]:
     described = {field.name: f"{field.title_zh} · {field.title_en}: {field.meaning}" for field in fields}
     # Any tile may turn out too full to draw its features singly.
     drawn = described | {"count": "数量 · Count: how many features a square stands for, where it stands for some"}
+    if layer.tiling.summed_area:
+        drawn["area_m2"] = "占地面积 · Footprint, m²: the ground under what a square stands for"
     found: list[dict[str, Any]] = [
         {
             "id": layer.id,

@@ -23,6 +23,7 @@ from api.live_readers import QUEUE, WORLD, Subscriber
 from gisops.db.pool import connect
 from gisops.events import Event, Held, Standing
 from gisops.scopes import Scope
+from tiles.live import LiveTiles
 
 
 class Stream:
@@ -224,7 +225,7 @@ KEY = bytes(range(32))
 
 
 def _stood() -> Live:
-    made = Live("", cast(Database, None))
+    made = Live("", cast(Database, None), LiveTiles())
     made._stand(Standing(1, 0, None, 0.0), KEY)
     return made
 

@@ -24,7 +24,19 @@ AS $$
   JOIN public.accounts a ON a.account_id = u.account_id AND a.active
   WHERE u.account_id = nullif(current_setting('gisops.account', true), '')::int
 $$;
-REVOKE EXECUTE ON FUNCTION viewer, my_units FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION viewer_scope() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- What decides which rows this transaction's viewer sees, as one word: another one as soon as that changes, and the same for all who look
+-- after the whole city in one role. NULL for nobody.
+AS $$
+  SELECT CASE WHEN v.everywhere THEN 'city ' || v.role
+              ELSE format('%s %s %s %s %s', v.account_id, a.scope_version, v.role, v.staff_id, v.organisation_id) END
+  FROM public.viewer() v
+  JOIN public.accounts a ON a.account_id = v.account_id
+$$;
+REVOKE EXECUTE ON FUNCTION viewer, my_units, viewer_scope FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION unit_holding(p geometry) RETURNS TABLE (unit_id int)
 LANGUAGE sql STABLE PARALLEL SAFE

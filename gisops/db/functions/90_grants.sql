@@ -44,7 +44,7 @@ BEGIN
 
   -- who may look where: the system reads it, the worker has it brought up to date; a grant is the owner's
   GRANT SELECT ON scope_units, account_scopes, account_units TO gisops_app;
-  GRANT EXECUTE ON FUNCTION viewer, my_units, expand_scopes, settle_due, unsettled_rows TO gisops_app;
+  GRANT EXECUTE ON FUNCTION viewer, viewer_scope, my_units, expand_scopes, settle_due, unsettled_rows TO gisops_app;
 
   -- the audit is added to by one function and sealed by another; nobody at the doors reads an entry by itself. The seals' digests are carried out.
   GRANT EXECUTE ON FUNCTION audit_add, audit_seal TO gisops_app;
@@ -85,6 +85,7 @@ BEGIN
   -- one's own account, nobody else's
   GRANT SELECT (account_id, login, role, staff_id, organisation_id, active, everywhere, scope_version) ON accounts TO gisops_reader;
   GRANT EXECUTE ON FUNCTION viewer, my_units TO gisops_reader, gisops_windows;
+  GRANT EXECUTE ON FUNCTION viewer_scope TO gisops_reader;
   GRANT SELECT ON account_units TO gisops_windows;
   -- by the key of a report, what became of it
   GRANT SELECT (client_uid, answered_at, district_code, case_id) ON intake_keys TO gisops_windows;
