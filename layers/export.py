@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from gisops.db.pool import Connection
 from gisops.db.queries import load
+from gisops.errors import InvalidInput
 from layers.catalog import Layer
-from layers.features import BBox, corners
+from layers.features import BBox, TooSlow, corners
 from layers.forms import Text
 from layers.seen import BOX, NO_BOX, by_window, inside, properties, window
 from layers.viewer import Viewer
+
+if TYPE_CHECKING:
+    from layers.filters import Filter
 
 _SQL = load("layers", "export.sql")
 PAGE = 2_000
@@ -44,19 +52,87 @@ def head(layer: Layer, viewer: Viewer, form: Text) -> bytes:
 
 
 def page(
-    conn: Connection, layer: Layer, viewer: Viewer, form: Text, *, bbox: BBox | None = None, after: str | None = None
+    conn: Connection,
+    layer: Layer,
+    viewer: Viewer,
+    form: Text,
+    *,
+    bbox: BBox | None = None,
+    passing: Filter | None = None,
+    after: str | None = None,
+    patience_s: float | None = None,
 ) -> Page:
-    """Read the page behind ``after`` in the order of keys. Raises ``InvalidInput``, ``NotSignedIn``, ``NotAllowed``."""
+    """Read the page behind ``after`` in the order of keys: what touches the box and passes a filter of this viewer's
+    (`layers.filters`), which may take so long. Raises ``InvalidInput``, ``NotSignedIn``, ``NotAllowed``, ``TooSlow``.
+    """
     fields = tuple(field.name for field in viewer.fields_of(layer))
-    statement = _statement(layer, viewer, form, fields, bbox is not None, after is not None)
-    found = conn.execute(statement, corners(bbox) | {"after": after, "most": PAGE}).fetchall()
+    asked = Asked(layer, viewer, bbox, passing, PAGE, patience_s)
+    found, last = asked.rows(conn, _statement(*asked.shape, after is not None, form, fields), after)
     if form == "geojsonseq":
-        body = b"".join(b"\x1e%b\n" % row["feature"].encode() for row in found)
+        body = b"".join(b"\x1e%b\n" % row[1].encode() for row in found)
     else:
-        columns = [*(f"f{n}" for n in range(len(fields))), *_places(layer)]
-        texts = {f"f{n}" for n, name in enumerate(fields) if layer.field(name).type == "text"}
-        body = _lines([[_cell(row[each], each in texts) for each in columns] for row in found])
-    return Page(body, len(found), found[-1]["key"] if len(found) >= PAGE else None)
+        texts = [layer.field(name).type == "text" for name in fields] + [False] * len(_places(layer))
+        body = _lines([[_cell(*each) for each in zip(row[1:], texts, strict=True)] for row in found])
+    return Page(body, len(found), last)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a layer page by page: its viewer, a box, a filter, how many at a time, and how long each page
+    may take where there is a filter.
+    """
+
+    layer: Layer
+    viewer: Viewer
+    bbox: BBox | None
+    passing: Filter | None
+    most: int
+    patience_s: float | None = None
+
+    @property
+    def box(self) -> BBox | None:
+        """Where to look: where there is no box, what passes the filter may have one."""
+        return self.bbox or (self.passing.box if self.passing is not None else None)
+
+    @property
+    def shape(self) -> tuple[Layer, Viewer, bool, Filter | None]:
+        """What its statement depends on."""
+        return self.layer, self.viewer, self.box is not None, self.passing
+
+    def rows(self, conn: Connection, statement: str, after: str | None) -> tuple[list[tuple[Any, ...]], str | None]:
+        """Run a statement of `page_sql`: rows of the key and the columns, and what to go on after. Raises
+        ``InvalidInput`` and ``TooSlow``.
+        """
+        values: dict[str, Any] = corners(self.box) | {"after": after, "most": self.most}
+        with conn.cursor(row_factory=tuple_row) as cursor:
+            if self.passing is None:
+                found = cursor.execute(statement, values).fetchall()
+                return found, found[-1][0] if len(found) >= self.most else None
+            with patient(conn, self.patience_s):
+                # Filters have as many shapes as there are askers: none is kept prepared.
+                found = cursor.execute(statement, values | dict(self.passing.values), prepare=False).fetchall()
+        if not by_window(self.layer, self.viewer):
+            return found, found[-1][0] if len(found) >= self.most else None
+        looked, last = found[-1][-2:]
+        return [row[:-2] for row in found if row[0] is not None], last if looked >= self.most else None
+
+
+@contextmanager
+def patient(conn: Connection, patience_s: float | None) -> Iterator[None]:
+    """What is asked may take so long, and may be what the database cannot work out."""
+    if patience_s is not None:
+        conn.execute(_SQL["patience"], {"milliseconds": str(max(1, int(patience_s * 1000)))})
+    try:
+        yield
+    except psycopg.errors.QueryCanceled:
+        raise TooSlow(retry_after_s=5) from None
+    except (psycopg.DataError, psycopg.InternalError) as error:
+        # What the database says is about its own insides.
+        raise InvalidInput(
+            "The filter cannot be worked out as it stands: look at the types of its properties and its geometries.",
+            parameter="filter",
+            reason=type(error).__name__,
+        ) from None
 
 
 def _cell(value: str | None, text: bool) -> str:
@@ -77,15 +153,26 @@ def _lines(rows: Sequence[Sequence[str]]) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _statement(layer: Layer, viewer: Viewer, form: Text, fields: tuple[str, ...], boxed: bool, continued: bool) -> str:
+def _statement(
+    layer: Layer,
+    viewer: Viewer,
+    boxed: bool,
+    passing: Filter | None,
+    continued: bool,
+    form: Text,
+    fields: tuple[str, ...],
+) -> str:
     columns = _feature(layer, fields) if form == "geojsonseq" else _cells(layer, fields)
-    return page_sql(layer, viewer, columns, boxed, continued)
+    return page_sql(layer, viewer, boxed, passing, continued, columns)
 
 
-def page_sql(layer: Layer, viewer: Viewer, columns: sql.Composable, boxed: bool, continued: bool) -> str:
+def page_sql(
+    layer: Layer, viewer: Viewer, boxed: bool, passing: Filter | None, continued: bool, columns: sql.Composable
+) -> str:
     """The statement of one page of a file: ``key`` and these columns of the features, called ``t``, that the viewer
-    may see; its parameters are those of a box, if it is ``boxed``, ``after`` and ``most``.
+    may see; its parameters are those of a box, if it is ``boxed``, of the filter, ``after`` and ``most``.
     """
+    condition = sql.SQL("true") if passing is None else sql.SQL("({})").format(sql.SQL(passing.text))
     windowed = by_window(layer, viewer)
     if windowed:
         rows: sql.Composable = sql.SQL("{}(box => {}, after => %(after)s, most => %(most)s) AS t").format(
@@ -94,10 +181,11 @@ def page_sql(layer: Layer, viewer: Viewer, columns: sql.Composable, boxed: bool,
     else:
         rows = sql.SQL("{} AS t").format(sql.Identifier(layer.relation))
     key = sql.SQL("t.{}").format(sql.Identifier(layer.key))
-    filled = sql.SQL(_SQL["page"]).format(
+    filled = sql.SQL(_SQL["passing" if windowed and passing is not None else "page"]).format(
         key=sql.Identifier(layer.key),
         columns=columns,
         rows=rows,
+        passing=condition,
         inside=inside(boxed and not windowed),
         onward=sql.SQL("{} > %(after)s").format(key) if continued and not windowed else sql.SQL("true"),
     )

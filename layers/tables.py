@@ -10,19 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from psycopg import sql
-from psycopg.rows import tuple_row
 
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from layers.catalog import Field, Layer
-from layers.export import page_sql
-from layers.features import BBox, corners
+from layers.export import Asked, page_sql
+from layers.features import BBox
 from layers.forms import GEOMETRY
 from layers.viewer import Viewer
+
+if TYPE_CHECKING:
+    from layers.filters import Filter
 
 # As many as are some megabytes as Python objects.
 PAGE = 10_000
@@ -66,17 +68,25 @@ def schema(layer: Layer, viewer: Viewer) -> pa.Schema:
     return _schema(viewer.fields_of(layer))
 
 
-def page(conn: Connection, layer: Layer, viewer: Viewer, *, bbox: BBox | None = None, after: str | None = None) -> Page:
-    """Read the page behind ``after`` in the order of keys. Raises ``InvalidInput``, ``NotSignedIn``, ``NotAllowed``."""
+def page(
+    conn: Connection,
+    layer: Layer,
+    viewer: Viewer,
+    *,
+    bbox: BBox | None = None,
+    passing: Filter | None = None,
+    after: str | None = None,
+    patience_s: float | None = None,
+) -> Page:
+    """Read the page behind ``after`` in the order of keys; as `layers.export.page` does."""
     fields = viewer.fields_of(layer)
-    statement = _statement(layer, viewer, fields, bbox is not None, after is not None)
-    with conn.cursor(row_factory=tuple_row) as cursor:
-        found = cursor.execute(statement, corners(bbox) | {"after": after, "most": PAGE}).fetchall()
+    asked = Asked(layer, viewer, bbox, passing, PAGE, patience_s)
+    found, last = asked.rows(conn, _statement(*asked.shape, after is not None, fields), after)
     columns: list[Any] = list(zip(*found, strict=True)) or [()] * (len(fields) + 2)
     arrays = [_array(field, values) for field, values in zip(fields, columns[1:-1], strict=True)]
     arrays.append(pa.array(columns[-1], pa.binary()))
     records = pa.RecordBatch.from_arrays(arrays, schema=_schema(fields))
-    return Page(records, found[-1][0] if len(found) >= PAGE else None)
+    return Page(records, last)
 
 
 def shape_of(conn: Connection, layer: Layer) -> str:
@@ -102,7 +112,9 @@ def _array(field: Field, values: tuple[Any, ...]) -> pa.Array:
 
 
 @lru_cache(maxsize=256)
-def _statement(layer: Layer, viewer: Viewer, fields: tuple[Field, ...], boxed: bool, continued: bool) -> str:
+def _statement(
+    layer: Layer, viewer: Viewer, boxed: bool, passing: Filter | None, continued: bool, fields: tuple[Field, ...]
+) -> str:
     columns: list[sql.Composable] = [
         sql.SQL(_COLUMNS[field.type] + " AS {told}").format(
             name=sql.Identifier(field.name), told=sql.Identifier(f"f{n}")
@@ -110,4 +122,4 @@ def _statement(layer: Layer, viewer: Viewer, fields: tuple[Field, ...], boxed: b
         for n, field in enumerate(fields)
     ]
     columns.append(sql.SQL("ST_AsBinary(t.geom) AS shape"))
-    return page_sql(layer, viewer, sql.SQL(", ").join(columns), boxed, continued)
+    return page_sql(layer, viewer, boxed, passing, continued, sql.SQL(", ").join(columns))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
@@ -25,7 +25,11 @@ from layers.viewer import Viewer
 
 if TYPE_CHECKING:
     from layers import tables
+    from layers.filters import Filter
     from layers.gdal_file import Table
+
+# As `layers.cql2` has them, which nobody who asks for no filter waits for.
+Language = Literal["cql2-text", "cql2-json"]
 
 router = APIRouter(prefix="/api", tags=["looking"])
 
@@ -53,13 +57,21 @@ async def save(
     look: Looking,
     form: Annotated[Form, Query(alias="format")] = "geojsonseq",
     bbox: Annotated[QueryText | None, Query(description="west,south,east,north in degrees (WGS-84)")] = None,
+    condition: Annotated[
+        str | None, Query(alias="filter", max_length=8_000, description="CQL2: what a feature must be to be in it")
+    ] = None,
+    language: Annotated[Language, Query(alias="filter-lang")] = "cql2-text",
 ) -> Response:
     """A layer as a file: the features and fields the caller may see. Text and GeoParquet come as they are read, in the
     order of their keys; FlatGeobuf and GeoPackage when the file is whole. Each page that is read for it is written down
     in the audit, and asks anew who is looking.
     """
     layer, viewer = catalog[layer_id], looks.viewer_for(caller)
-    box = None if bbox is None else parse_bbox(bbox)
+    asked: dict[str, Any] = {
+        "bbox": None if bbox is None else parse_bbox(bbox),
+        "passing": None if condition is None else _filter(condition, language, layer, viewer),
+        "patience_s": settings_of(request).question_seconds,
+    }
 
     def audited(conn: Connection, page: P) -> P:
         audit.add(conn, "export", layer.id, place=bbox, rows=page.rows, facts={"format": form}, key_id=caller.key_id)
@@ -68,7 +80,7 @@ async def save(
     if form == "geojsonseq" or form == "csv":
 
         def read_text(conn: Connection, after: str | None) -> export.Page:
-            return audited(conn, export.page(conn, layer, viewer, form, bbox=box, after=after))
+            return audited(conn, export.page(conn, layer, viewer, form, after=after, **asked))
 
         head = export.head(layer, viewer, form)
         # The first page is read before anything is answered, so that what is refused is refused in good order.
@@ -80,7 +92,7 @@ async def save(
     schema = tables.schema(layer, viewer)
 
     def read_table(conn: Connection, after: str | None) -> tables.Page:
-        return audited(conn, tables.page(conn, layer, viewer, bbox=box, after=after))
+        return audited(conn, tables.page(conn, layer, viewer, after=after, **asked))
 
     if form == "parquet":
         return _sent(layer, form, files.parquet(schema, await _begun(_pages(request, look, read_table))))
@@ -88,6 +100,12 @@ async def save(
         table = await look.at(_table, layer, viewer, form)
         made = await files.drawn(settings_of(request), table, schema, _pages(request, look, read_table, waiting=True))
     return _sent(layer, form, files.pieces(made), size=os.fstat(made.fileno()).st_size)
+
+
+def _filter(condition: str, language: Language, layer: Layer, viewer: Viewer) -> Filter:
+    from layers import filters  # late: see layers.features
+
+    return filters.parse(condition, language, layer, viewer)
 
 
 def _table(conn: Connection, layer: Layer, viewer: Viewer, form: Drawn) -> Table:

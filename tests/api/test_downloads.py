@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -21,7 +22,7 @@ from api.app import create_app
 from gisops import room, scopes
 from gisops.db.pool import connect
 from gisops.people import token_hash
-from layers import gdal_file, tables
+from layers import export, gdal_file, tables
 from layers.catalog import load_catalog
 from layers.viewer import ANYBODY, viewer_of
 from tests.conftest import Database
@@ -220,3 +221,50 @@ def test_files_are_linked_for_those_who_may_have_them() -> None:
     assert files.file_links("http://x/", layer, viewer_of("planner")) == []
     assert files.file_links("http://x/", load_catalog()["places"], ANYBODY) == []
     assert json.dumps(inspector)
+
+
+# ---- filters -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["geojsonseq", "csv", "parquet", "gpkg"])
+def test_a_file_holds_what_passes_a_filter_and_nothing_else(
+    get: Get, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "PAGE", 7)
+    monkeypatch.setattr(export, "PAGE", 7)
+    # The officer reads through a window, where so many are looked at at a time; the leader sees no more than anybody.
+    asked = [
+        ("here", "places", "code LIKE 'SHOP-_3'"),
+        ("here", "places", "kind = 'nothing of the kind'"),
+        ("here", "places", "phone = '139****2222'"),
+        ("here", "places", "phone = '13900002222'"),
+        ("leads", "rivers", "S_INTERSECTS(geom, POINT(110.35 20.046))"),
+        ("leads", "places", "code > 'SHOP-40' AND S_INTERSECTS(geom, BBOX(110.30, 20.0, 110.40, 20.06))"),
+    ]
+    for login, layer_id, condition in asked[:: 1 if form in ("csv", "parquet") else 3]:
+        listed = get(login, f"/ogc/collections/{layer_id}/items", limit=10_000, filter=condition)
+        answer = get(login, f"/api/layers/{layer_id}/export", format=form, filter=condition)
+        want = [each["id"] for each in listed.json()["features"]]
+        key = load_catalog()[layer_id].key
+        if form == "geojsonseq":
+            found = [json.loads(line)["id"] for line in answer.content.replace(b"\x1e", b"").splitlines()]
+        elif form == "csv":
+            found = [row[key] for row in csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))]
+        else:
+            found = rows(answer, form, tmp_path)[key].tolist()
+        assert found == want, condition
+        assert bool(want) == (condition not in (asked[1][2], asked[3][2])), condition
+
+
+def test_a_filter_that_cannot_be_is_refused_in_good_order(get: Get) -> None:
+    for form in ("csv", "parquet", "gpkg"):
+        for condition in ("nothing = 1", "code = ", "code = 1", "'; DROP TABLE parts; --"):
+            answer = get("here", "/api/layers/places/export", format=form, filter=condition)
+            assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input"), condition
+            assert answer.json()["parameter"] == "filter"
+        # In the same words, whether a field is hidden or was never there.
+        hidden, never = (
+            get("leads", "/api/layers/places/export", format=form, filter=f"{name} = 'x'").json()["detail"]
+            for name in ("phonx", "phony")
+        )
+        assert hidden.replace("phonx", "phony") == never
