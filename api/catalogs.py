@@ -57,7 +57,9 @@ class Catalogs:
         }
 
     def subscribe(self, told: Told) -> None:
-        """Have a function called in the event loop with the ids of the layers whose version has become another."""
+        """Have a function called in the event loop with the ids of the layers whose version, or whose description,
+        has become another.
+        """
         self._told.append(told)
 
     async def present(self) -> Catalog:
@@ -98,7 +100,7 @@ class Catalogs:
             self._take(*await self._database.run(self._looked))
 
     def _take(self, catalog: Catalog, named: Mapping[str, str], stamps: Mapping[str, int]) -> None:
-        before = self.versions
+        before, stamped, first = self.versions, self._stamps or stamps, self._stamps is None
         if self._stamps is not None and stamps != self._stamps:
             self._changed_at = time.monotonic()
         self.catalog, self.versions, self._stamps = catalog, MappingProxyType(dict(named)), stamps
@@ -107,7 +109,8 @@ class Catalogs:
             log.error("layer %s is not shown: %s", layer_id, why)
         self._refused = catalog.refused
         changed = frozenset(name for name in {*before, *named} if before.get(name) != named.get(name))
-        for told in self._told if changed else ():
+        changed |= {name for name in {*stamped, *stamps} if stamped.get(name) != stamps.get(name)}
+        for told in self._told if changed or first else ():
             told(changed)
 
     def _looked(self, conn: Connection) -> tuple[Catalog, dict[str, str], Mapping[str, int]]:

@@ -21,7 +21,8 @@ from gisops.db.pool import SESSION, Connection, connect
 from gisops.errors import GisopsError
 from gisops.loads import agreement
 from gisops.settings import Settings
-from layers.catalog import view_sql
+from layers import freshness
+from layers.catalog import catalog_of, view_sql
 from tiles.pmtiles_file import BrokenArchive, PmtilesFile
 
 _GIB = 2**30
@@ -70,6 +71,7 @@ def examine_database(conn: Connection) -> Iterator[Finding]:
     ).fetchall()
     names = ", ".join(row["name"] for row in broken)
     yield Finding("Indexes and constraints", not broken, names or "all valid", "REINDEX or VALIDATE what is named.")
+    yield from _layers(conn)
     for judged in agreement.latest_datum(conn):
         datum, words = judged["datum"], f"{judged['datum']['zh']} / {judged['datum']['en']}"
         name = f"Datum of {judged['target']} (load {judged['load_id']})"
@@ -192,6 +194,22 @@ def _migrations(conn: Connection) -> Finding:
     return Finding(
         "Migrations", not waiting, "waiting: " + ", ".join(waiting) if waiting else "current", "gisops migrate"
     )
+
+
+def _layers(conn: Connection) -> Iterator[Finding]:
+    """The city's own layers that cannot be shown, and any layers that are older than their cycle."""
+    try:
+        catalog = catalog_of(conn)
+        old = freshness.stale(conn, catalog)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):  # it waits for its migration
+        conn.rollback()
+        return
+    # What is old is the city's affair, and no fault of the installation.
+    state = f"过期 / older than their cycle: {', '.join(old)}" if old else "up to date"
+    yield Finding("Layers", True, state)
+    for layer_id, why in catalog.refused:
+        do = f"gisops layers set {layer_id} FILE, or gisops layers drop {layer_id}"
+        yield Finding(f"Layer {layer_id}", False, why, do)
 
 
 def _roles(conn: Connection) -> Iterator[Finding]:

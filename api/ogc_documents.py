@@ -56,6 +56,10 @@ def link(href: str, rel: str, media_type: str, title: str) -> dict[str, str]:
     return {"href": href, "rel": rel, "type": media_type, "title": title}
 
 
+# What a viewer is told of the last load of each layer, by id (`layers.freshness`).
+Fresh = Mapping[str, Mapping[str, Any]]
+
+
 def with_parameters(address: str, parameters: Mapping[str, str]) -> str:
     """An address with its parameters."""
     return f"{address}?{urlencode(parameters)}" if parameters else address
@@ -95,22 +99,34 @@ def conformance(base: str, asked: Mapping[str, str], html: bool) -> dict[str, An
 
 
 def collections(
-    base: str, layers: Iterable[Layer], viewer: Viewer, extent: Extent | None, asked: Mapping[str, str], html: bool
+    base: str,
+    layers: Iterable[Layer],
+    viewer: Viewer,
+    extent: Extent | None,
+    asked: Mapping[str, str],
+    html: bool,
+    fresh: Fresh | None = None,
 ) -> dict[str, Any]:
     """The collections that are open to a viewer; the others are not mentioned."""
     return {
         "crs": uris(systems_of(extent)),
         "links": forms(f"{base}ogc/collections", asked, html),
         "collections": [
-            collection(base, layer, viewer, extent, {}, False) for layer in layers if viewer.may_see(layer)
+            collection(base, layer, viewer, extent, {}, False, fresh) for layer in layers if viewer.may_see(layer)
         ],
     }
 
 
 def collection(
-    base: str, layer: Layer, viewer: Viewer, extent: Extent | None, asked: Mapping[str, str], html: bool
+    base: str,
+    layer: Layer,
+    viewer: Viewer,
+    extent: Extent | None,
+    asked: Mapping[str, str],
+    html: bool,
+    fresh: Fresh | None = None,
 ) -> dict[str, Any]:
-    """One collection. Raises ``NotSignedIn`` or ``NotAllowed``."""
+    """One collection; ``fresh``: what is told of its last load. Raises ``NotSignedIn`` or ``NotAllowed``."""
     here = f"{base}ogc/collections/{layer.id}"
     described: dict[str, Any] = {
         "id": layer.id,
@@ -121,6 +137,7 @@ def collection(
         "storageCrs": CRS84_URI,
         "family": {"zh": layer.family_zh, "en": layer.family_en},
         "update_cycle": layer.update_cycle,
+        **(fresh or {}).get(layer.id, {}),
         "fields": [
             {
                 "name": field.name,

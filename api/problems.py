@@ -256,6 +256,15 @@ def install(app: FastAPI, headers_of_last_resort: Mapping[str, str]) -> None:
         detail = "The database does not answer at the moment."
         return answer(problem(503, "not_ready", detail, request.url.path, retry_after_s=2))
 
+    async def changing(request: Request, error: Exception) -> Response:
+        # A layer of the city's own was replaced or taken away a moment ago: whoever asks again gets the new one, or is
+        # told that there is none. Where no layer was, it is a mistake of ours.
+        if not await request.app.state.catalogs.changed_lately():
+            raise error
+        log.warning("%s %s: %s", request.method, request.url.path, str(error).strip().partition("\n")[0])
+        detail = "What this asks for is just being changed."
+        return answer(problem(503, "not_ready", detail, request.url.path, retry_after_s=1))
+
     async def unstorable(request: Request, error: Exception) -> Response:
         # The net under the schemas: a text with U+0000 in an address, a number no column holds.
         log.warning("%s %s: data: %s", request.method, request.url.path, type(error).__name__)
@@ -275,6 +284,11 @@ def install(app: FastAPI, headers_of_last_resort: Mapping[str, str]) -> None:
     app.add_exception_handler(psycopg.OperationalError, database)
     # What is read for somebody cannot write where the disk is as good as full (api.deps).
     app.add_exception_handler(psycopg.errors.ReadOnlySqlTransaction, database)
+    for gone in (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedColumn):
+        app.add_exception_handler(gone, changing)
+    # A layer that was open until now; a connection whose plan knew it otherwise.
+    app.add_exception_handler(psycopg.errors.InsufficientPrivilege, changing)
+    app.add_exception_handler(psycopg.errors.FeatureNotSupported, changing)
     app.add_exception_handler(psycopg.DataError, unstorable)
     app.add_exception_handler(UnicodeEncodeError, unstorable)
     app.add_exception_handler(Exception, unknown)

@@ -68,11 +68,12 @@ GEOMETRIES: Mapping[str, frozenset[str]] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All layers, in the order in which they are drawn (the lowest first); ``refused``, of a city's own, those that
-    cannot be shown, with the reason.
+    """All layers, in the order in which they are drawn (the lowest first); ``own``: the ids of those that a city
+    brought itself; ``refused``: those of them that cannot be shown, with the reason.
     """
 
     layers: tuple[Layer, ...]
+    own: frozenset[str] = frozenset()
     refused: tuple[tuple[str, str], ...] = ()
     _by_id: Mapping[str, Layer] = dataclasses.field(init=False, repr=False, compare=False)
 
@@ -86,7 +87,9 @@ class Catalog:
         """Return one layer. Raises ``NotFound`` with the ids there are."""
         found = self._by_id.get(layer_id)
         if found is None:
-            raise NotFound(f"There is no layer {layer_id!r}.", layer=layer_id, layers=list(self._by_id))
+            # What a city keeps to itself is not listed to whoever asks; what is shipped everybody can read about.
+            listed = [layer.id for layer in self.layers if layer.public or layer.id not in self.own]
+            raise NotFound(f"There is no layer {layer_id!r}.", layer=layer_id, layers=listed)
         return found
 
 
@@ -134,7 +137,7 @@ def catalog_of(conn: Connection) -> Catalog:
             own.append(layer)
     # Those that are shipped keep their places; of a city's own, two may name the same one.
     drawn = sorted((*shipped, *own), key=lambda layer: (layer.order, layer.id))
-    return Catalog(tuple(drawn), tuple(refused))
+    return Catalog(tuple(drawn), frozenset(layer.id for layer in own), tuple(refused))
 
 
 @lru_cache(maxsize=1024)

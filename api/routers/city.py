@@ -5,20 +5,24 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from api import answers, looks
-from api.deps import Caller, Layers, SeeingCtx
+from api.deps import Caller, Layers, Seeing, SeeingCtx
+from layers import freshness
 
 router = APIRouter(prefix="/api", tags=["city"])
 
 
 @router.get("/city", openapi_extra={"x-permission": "public", "x-scope": "none"})
-def city(caller: Caller, ctx: SeeingCtx, catalog: Layers) -> Response:
-    """Name, box, whose map it is, and layers; ``allowed`` says whether a layer is open to the caller.
+def city(caller: Caller, ctx: SeeingCtx, conn: Seeing, catalog: Layers) -> Response:
+    """Name, box, whose map it is, and layers: those that are shipped, with ``allowed`` for whether one is open to the
+    caller, and of those that the city brought itself the ones that are. ``updated_at``: when it was loaded; ``stale``:
+    whether that is longer ago than its cycle; both where the caller may know.
 
     ``sample`` is null for a city of one's own; ``made_up`` is false where the ground is a real city's.
     """
     sample = ctx.settings.get("sample")
     west, south, east, north = ctx.extent
     viewer = looks.viewer_for(caller)
+    fresh = freshness.told(conn, catalog, viewer)
     layers = [
         {
             "id": layer.id,
@@ -30,8 +34,10 @@ def city(caller: Caller, ctx: SeeingCtx, catalog: Layers) -> Response:
             "minzoom": layer.minzoom,
             "maxzoom": layer.maxzoom,
             "allowed": viewer.may_see(layer),
+            **fresh[layer.id],
         }
         for layer in catalog
+        if viewer.may_see(layer) or layer.id not in catalog.own
     ]
     return answers.json(
         {

@@ -5,7 +5,7 @@ Every route is open to everybody; the layer asked for decides (401 or 403), and 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -24,7 +24,7 @@ from api.ogc_questions import Question
 from api.ogc_route import OPEN_PARAMETERS, OgcRoute
 from gisops.db.pool import Connection
 from gisops.errors import NotReady
-from layers import features
+from layers import features, freshness
 from layers.catalog import Layer
 from layers.cql2 import MAX_LENGTH
 from layers.reference_systems import CRS84, ReferenceSystem, parse_system
@@ -85,8 +85,9 @@ async def api_definition(
 async def collections(request: Request, caller: Caller, layers: Layers, look: Looking, form: Form = None) -> Response:
     """List the collections that are open to the caller; the others are not mentioned."""
     viewer, html = looks.viewer_for(caller), ogc_pages.wants_html(request, form)
-    extent = await look.at(extent_of_city)
-    told = ogc_documents.collections(str(request.base_url), layers, viewer, extent, dict(request.query_params), html)
+    extent, fresh = await look.at(_known, layers, viewer)
+    asked = dict(request.query_params)
+    told = ogc_documents.collections(str(request.base_url), layers, viewer, extent, asked, html, fresh)
     page = ogc_pages.page("collections", told, trail=_trail()) if html else None
     return _document(told, JSON, page)
 
@@ -99,8 +100,8 @@ async def collection(
     layer, viewer = layers[layer_id], looks.viewer_for(caller)
     viewer.require(layer)
     base, html = str(request.base_url), ogc_pages.wants_html(request, form)
-    extent = await look.at(extent_of_city)
-    told = ogc_documents.collection(base, layer, viewer, extent, dict(request.query_params), html)
+    extent, fresh = await look.at(_known, (layer,), viewer)
+    told = ogc_documents.collection(base, layer, viewer, extent, dict(request.query_params), html, fresh)
     page = None
     if html:
         tiles = f"/tiles/{layer.id}.json"
@@ -255,6 +256,13 @@ async def _one_of_few(request: Request) -> AsyncIterator[None]:
         yield
     finally:
         limiter.release_on_behalf_of(borrower)
+
+
+def _known(
+    conn: Connection, layers: Iterable[Layer], viewer: Viewer
+) -> tuple[ogc_documents.Extent | None, ogc_documents.Fresh]:
+    """The city's box, and when the layers were last loaded."""
+    return extent_of_city(conn), freshness.told(conn, layers, viewer)
 
 
 def _document(told: Any, media_type: str, page: bytes | None) -> Response:
