@@ -36,6 +36,9 @@ _seconds = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     registry=_OWN,
 )
+_live_tiles = Counter(
+    "gisops_live_tiles", "Tiles of layers told by events, by how they were had.", ("how",), registry=_OWN
+)
 
 
 def count(method: str, route: str, status: int, began: float) -> None:
@@ -49,6 +52,11 @@ def count(method: str, route: str, status: int, began: float) -> None:
 def _counters(method: str, route: str, status: int) -> tuple[Callable[[], None], Callable[[float], None]]:
     # Found by their labels once: that costs more than the counting.
     return _requests.labels(method, route, str(status)).inc, _seconds.labels(method, route).observe
+
+
+def count_live_tile(how: str) -> None:
+    """Count a tile of a layer told by events: it was ``kept``, or had to be ``cut``."""
+    _live_tiles.labels(how).inc()
 
 
 class Measured:

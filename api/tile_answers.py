@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import Request, Response
 
-from api import answers, looks
+from api import answers, looks, metrics
 from api.auth import Identity
 from api.ready_tiles import OFFER, encoding_for, pack
 from gisops import scopes
@@ -131,7 +131,15 @@ def _drawn(
         live: LiveTiles = request.app.state.live_tiles
         if scope is not None:
             named = " ".join((scope, *(field.name for field in fields)))
-            return live.tile(layer, named, scope.startswith("city "), at, lambda: draw(conn, layer, viewer, at)[0])
+            cuts: list[bytes] = []
+
+            def cut() -> bytes:
+                cuts.append(draw(conn, layer, viewer, at)[0])
+                return cuts[0]
+
+            drawn = live.tile(layer, named, scope.startswith("city "), at, cut)
+            metrics.count_live_tile("cut" if cuts else "kept")
+            return drawn
     drawn, shown = draw(conn, layer, viewer, at)
     looks.looked(conn, caller, layer, fields, f"{at.z}/{at.x}/{at.y}", shown)
     return drawn

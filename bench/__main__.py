@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import features, hotspots, intake, loading, scope, tiles, zones
+from bench import features, hotspots, intake, loading, scope, tiles, tiles_hot, zones
 from bench.result import Result
 from bench.town import town
 
@@ -22,6 +22,7 @@ BENCHES: dict[str, Callable[..., Iterator[Result]]] = {
     "hotspots": hotspots.run,
     "scope": scope.run,
     "tiles": tiles.run,
+    "tiles_hot": tiles_hot.run,
     "features": features.run,
 }
 RESULTS = Path(__file__).parent / "results.json"
