@@ -52,7 +52,7 @@ def measure(place: Town, city: City, forms: tuple[str, ...] = FORMS) -> Iterator
 
 def _saved(server: Served, form: str) -> tuple[int, Spent, float]:
     size, most = 0, [0.0]
-    headers = {"Authorization": f"Bearer {TOKEN}"}
+    headers = {"Authorization": f"Bearer {TOKEN}", "Accept-Encoding": "identity"}
     with server.measuring() as spent, _watched(server, most):
         address = f"{server.address}/api/layers/{LAYER}/export?format={form}"
         with httpx.stream("GET", address, headers=headers, timeout=600) as answer:

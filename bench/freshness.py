@@ -49,7 +49,7 @@ def measure(town: Town, changes: int = CHANGES, rounds: int = ROUNDS, seconds: f
         west, south, east, north = cities.load(conn).extent
     w, h = (east - west) / 4, (north - south) / 4
     box = west + w, south + h, east - w, north - h
-    with serving.ours(town, worker=True) as server:
+    with serving.ours(town) as server:
         desk, officer = (_token(server, login) for login in ("dispatcher", "officer"))
         yield from _soon("case", _cases(server, box, desk, officer, changes), "the live stream and the tile of zoom 16")
         yield from _soon("part", _parts(server, town, desk, changes // 3), "the version and the tile of zoom 16")

@@ -8,6 +8,7 @@ pg_featureserv, Martin, GeoServer) are not had from the registries this project 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -27,6 +28,9 @@ from gisops.cluster import OWNER
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / ".make" / "peers"
 PEER = ("tipg==1.6.1", "uvicorn[standard]")
+# How long a server is watched doing nothing, and how long it is given after it is ready: what the first question waits
+# for is imported a second later (api.web).
+IDLE_S, SETTLED_S = 2.0, 3.0
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -51,7 +55,7 @@ class Served:
 
     @contextmanager
     def measuring(self) -> Iterator[Spent]:
-        """Measure what is done inside. What both take anyway, as seen for two seconds before and after, is left out."""
+        """Measure what is done inside. What both take anyway, as seen for a while before and after, is left out."""
         before, spent = self._idle(), Spent()
         clock, cpu = time.perf_counter(), self.cpu_s()
         yield spent
@@ -61,8 +65,16 @@ class Served:
     def _idle(self) -> float:
         """Processor seconds a second while nobody asks."""
         clock, cpu = time.perf_counter(), self.cpu_s()
-        time.sleep(2)
+        time.sleep(IDLE_S)
         return (self.cpu_s() - cpu) / (time.perf_counter() - clock)
+
+
+def free_port() -> int:
+    """A port that nobody listens on, so that no other server is measured in place of ours."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
 
 
 def below(pid: int) -> list[int]:
@@ -108,8 +120,11 @@ def own_s(pid: int) -> float:
 
 
 @contextmanager
-def ours(place: Town, port: int = 8766, *, worker: bool = False, **settings: str) -> Iterator[Served]:
-    """`gisops serve` with one process; with the worker beside it where asked for. ``settings`` are further ones."""
+def ours(place: Town, **settings: str) -> Iterator[Served]:
+    """`gisops serve` with one process, and the worker beside it, without which it is not ready and keeps looking why.
+    ``settings`` are further ones.
+    """
+    port = free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GISOPS_")}
     environment |= {
         "GISOPS_DATABASE_URL": place.url(),
@@ -121,21 +136,20 @@ def ours(place: Town, port: int = 8766, *, worker: bool = False, **settings: str
     }
     environment |= {f"GISOPS_{name.upper()}": value for name, value in settings.items()}
     gisops = str(Path(sys.executable).with_name("gisops"))
-    beside = [subprocess.Popen([gisops, "worker"], env=environment, stdout=subprocess.DEVNULL)] if worker else []
+    worker = subprocess.Popen([gisops, "worker"], env=environment, stdout=subprocess.DEVNULL)
     try:
-        with _running([gisops, "serve"], environment, port, "/readyz" if worker else "/healthz") as pid:
-            # What the first question waits for is imported a second later (api.web).
-            time.sleep(2)
+        with _running([gisops, "serve"], environment, port, "/readyz") as pid:
+            time.sleep(SETTLED_S)
             yield Served(f"http://127.0.0.1:{port}", pid, _postmaster(place))
     finally:
-        for process in beside:
-            process.terminate()
-            process.wait(20)
+        worker.terminate()
+        worker.wait(20)
 
 
 @contextmanager
-def whole(place: Town, port: int = 8767) -> Iterator[Served]:
+def whole(place: Town) -> Iterator[Served]:
     """Ours with a catalogue that thins nothing: what the peer sends (see bench/whole.py)."""
+    port = free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GISOPS_")}
     environment |= {"GISOPS_DATABASE_URL": place.url(), "GISOPS_HOME": str(place.settings.home)}
     command = [sys.executable, "-m", "bench.whole", str(port)]
@@ -144,11 +158,12 @@ def whole(place: Town, port: int = 8767) -> Iterator[Served]:
 
 
 @contextmanager
-def peer(place: Town, port: int = 8768) -> Iterator[Served]:
+def peer(place: Town) -> Iterator[Served]:
     """TiPg as it comes, with one process, on the tables made for it (bench/full_size.sql)."""
     if not (PEERS / "bin" / "uvicorn").exists():
         subprocess.run(["uv", "venv", "-q", "--python", sys.executable, PEERS], check=True)
         subprocess.run(["uv", "pip", "install", "-q", "--python", PEERS / "bin" / "python", *PEER], check=True)
+    port = free_port()
     sockets = quote(str(place.cluster.place.sockets), safe="")
     environment = dict(os.environ) | {
         "DATABASE_URL": f"postgresql://{OWNER}@{sockets}:{cluster_files.PORT}/{place.name}",
