@@ -19,7 +19,7 @@ import shapely
 
 from layers.forms import GEOMETRY
 
-ROWS_IN_GROUP = 50_000
+ROWS_IN_GROUP = 25_000
 _BOX = f"{GEOMETRY}_bbox"
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _BOX_TYPE = pa.struct([(side, pa.float64()) for side in _SIDES])

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from layers.filters import Filter
 
 # As many as are some megabytes as Python objects.
-PAGE = 10_000
+PAGE = 5_000
 _CATALOG = load("layers", "catalog.sql")
 _TYPES: Mapping[str, pa.DataType] = MappingProxyType({
     "text": pa.string(),
