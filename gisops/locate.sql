@@ -13,8 +13,8 @@ WITH here AS (
   FROM near n JOIN zones z USING (zone_id), circle
   WHERE n.rank < (SELECT rank FROM near WHERE zone_id = %(zone_id)s)
 )
-SELECT ST_AsGeoJSON(ST_Multi(ST_CollectionExtract(
-         CASE WHEN higher.g IS NULL THEN ST_Intersection(z.geom, circle.g) ELSE ST_Difference(ST_Intersection(z.geom, circle.g), higher.g) END, 3)), 7) AS boundary
+SELECT ST_AsGeoJSON(ST_ForcePolygonCCW(ST_Multi(ST_CollectionExtract(
+         CASE WHEN higher.g IS NULL THEN ST_Intersection(z.geom, circle.g) ELSE ST_Difference(ST_Intersection(z.geom, circle.g), higher.g) END, 3))), 7) AS boundary
 FROM zones z, circle, higher
 WHERE z.zone_id = %(zone_id)s;
 

@@ -67,7 +67,7 @@ SELECT json_build_object('type', 'FeatureCollection', 'features', coalesce(json_
 FROM (
   SELECT json_build_object(
     'type', 'Feature',
-    'geometry', ST_AsGeoJSON(z.geom, 7)::json,
+    'geometry', ST_AsGeoJSON(ST_ForcePolygonCCW(z.geom), 7)::json,
     'properties', json_build_object(
       'code', z.code, 'name_zh', z.name_zh, 'name_en', z.name_en, 'kind', z.kind, 'assignment', a.role,
       'valid_until', least(upper(a.valid), upper(z.valid), upper(zs.valid))

@@ -20,7 +20,8 @@ WITH asked AS MATERIALIZED (
 )
 SELECT f.distance_m, f.share, t.{key} AS key,
   json_build_object('type', 'Feature', 'id', t.{key}, 'layer', {layer}, 'distance_m', f.distance_m{overlap},
-    'geometry', ST_AsGeoJSON(t.geom, 7)::json, 'properties', json_build_object({pairs}))::text AS feature
+    'geometry', ST_AsGeoJSON(CASE WHEN ST_Dimension(t.geom) = 2 THEN ST_ForcePolygonCCW(t.geom) ELSE t.geom END, 7)::json,
+    'properties', json_build_object({pairs}))::text AS feature
 FROM found AS t
 CROSS JOIN LATERAL (
   SELECT round(t._metres::numeric, 2)::float8 AS distance_m, {shares}

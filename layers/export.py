@@ -24,7 +24,7 @@ from gisops.errors import InvalidInput
 from layers.catalog import Layer
 from layers.features import BBox, TooSlow, corners
 from layers.forms import Text
-from layers.seen import BOX, NO_BOX, by_window, inside, properties, window
+from layers.seen import BOX, NO_BOX, by_window, inside, properties, turned, window
 from layers.viewer import Viewer
 
 if TYPE_CHECKING:
@@ -194,9 +194,9 @@ def page_sql(
 
 def _feature(layer: Layer, fields: tuple[str, ...]) -> sql.Composable:
     return sql.SQL(
-        "json_build_object('type', 'Feature', 'id', t.{key}, 'geometry', ST_AsGeoJSON(t.geom, 7)::json,"
+        "json_build_object('type', 'Feature', 'id', t.{key}, 'geometry', ST_AsGeoJSON({geom}, 7)::json,"
         " 'properties', json_build_object({pairs}))::text AS feature"
-    ).format(key=sql.Identifier(layer.key), pairs=properties(fields))
+    ).format(key=sql.Identifier(layer.key), geom=turned(layer), pairs=properties(fields))
 
 
 def _cells(layer: Layer, fields: tuple[str, ...]) -> sql.Composable:

@@ -3,7 +3,8 @@
 -- wanted; then by true metres. The box bounds how far the index is walked.
 SELECT m.distance_m, t.{key} AS key,
   json_build_object('type', 'Feature', 'id', t.{key}, 'layer', {layer}, 'distance_m', m.distance_m,
-    'geometry', ST_AsGeoJSON(t.geom, 7)::json, 'properties', json_build_object({pairs}))::text AS feature
+    'geometry', ST_AsGeoJSON(CASE WHEN ST_Dimension(t.geom) = 2 THEN ST_ForcePolygonCCW(t.geom) ELSE t.geom END, 7)::json,
+    'properties', json_build_object({pairs}))::text AS feature
 FROM (
   SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS here,
     ST_Transform(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326), 3857) AS here_3857,

@@ -37,6 +37,17 @@ def inside(boxed: bool) -> sql.Composable:
     return sql.SQL("t.geom && {} AND ST_Intersects(t.geom, {})").format(BOX, BOX) if boxed else sql.SQL("true")
 
 
+def turned(layer: Layer) -> sql.Composable:
+    """The geometry of a feature, called ``t``, with its rings as RFC 7946 (3.1.6) has them: the outer ones turn left.
+    The function would turn lines round as well.
+    """
+    if layer.geometry == "polygon":
+        return sql.SQL("ST_ForcePolygonCCW(t.geom)")
+    if layer.geometry == "mixed":
+        return sql.SQL("CASE WHEN ST_Dimension(t.geom) = 2 THEN ST_ForcePolygonCCW(t.geom) ELSE t.geom END")
+    return sql.SQL("t.geom")
+
+
 def properties(fields: Sequence[str]) -> sql.Composable:
     """The names and values of fields of a feature, called ``t``, as json_build_object takes them."""
     return sql.SQL(", ").join(sql.SQL("{}, t.{}").format(sql.Literal(name), sql.Identifier(name)) for name in fields)

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -76,7 +77,7 @@ def _box() -> ColumnElement[Any]:
     return func.ST_MakeEnvelope(*sides, literal_column("4326"))
 
 
-def _geometry(table: FromClause, system: ReferenceSystem) -> ColumnElement[Any]:
+def _geometry(table: FromClause, layer: Layer, system: ReferenceSystem) -> ColumnElement[Any]:
     """The geometry in a system and in the order of its axes, with no more decimals than a survey has: half the text of
     a double.
     """
@@ -87,8 +88,16 @@ def _geometry(table: FromClause, system: ReferenceSystem) -> ColumnElement[Any]:
         shown = func.ST_Transform(shown, literal_column(str(system.srid)))
     if system.north_first:
         shown = func.ST_FlipCoordinates(shown)
+    elif layer.geometry in ("polygon", "mixed"):
+        # Outer rings turn left, inner ones right (RFC 7946, 3.1.6). The function would turn lines round as well.
+        turned = func.ST_ForcePolygonCCW(shown)
+        shown = turned if layer.geometry == "polygon" else case((_areal(shown), turned), else_=shown)
     # 0: without a member that names the system, which the answer's header does.
     return cast(func.ST_AsGeoJSON(shown, literal_column(str(system.decimals)), literal_column("0")), JSON)
+
+
+def _areal(shape: Any) -> ColumnElement[bool]:
+    return func.ST_Dimension(shape) == literal_column("2")
 
 
 def _feature(
@@ -105,7 +114,7 @@ def _feature(
             literal_column("'id'"),
             table.c[layer.key],
             literal_column("'geometry'"),
-            _geometry(table, system),
+            _geometry(table, layer, system),
             literal_column("'properties'"),
             func.json_build_object(*pairs),
         ),
