@@ -6,12 +6,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from typer.testing import CliRunner
 
+from api.cli import app
 from gisops.db.pool import connect
 from layers.catalog import load_catalog
 
@@ -117,6 +120,33 @@ def test_a_click_says_who_is_responsible_and_draws_where_the_answer_holds(page: 
     page.wait_to_see(["overlay_answer-edge"], some=True)
     page.wait_to_see(["overlay_accuracy-edge"], some=True)
     assert page.drawn("overlay_answer")[0]["geometry"] == said["boundary"]
+    assert page.errors == []
+
+
+def test_staff_are_told_whose_pipe_lies_under_the_point_they_asked_about(page: Any, live_server: Any) -> None:
+    with connect(live_server.database.owner_url) as owner:
+        owner.execute(
+            "INSERT INTO pipes (code, medium, depth_m, owner_organisation_id, geom) SELECT 'UNDER-1', 'gas', 1.5,"
+            " (SELECT organisation_id FROM organisations WHERE NOT is_duty_desk ORDER BY code LIMIT 1),"
+            " ST_Multi(ST_MakeLine(ST_Translate(m, -0.001, 0), ST_Translate(m, 0.001, 0)))"
+            " FROM (SELECT ST_Centroid(ST_Envelope(geom)) AS m FROM city) AS c"
+        )
+    shown = open_map(page, live_server)
+    click_city_centre(shown)
+    assert shown.locator("[data-pipe]").count() == 0, "pipes are for staff"
+    sign_in(shown, live_server)
+    with shown.expect_response("**/api/layers/pipes/at?*") as asked:
+        click_city_centre(shown)
+    told = [feature["id"] for feature in asked.value.json()["features"]]
+    assert "UNDER-1" in told
+    shown.wait_for_selector("[data-pipe=UNDER-1]")
+    with connect(live_server.database.owner_url) as owner:
+        row = owner.execute(
+            "SELECT o.name_zh FROM pipes p JOIN organisations o ON o.organisation_id = p.owner_organisation_id"
+            " WHERE p.code = 'UNDER-1'"
+        ).fetchone()
+    assert row is not None
+    assert row["name_zh"] in shown.inner_text("[data-pipe=UNDER-1]")
     assert page.errors == []
 
 
@@ -423,4 +453,55 @@ def test_a_wall_has_a_look_of_its_own_and_every_layer_of_its_reader(page: Any, l
     assert shown.evaluate("() => document.documentElement.dataset.theme") == "dark"
     named = set(shown.evaluate("() => window.gisops.map.getStyle().metadata['gisops:layers']"))
     assert named == {layer.id for layer in load_catalog() if layer.public}
+    assert page.errors == []
+
+
+# ---- layers that come and go ----
+
+
+def test_a_layer_of_the_city_s_own_appears_is_drawn_says_that_it_is_old_and_goes(
+    page: Any, live_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GISOPS_DATABASE_URL", live_server.database.app_url)
+    monkeypatch.setenv("GISOPS_MIGRATE_URL", live_server.database.owner_url)
+    monkeypatch.setenv("GISOPS_HOME", str(tmp_path))
+
+    def gisops(*words: str) -> None:
+        done = CliRunner().invoke(app, list(words))
+        assert done.exit_code == 0, (done.output, done.exception)
+
+    shown = open_map(page, live_server)
+    sign_in(shown, live_server)
+    shown.wait_for_selector("[data-live=live]")
+    lon, lat = shown.evaluate("async () => (await (await fetch('/api/city')).json()).center")
+    shown.evaluate("center => window.gisops.map.jumpTo({center, zoom: 15})", [lon, lat])
+    file = tmp_path / "trees.csv"
+    trees = "".join(f"T-{n},样例树{n},{lon + n * 1e-4:.5f},{lat:.5f}\n" for n in range(20))
+    file.write_text("编号,名称,lon,lat\n" + trees, "utf-8")
+    told = ("id=street_trees", "title_zh=行道树", "fresh_for=P1Y")
+    gisops("load", "layer", str(file), "--crs", "WGS84", *(word for each in told for word in ("--set", each)))
+
+    row = "[data-layer=street_trees]"
+    shown.wait_for_selector(row, timeout=10_000)
+    assert shown.locator(f"{row} .layer-title").inner_text() == "行道树"
+    if not shown.locator(f"{row} input").is_checked():
+        shown.locator(f"{row} input").check()
+    shown.wait_for_function("() => window.gisops.map.getStyle().sources.street_trees")
+    page.wait_for_map()
+    page.wait_to_see(style_layers(shown, "street_trees"), some=True)
+    assert shown.locator(f"{row} [data-stale]").count() == 0
+
+    # Its owner promised to renew it within a year, and did not.
+    with connect(live_server.database.owner_url) as owner:
+        owner.execute(
+            "UPDATE layer_versions SET loaded_at = loaded_at - interval '2y',"
+            " confirmed_at = confirmed_at - interval '2y' WHERE layer = 'street_trees'"
+        )
+    shown.reload()
+    page.wait_for_map()
+    shown.wait_for_selector(f"{row} [data-stale]")
+
+    gisops("layers", "drop", "street_trees", "--yes")
+    shown.wait_for_selector(row, state="detached", timeout=10_000)
+    shown.wait_for_function("() => !window.gisops.map.getStyle().sources.street_trees")
     assert page.errors == []

@@ -5,6 +5,7 @@ import { CategoryBox } from "../shared/category_box";
 import { ProblemNote } from "../shared/problem_note";
 import type { Candidate, Dispatch, Located, Post } from "../shared/types";
 import { askAtCentre } from "./map_pane";
+import { UnderHere } from "./under_here";
 import { ask, asked, categories, category, chooseCategory, pane, place, sent, startOver } from "./state";
 
 const Line = ({ label, children }: { label: string; children: preact.ComponentChildren }) => (
@@ -110,6 +111,7 @@ function Answer({ located }: { located: Located }) {
         {areas.length > 0 && <Line label={text.areas}>{areas.map(named).join(" › ")}</Line>}
         <Line label={text.validUntil}>{located.valid_until ? dayAndTime(located.valid_until) : text.validAlways}</Line>
       </dl>
+      <UnderHere />
       <p class="small">{located.boundary ? text.boundaryShown : text.boundaryNone}</p>
     </div>
   );

@@ -1,6 +1,6 @@
 // The one place that speaks HTTP. Every refusal becomes a Refused with the server's problem document; when no answer
 // came at all it is NoAnswer, because then the caller cannot know whether the server has acted.
-import type { CaseRow, CategoryList, City, Located, Me, Problem, ReportAnswer, ReportBody } from "./types";
+import type { CaseRow, CategoryList, City, Located, Me, Pipe, Problem, ReportAnswer, ReportBody } from "./types";
 
 export class Refused extends Error {
   constructor(readonly problem: Problem) {
@@ -53,4 +53,6 @@ export const api = {
   latestCases: (limit: number) => call<{ cases: CaseRow[] }>("GET", `/api/cases?${query({ limit })}`),
   locate: (lon: number, lat: number, category: string, accuracy_m: number, signal?: AbortSignal) =>
     call<Located>("GET", `/api/locate?${query({ lon, lat, crs: "WGS84", accuracy_m, category })}`, undefined, signal),
+  under: (layer: string, lon: number, lat: number, within_m: number, signal: AbortSignal) =>
+    call<{ features: Pipe[] }>("GET", `/api/layers/${layer}/at?${query({ lon, lat, crs: "WGS84", within_m })}`, undefined, signal),
 };

@@ -95,6 +95,13 @@ export interface Located extends Dispatch {
   valid_until: string | null;
 }
 
+/** What lies below, as much of it as a sentence needs. */
+export interface Pipe {
+  id: string;
+  distance_m: number;
+  properties: { medium: string; owner_zh: string | null; owner_en: string | null; depth_m: number | null };
+}
+
 export interface ReportBody {
   client_uid: string;
   channel: "citizen" | "officer" | "hotline";
@@ -122,7 +129,7 @@ export interface ReportAnswer {
   case: {
     case_no: string;
     state: string;
-    stage: string;
+    stage: number;
     flow: string;
     deadline: string | null;
     category: CaseCategory;
@@ -133,6 +140,7 @@ export interface ReportAnswer {
 export interface CaseRow {
   case_no: string;
   state: string;
+  stage: number;
   category: CaseCategory;
   organisation: CodeNamed;
   lon: number;
@@ -143,6 +151,8 @@ export interface LiveCase {
   case_no: string;
   action: string;
   state: string;
+  /** 1 to 7. */
+  stage: number;
   category: CodeNamed;
   organisation: CodeNamed;
   lon: number;
