@@ -65,8 +65,8 @@ INSERT INTO account_scopes (account_id, kind, code) VALUES (%(account_id)s, %(ki
 
 -- name: versions
 -- The layers that were loaded.
-INSERT INTO layer_versions (layer)
-SELECT unnest(ARRAY['admin_areas', 'grid_cells', 'zones', 'buildings', 'places', 'party_building', 'poverty_relief'])
+INSERT INTO layer_versions (layer, loaded_at, confirmed_at)
+SELECT unnest(ARRAY['admin_areas', 'grid_cells', 'zones', 'buildings', 'places', 'party_building', 'poverty_relief']), '2026-01-02 00:00Z', '2026-01-02 00:00Z'
 ON CONFLICT DO NOTHING;
 
 -- name: report
