@@ -12,6 +12,7 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import basemaps, edge, files, metrics, problems
@@ -84,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.below = basemaps.Below(settings)
         app.state.catalogs = Catalogs(database)
         app.state.catalogs.subscribe(lambda _: app.state.live.tell_versions(app.state.catalogs.public_versions))
+        app.state.catalogs.subscribe(lambda _: app.state.live.tell_own(app.state.catalogs.catalog))
         tasks = [asyncio.create_task(each.run()) for each in (app.state.live, app.state.catalogs)]
         try:
             yield
@@ -129,8 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
         # Outermost, so that everybody inside is told the caller's own address and scheme; from any other peer what it
         # says of them is not looked at.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[str(one) for one in settings.trusted_proxies])
-    # Before all of them: what is ready is everybody's, and has its headers.
-    app.add_middleware(TileDoor, state=app.state)
+    _before_all(app)
     problems.install(app, headers)
     for part in (
         session,
@@ -160,6 +161,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(screens.router)
     _describe_problems(app)
     return app
+
+
+def _before_all(app: FastAPI) -> None:
+    """Put the door for tiles before everything else, what looks after errors too: each layer costs microseconds, of
+    which what is ready takes few.
+    """
+    made = app.build_middleware_stack
+
+    def stack() -> ASGIApp:
+        return TileDoor(made(), app.state)
+
+    app.build_middleware_stack = stack  # type: ignore[method-assign]
 
 
 def _describe_problems(app: FastAPI) -> None:

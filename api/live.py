@@ -16,6 +16,7 @@ import itertools
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
+from uuid import UUID
 
 import anyio
 import orjson
@@ -33,7 +34,9 @@ from gisops import events, people, scopes
 from gisops.errors import GisopsError, NotReady, NotSignedIn
 from gisops.events import Event, Standing
 from gisops.scopes import Scope
-from layers.catalog import load_catalog
+from layers.catalog import Catalog, load_catalog
+from layers.layer import Layer
+from layers.viewer import viewer_of
 from tiles.live import LiveTiles
 
 log = logging.getLogger(__name__)
@@ -51,7 +54,7 @@ PATIENCE_S = 30.0
 # Sign-ins and scopes of open streams are looked at this often; the promise is that a stream follows them within 5 s.
 RECHECK_S = 2.0
 # What the relay has not numbered yet is looked at this often, so that no tile is shown that is older than a second.
-LOOK_S = 0.35
+LOOK_S = 0.2
 # Who has missed more, of what he may see, reads the present state anew; replaying would take longer.
 MOST_MISSED = 10_000
 # So does who was told last longer ago: far less than events are kept, so that what was dropped makes no difference.
@@ -79,6 +82,8 @@ class Live:
         self._epoch = 0
         self._last = 0
         self._versions: Mapping[str, str] | None = None
+        self._waiting: set[UUID] = set()
+        self._own: Mapping[str, Layer] | None = None
 
     # ---- listening ------------------------------------------------------------------------------------------------
 
@@ -102,22 +107,24 @@ class Live:
     async def _listen(self, conn: AsyncConnection) -> None:
         await conn.execute(f"LISTEN {events.CHANNEL}")
         self._stand(await _standing(conn), await _key(conn))
-        recheck_at = look_at = read_at = 0.0
+        recheck_at = looked_at = 0.0
         while True:
             async with asyncio.timeout(10):
-                now = time.monotonic()
-                if now >= look_at:
-                    await self._look_ahead(conn)
-                    read_at, look_at = now, now + LOOK_S
+                read_at, now = None, time.monotonic()
+                if now >= looked_at + LOOK_S:
+                    # What was committed before a look without any waiting had its number, and is read now; else what
+                    # was committed before the last look.
+                    read_at = looked_at if await self._look_ahead(conn) else now
+                    looked_at = now
                 await self._drain(conn)
-                # Whatever was committed before the look had no number then, or had one and was read now.
-                self._tiles.caught_up(read_at)
+                if read_at is not None:
+                    self._tiles.caught_up(read_at)
                 if time.monotonic() >= recheck_at:
                     await self._end_signed_out(conn)
                     await self._follow_scopes(conn)
                     recheck_at = time.monotonic() + RECHECK_S
             # The time-out also catches up should a wake-up ever be missed.
-            wait_s = min(recheck_at, look_at) - time.monotonic()
+            wait_s = min(recheck_at, looked_at + LOOK_S) - time.monotonic()
             async for _ in conn.notifies(timeout=max(0.05, wait_s), stop_after=1):
                 pass
 
@@ -134,14 +141,19 @@ class Live:
             for subscriber in list(self._subscribers.values()):
                 self._cut(subscriber, "restored")
 
-    async def _look_ahead(self, conn: AsyncConnection) -> None:
-        """What has happened and waits for its number changes tiles already, should the relay be slow or gone."""
+    async def _look_ahead(self, conn: AsyncConnection) -> bool:
+        """Say whether anything that has happened waits for its number. What did so at the last look, too, changes tiles
+        now: the relay is slow, or gone.
+        """
         statement = events.statement("unnumbered").encode()
         rows = await (await conn.execute(statement, {"limit": _PAGE})).fetchall()
         if len(rows) == _PAGE:
             self._tiles.lost()
         for row in rows:
-            self._changed(row["case_no"], row["lon"], row["lat"])
+            if row["event_id"] in self._waiting:
+                self._changed(row["case_no"], row["lon"], row["lat"])
+        self._waiting = {row["event_id"] for row in rows}
+        return bool(rows)
 
     def _changed(self, case_no: str | None, lon: float | None, lat: float | None) -> None:
         if case_no is not None:
@@ -242,6 +254,25 @@ class Live:
             frame = self._head(LAYER, data, self._last, _now())
             for subscriber in list(self._subscribers.values()):
                 if not subscriber.offer(frame):
+                    self._cut(subscriber, "too slow")
+
+    def tell_own(self, catalog: Catalog) -> None:
+        """Tell which of the city's own layers came, went or are described otherwise, to those to whom such a layer is
+        open, or was: for nobody else is there one.
+        """
+        own = {layer.id: layer for layer in catalog if layer.id in catalog.own}
+        before, self._own = self._own, own
+        if before is None:
+            return
+        for layer_id in sorted({*before, *own}):
+            known = [layer for layer in (before.get(layer_id), own.get(layer_id)) if layer is not None]
+            if len(known) == 2 and known[0] == known[1]:
+                continue
+            data = orjson.dumps({"id": layer_id, "version": None}).decode()
+            frame = self._head(LAYER, data, self._last, _now())
+            for subscriber in list(self._subscribers.values()):
+                viewer = viewer_of(subscriber.account.scope.role)
+                if any(viewer.may_see(layer) for layer in known) and not subscriber.offer(frame):
                     self._cut(subscriber, "too slow")
 
     def _frame(self, word: str, event: Event, told_at: int) -> bytes:

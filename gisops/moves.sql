@@ -48,7 +48,7 @@ WITH sent AS MATERIALIZED (
                       was_handler_id, was_superior_id, was_organisation_id, payload, at)
   SELECT w.district_code, w.event_id, 'case', w.case_no, w.geom, w.unit_id, w.handler_id, w.superior_id, w.organisation_id,
          w.was_handler_id, w.was_superior_id, w.was_organisation_id,
-         jsonb_build_object('action', w.action, 'state', w.state,
+         jsonb_build_object('action', w.action, 'state', w.state, 'stage', w.stage,
                             'category', jsonb_build_object('code', c.code, 'name_zh', c.name_zh, 'name_en', c.name_en),
                             'organisation', jsonb_build_object('code', o.code, 'name_zh', o.name_zh, 'name_en', o.name_en), 'ambiguous', w.ambiguous),
          w.at

@@ -297,6 +297,7 @@ def _told(one: Opened, case_no: str, report_id: UUID, city: City) -> dict[str, A
     event = {
         "action": life.history[-1]["action"],
         "state": life.state,
+        "stage": life.stage,
         "category": {"code": category.code, "name_zh": category.name_zh, "name_en": category.name_en},
         "organisation": holder.as_dict(),
         "ambiguous": chosen["ambiguous"],

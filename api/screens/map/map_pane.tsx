@@ -138,12 +138,14 @@ export function MapPane() {
     const changed = new Set<string>();
     let anew = false;
     let renewal: number | undefined;
-    const renew = (): void => {
+    const renew = async (): Promise<void> => {
       renewal = undefined;
-      if (anew) void readLayers();
-      renewSources(map, changed);
+      const renewed = new Set(changed);
+      const look = anew;
       changed.clear();
       anew = false;
+      if (look) await readLayers();
+      renewSources(map, renewed);
     };
 
     const stops = [
@@ -186,9 +188,9 @@ export function MapPane() {
             else tiles.changedSomewhere();
           },
           onLayer: (change) => {
-            changed.add(change.id);
+            if (change.version) changed.add(change.id);
             if (!change.version || !city.peek()?.layers.some((layer) => layer.id === change.id)) anew = true;
-            renewal ??= window.setTimeout(renew, RENEWED_TOGETHER_MS);
+            renewal ??= window.setTimeout(() => void renew(), RENEWED_TOGETHER_MS);
           },
           onResync: () => {
             void readCases(true);

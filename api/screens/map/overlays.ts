@@ -41,8 +41,8 @@ export function drawPlace(at: Place | null, located: Located | null): void {
   overlays.set(ANSWER, one(located?.boundary));
 }
 
-// What is over has left the map; it shows there only while it is news.
-const OVER = new Set(["closed", "force_closed", "not_accepted", "not_filed", "duplicate", "voided"]);
+/** The last stage of the seven: what is over has left the map, and shows there only while it is news. */
+const OVER = 7;
 
 /** Draws the listed cases; returns for how many ms more the youngest one is fresh. */
 export function drawCases(map: MapLibreMap, listed: ListedCase[], name: (one: ListedCase) => string): number {
@@ -50,7 +50,7 @@ export function drawCases(map: MapLibreMap, listed: ListedCase[], name: (one: Li
   const fresh = listed.filter((each) => each.seen + PULSES_MS > now);
   overlays.set(CASES, {
     type: "FeatureCollection",
-    features: listed.filter((each) => !OVER.has(each.state) || fresh.includes(each)).map((each) => ({
+    features: listed.filter((each) => each.stage < OVER || fresh.includes(each)).map((each) => ({
       type: "Feature",
       geometry: { type: "Point", coordinates: [each.lon, each.lat] },
       properties: { case_no: each.case_no, fresh: fresh.includes(each), name: name(each) },

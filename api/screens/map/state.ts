@@ -212,7 +212,7 @@ export async function sendReport(): Promise<void> {
     finished();
     sent.value = { status: "answered", answer };
     addCase({
-      case_no: answer.case.case_no, action: "report", state: answer.case.state, category: answer.case.category,
+      case_no: answer.case.case_no, action: "report", state: answer.case.state, stage: answer.case.stage, category: answer.case.category,
       organisation: answer.dispatch.organisation, lon: answer.report.lon, lat: answer.report.lat,
       at: answer.report.received_at, mine: true, seen: Date.now(),
     });
@@ -262,7 +262,7 @@ export async function readCases(anew = false): Promise<void> {
       const before = known.get(row.case_no);
       known.delete(row.case_no);
       return {
-        case_no: row.case_no, action: before?.action ?? "", state: row.state, category: row.category,
+        case_no: row.case_no, action: before?.action ?? "", state: row.state, stage: row.stage, category: row.category,
         organisation: row.organisation, lon: row.lon, lat: row.lat, at: before?.at ?? row.reported_at,
         mine: before?.mine ?? false, seen: before?.seen ?? 0,
       };
