@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import httpx2
@@ -23,6 +24,8 @@ from api.live_readers import QUEUE, WORLD, Subscriber
 from gisops.db.pool import connect
 from gisops.events import Event, Held, Standing
 from gisops.scopes import Scope
+from layers.catalog import Catalog, load_catalog
+from layers.layer import Layer
 from tiles.live import LiveTiles
 
 
@@ -263,6 +266,36 @@ def test_boxes_come_and_go_and_an_event_without_a_place_is_in_each() -> None:
         assert _sizes(near, far, everywhere) == [2, 2, 4]
         assert streams.subscribers == 2
         assert everywhere.box == WORLD
+
+    asyncio.run(story())
+
+
+def test_a_layer_of_the_city_s_own_that_comes_changes_or_goes_is_told_to_those_to_whom_it_is_open() -> None:
+    officer = Scope(2, "officer", False, frozenset({7}), 70, None, 1)
+    shipped = load_catalog()
+    closed = replace(shipped["poverty_relief"], id="own_register", personal_roles=frozenset({"dispatcher"}))
+    open_to_staff = replace(shipped["pipes"], id="own_pipes", field_class="work")
+
+    def known(*own: Layer) -> Catalog:
+        return Catalog((*shipped, *own), frozenset(layer.id for layer in own))
+
+    async def story() -> None:
+        streams = _stood()
+        desk = await streams.subscribe(None, b"a", EVERYWHERE)
+        grid = await streams.subscribe((0.0, 0.0, 1.0, 1.0), b"b", officer)
+        # What is there when a process begins is news to nobody.
+        streams.tell_own(known(open_to_staff))
+        assert _sizes(desk, grid) == [0, 0]
+        streams.tell_own(known(open_to_staff, closed))
+        assert _sizes(desk, grid) == [1, 0]
+        streams.tell_own(known(replace(open_to_staff, title_zh="别名"), closed))
+        assert _sizes(desk, grid) == [2, 1]
+        streams.tell_own(known())
+        assert _sizes(desk, grid) == [4, 2]
+        frame = grid.queue.get_nowait()
+        assert frame is not None
+        assert b"event: layer" in frame
+        assert b'{"id":"own_pipes","version":null}' in frame
 
     asyncio.run(story())
 
