@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import features, hotspots, intake, loading, scope, tiles, tiles_hot, zones
+from bench import exports, features, freshness, hotspots, intake, loading, scope, tiles, tiles_hot, zones
 from bench.result import Result
 from bench.town import town
 
@@ -24,6 +24,8 @@ BENCHES: dict[str, Callable[..., Iterator[Result]]] = {
     "tiles": tiles.run,
     "tiles_hot": tiles_hot.run,
     "features": features.run,
+    "export": exports.run,
+    "freshness": freshness.run,
 }
 RESULTS = Path(__file__).parent / "results.json"
 

@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx2 as httpx
 import mapbox_vector_tile
@@ -173,7 +173,12 @@ def _listening(server: Served, token: str) -> Iterator[dict[str, tuple[float, fl
     ready, over = threading.Event(), threading.Event()
 
     def listen() -> None:
-        with _client(server, token) as client, client.stream("GET", "/api/live") as stream:
+        # The server's end is the stream's.
+        with (
+            suppress(httpx.TransportError),
+            _client(server, token) as client,
+            client.stream("GET", "/api/live") as stream,
+        ):
             for line in stream.iter_lines():
                 if over.is_set():
                     return
