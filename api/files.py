@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -67,6 +68,20 @@ def file_links(base: str, layer: Layer, viewer: Viewer) -> list[dict[str, str]]:
         }
         for form, about in FORMS.items()
     ]
+
+
+def spare_pandas() -> None:
+    """Let Arrow take it that there is no pandas. It imports pandas the first time it makes an array, for nothing that
+    is done here: 45 MB and half a second in which the process answers nobody.
+    """
+    if "pandas" not in sys.modules:
+        import pyarrow as pa
+
+        sys.modules["pandas"] = None  # type: ignore[assignment]
+        try:
+            pa.array([None])
+        finally:
+            del sys.modules["pandas"]
 
 
 async def parquet(schema: pa.Schema, pages: AsyncIterator[Page]) -> AsyncIterator[bytes]:

@@ -106,7 +106,7 @@ class GeoParquet:
         self._shapes |= {
             shapely.GeometryType(kind).name for kind in np.unique(shapely.get_type_id(shapes)).tolist() if kind >= 0
         }
-        columns = [pa.array(boxes[:, side], from_pandas=True) for side in range(4)]
+        columns = [pa.array(boxes[:, side], mask=np.isnan(boxes[:, side])) for side in range(4)]
         box = pa.StructArray.from_arrays(columns, fields=list(_BOX_TYPE))
         self._writer.write_table(table.append_column(self._schema.field(_BOX), box))
 

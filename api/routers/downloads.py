@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from api import files, looks
@@ -89,6 +90,7 @@ async def save(
 
     from layers import tables  # late: nobody who asks for no file waits for these
 
+    await run_in_threadpool(files.spare_pandas)
     schema = tables.schema(layer, viewer)
 
     def read_table(conn: Connection, after: str | None) -> tables.Page:
