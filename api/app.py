@@ -81,6 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.live = Live(url, database, app.state.live_tiles)
         app.state.tiles = TileCache()
         app.state.ready_tiles = ReadyTiles()
+        app.state.tally = metrics.Tally()
         app.state.files = files.limiter()
         app.state.below = basemaps.Below(settings)
         app.state.catalogs = Catalogs(database)

@@ -7,6 +7,7 @@ matches every request against all routes a second time; the route that was taken
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import time
@@ -25,6 +26,8 @@ from gisops.settings import Settings
 from gisops.vitals import Vitals
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+# What was counted in between is not yet in the figures.
+TALLY_S = 0.25
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 _OWN = CollectorRegistry()
@@ -46,6 +49,40 @@ def count(method: str, route: str, status: int, began: float) -> None:
     inc, observe = _counters(method, route, status)
     inc()
     observe(time.perf_counter() - began)
+
+
+class Tally:
+    """Counts what is answered in microseconds, where counting one by one would take as long: added up a few times a
+    second, and when somebody asks for the figures of this process. For the event loop alone.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, str, int], list[float]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def count(self, method: str, route: str, status: int, began: float) -> None:
+        """Count one request, as `count` does."""
+        took = self._waiting.get((method, route, status))
+        if took is None:
+            took = self._waiting[method, route, status] = []
+        took.append(time.perf_counter() - began)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TALLY_S, self.add_up)
+
+    def add_up(self) -> None:
+        """Put what was counted into the figures."""
+        self._timer = None
+        waiting, self._waiting = self._waiting, {}
+        for (method, route, status), took in waiting.items():
+            _requests.labels(method, route, str(status)).inc(len(took))
+            seconds = _seconds.labels(method, route)
+            # What `observe` does, for all of them at once.
+            seconds._sum.inc(sum(took))
+            for bound, so_far in zip(seconds._upper_bounds, seconds._buckets, strict=True):
+                within = sum(1 for each in took if each <= bound)
+                if within:
+                    so_far.inc(within)
+                    took = [each for each in took if each > bound]
 
 
 @lru_cache(maxsize=1024)

@@ -9,9 +9,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
 
-from cachetools import LRUCache
+import zstandard
 from starlette.routing import Route
 
 # Packed tiles: some ten thousand of a city's middle.
@@ -23,7 +22,7 @@ OFFER = "gisops.offer"
 # What an answer's headers and its place in the cache take.
 _OVERHEAD = 2_000
 # What tiles are packed with, the best first; and the weight of an encoding that is not taken.
-PACKED = ("gzip",)
+PACKED = ("zstd", "gzip")
 _NONE = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*\Z")
 
 Versions = Mapping[str, str]
@@ -71,29 +70,42 @@ class Offer:
 
 
 class ReadyTiles:
-    """At most so many bytes of answers, of which the longest unasked go first. Filled by threads, asked by the loop."""
+    """At most so many bytes of answers, for the event loop alone.
+
+    Two halves: what is asked for is in the young one, or comes back into it; when that is full it is the old one, and
+    what nobody asked for meanwhile is gone. A list of who was asked last would cost every answer more than its look-up.
+    """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._kept: LRUCache[Key, Ready] = LRUCache(most_bytes, getsizeof=_size)
-        self._lock = Lock()
+        self._half = most_bytes // 2
+        self._young: dict[Key, Ready] = {}
+        self._old: dict[Key, Ready] = {}
+        self._weight = 0
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._young) + len(self._old)
 
     def get(self, key: Key, versions: Versions) -> Ready | None:
         """Return an answer that still holds."""
-        with self._lock:
-            ready = self._kept.get(key)
-            if ready is not None and not ready.holds(versions):
-                del self._kept[key]
+        ready = self._young.get(key)
+        if ready is None:
+            ready = self._old.get(key)
+            if ready is None:
                 return None
-        return ready
+            self.put(key, ready)
+        return ready if ready.holds(versions) else None
 
     def put(self, key: Key, ready: Ready) -> None:
-        """Keep an answer; one that is heavier than all of it together is not, and that is no error."""
-        if _size(ready) <= self._kept.maxsize:
-            with self._lock:
-                self._kept[key] = ready
+        """Keep an answer; one that is heavier than half of it is not, and that is no error."""
+        weight = _size(ready)
+        if weight > self._half:
+            return
+        before = self._young.pop(key, None)
+        self._weight += weight - (_size(before) if before is not None else 0)
+        if self._weight > self._half:
+            self._young, self._old, self._weight = {}, self._young, weight
+        self._old.pop(key, None)
+        self._young[key] = ready
 
 
 def _size(ready: Ready) -> int:
@@ -101,10 +113,12 @@ def _size(ready: Ready) -> int:
 
 
 @lru_cache(maxsize=256)
-def encoding_for(accept_encoding: str) -> str:
-    """Return how a tile is packed for a client that takes these encodings: ``gzip``, or ``identity``."""
+def encoding_for(accept_encoding: bytes) -> str:
+    """Return how a tile is packed for a client that takes these encodings (Accept-Encoding): one of ``PACKED``, or
+    ``identity``.
+    """
     taken = {}
-    for each in accept_encoding.lower().split(","):
+    for each in accept_encoding.decode("latin-1").lower().split(","):
         name, _, weight = each.partition(";")
         taken[name.strip()] = not _NONE.match(weight)
     return next((name for name in PACKED if taken.get(name)), "identity")
@@ -114,6 +128,12 @@ def pack(drawn: bytes, encoding: str, *, kept: bool) -> tuple[bytes, str]:
     """Return a tile packed, and how; as it is where that would not make it smaller. One that is ``kept`` is packed once
     for many, and so with more care.
     """
-    if encoding == "gzip" and len(drawn) > _WORTH_PACKING:
+    if len(drawn) <= _WORTH_PACKING:
+        return drawn, "identity"
+    if encoding == "zstd":
+        # A third of gzip's time at once, and a tenth fewer bytes where more is spent.
+        return zstandard.ZstdCompressor(level=9 if kept else 3).compress(drawn), encoding
+    if encoding == "gzip":
+        # Level 1: a quarter of a millisecond, and the next level's few per cent are not worth ten times that for one.
         return gzip.compress(drawn, 6 if kept else 1, mtime=0), encoding
     return drawn, "identity"

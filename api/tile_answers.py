@@ -71,7 +71,7 @@ def answer(
     named = joint([layer.id for layer in layers], versions) if public else None
     drawn = b"".join(_drawn(request, conn, caller, viewer, layer, versions, at) for layer in _with_tiles(layers, at))
     current = v is not None and v == named
-    body, packed = pack(drawn, encoding_for(accept_encoding), kept=current)
+    body, packed = pack(drawn, encoding_for(accept_encoding.encode("latin-1")), kept=current)
     headers = {
         "ETag": answers.tag(drawn),
         "Cache-Control": _cache_control(layers, viewer, public, current),

@@ -52,7 +52,7 @@ class TileDoor:
                 accepted = value
             elif name == b"if-none-match":
                 known = value
-        key = (scope["path"], scope["query_string"], encoding_for(accepted.decode("latin-1")))
+        key = (scope["path"], scope["query_string"], encoding_for(accepted))
         versions: Versions = self._state.catalogs.versions
         kept: ReadyTiles = self._state.ready_tiles
         ready = kept.get(key, versions)
@@ -67,7 +67,8 @@ class TileDoor:
             await self._app(scope, receive, send)
             return
         status = await _send(ready, known, send)
-        metrics.count(scope["method"], ready.route, status, began)
+        tally: metrics.Tally = self._state.tally
+        tally.count(scope["method"], ready.route, status, began)
 
 
 def _without_body(send: Send) -> Send:

@@ -172,7 +172,7 @@ def _live(address: str, box: Box, folder: Path, seconds: int) -> Result:
         reporting.join()
     of = len(paths.read_text().splitlines())
     sent = (
-        f"{kept + cut:,.0f} answers ({rate:,.0f} a second) of {of} tiles of cases, zoom 12 to 16, over the city's middle,"
+        f"{kept + cut:,.0f} answers ({rate:,.0f} a second) of {of} tiles of cases, zoom 12 to 16, mid-city,"
         f" as a dispatcher, while {CHANGES_A_SECOND} cases a second come in; ours: had as they were kept; other: all"
     )
     return Result("tiles_hot.live", kept, kept + cut, "tiles", sent, at_least=0.95)

@@ -51,7 +51,7 @@ LIMIT %(limit)s;
 
 -- name: unnumbered
 -- Where something happened that the relay has not numbered yet.
-SELECT case_no, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM outbox WHERE pos IS NULL LIMIT %(limit)s;
+SELECT event_id, case_no, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM outbox WHERE pos IS NULL LIMIT %(limit)s;
 
 -- name: read_in_box
 -- The same between two positions for somebody who looks at a box: what lies in it and what lies nowhere.

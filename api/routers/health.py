@@ -67,6 +67,7 @@ async def _monitor(request: Request) -> None:
 async def read_metrics(request: Request, _monitor: Annotated[None, Depends(_monitor)]) -> Response:
     """Figures in Prometheus' text format, for administrators and for the token in ``GISOPS_METRICS_TOKEN``."""
     taken = await anyio.to_thread.run_sync(_vitals, request.app.state.url, limiter=request.app.state.looking)
+    request.app.state.tally.add_up()
     text = await run_in_threadpool(metrics.exposition, taken, request.app.state.watch.look())
     return Response(text, media_type=metrics.CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import mapbox_vector_tile
 import pytest
+import zstandard
 from starlette.testclient import TestClient
 
 import tiles.cache
@@ -299,7 +300,7 @@ def test_what_comes_into_force_by_date_is_ready_for_a_minute_only(
 ) -> None:
     address, kept = named(client, "zones", HERE), client.app.state.ready_tiles
     client.get(address)
-    (key,) = kept._kept
+    (key,) = kept._young
     assert kept.get(key, client.app.state.catalogs.versions)
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 61)
@@ -318,6 +319,18 @@ def test_the_door_counts_with_the_routes(client: TestClient) -> None:
     for _ in range(5):
         assert client.get(address).status_code == 200
     assert figure() - before == 5
+
+
+def test_a_tile_is_packed_as_the_browser_likes_it_best(client: TestClient) -> None:
+    address = named(client, "rivers", HERE)
+    plain = client.get(address, headers={"Accept-Encoding": "identity"}).content
+    for asked in (address, address.split("?")[0]):
+        with client.stream("GET", asked, headers={"Accept-Encoding": "gzip, deflate, br, zstd"}) as answer:
+            packed = b"".join(answer.iter_raw())
+            assert answer.headers["content-encoding"] == "zstd"
+            assert "Accept-Encoding" in answer.headers["vary"]
+        assert zstandard.ZstdDecompressor().decompress(packed) == plain
+        assert len(packed) < len(plain)
 
 
 def test_a_kept_tile_is_packed_with_more_care(client: TestClient) -> None:
