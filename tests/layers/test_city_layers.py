@@ -15,7 +15,7 @@ import shapely
 from psycopg import errors
 from shapely.geometry import LineString, MultiPoint, Point, box
 
-from gisops import scopes
+from gisops import notebook, scopes
 from gisops.db.migrate import migrate, status
 from gisops.db.pool import Connection, connect
 from gisops.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn
@@ -431,7 +431,7 @@ def test_rows_of_a_unit_are_seen_by_whom_the_unit_is_open_to(owner: Connection, 
 # ---- releases ------------------------------------------------------------------------------------------------------
 
 
-def test_views_and_grants_are_made_anew_with_the_functions(
+def test_views_and_grants_are_made_anew_with_the_functions_and_a_notebook_reads_them(
     fresh_database: Callable[..., Any], trees: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = fresh_database()
@@ -453,3 +453,10 @@ def test_views_and_grants_are_made_anew_with_the_functions(
     assert dict(catalog.refused)["broken"].startswith("broken/layer.toml: id must be")
     assert {layer.id for layer in catalog} == {layer.id for layer in load_catalog()} | {"street_trees", "later"}
     assert "layer_later could not be made anew" in caplog.text
+    with notebook.connect(made.app_url) as planner:
+        assert "street_trees" in planner.layers()
+        frame = planner.layer("street_trees")
+        assert (len(frame), sorted(frame.columns)) == (
+            40,
+            ["f01", "f02", "geometry", "healthy", "height", "planted"],
+        )
