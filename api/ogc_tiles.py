@@ -298,14 +298,22 @@ def _layers(layer: Layer, viewer: Viewer, base: str) -> Iterable[dict[str, Any]]
     }
     if layer.geometry in _DIMENSIONS:
         about["geometryDimension"] = _DIMENSIONS[layer.geometry]
-    counts = {
-        "title": "数量 · Count",
-        "description": "How many features a square stands for, where it stands for some",
-        "type": "integer",
-    }
-    links = [_link(_of_layer(base, layer), _GEODATA, _JSON, "图层 · The collection")]
     # Any tile may turn out too full to draw its features singly.
-    yield about | {"propertiesSchema": _schema(fields, {"count": counts}), "links": links}
+    counts: dict[str, Any] = {
+        "count": {
+            "title": "数量 · Count",
+            "description": "How many features a square stands for, where it stands for some",
+            "type": "integer",
+        }
+    }
+    if layer.tiling.summed_area:
+        counts["area_m2"] = {
+            "title": "占地面积 · Footprint",
+            "description": "The ground under what a square stands for, m²",
+            "type": "number",
+        }
+    links = [_link(_of_layer(base, layer), _GEODATA, _JSON, "图层 · The collection")]
+    yield about | {"propertiesSchema": _schema(fields, counts), "links": links}
     if layer.tiling.label_minzoom is not None:
         yield about | {
             "id": f"{layer.id}_label",

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from api import answers, looks, ogc_tiles, tile_answers
+from api import answers, looks, ogc_pages, ogc_tiles, tile_answers
 from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing
-from api.routers.ogc import OgcRoute
+from api.ogc_documents import HTML
+from api.ogc_route import OgcRoute
 from layers.versions import extent_of_city
 from tiles.mvt import CONTENT_TYPE
 
@@ -22,7 +23,9 @@ Collections = Annotated[
     Query(description="Ids of collections, with commas between: at most 20, each once; the last is drawn on top"),
 ]
 Version = Annotated[str | None, Query(description="Content version, as in the tileset's template")]
-Form = Annotated[Literal["json", "html"] | None, Query(alias="f", description="json or html")]
+Form = Annotated[
+    Literal["json", "html"] | None, Query(alias="f", description="json or html; without it as Accept prefers")
+]
 TileForm = Annotated[Literal["mvt"] | None, Query(alias="f", description="mvt")]
 TILE: dict[int | str, dict[str, Any]] = {
     200: {"content": {CONTENT_TYPE: {}}},
@@ -35,14 +38,14 @@ router = APIRouter(prefix="/ogc", tags=["layers"], route_class=OgcRoute)
 @router.get("/tileMatrixSets", openapi_extra=PUBLIC_ROUTE, operation_id="getTileMatrixSetsList")
 def tile_matrix_sets(request: Request, form: Form = None) -> Response:
     """List the tiling schemes."""
-    return answers.plain(ogc_tiles.matrix_sets(str(request.base_url)))
+    return _document(request, form, ogc_tiles.matrix_sets(str(request.base_url)), "切片方案 · Tiling schemes")
 
 
 @router.get("/tileMatrixSets/{tileMatrixSetId}", openapi_extra=PUBLIC_ROUTE, operation_id="getTileMatrixSet")
-def tile_matrix_set(matrix_set: MatrixSet, form: Form = None) -> Response:
+def tile_matrix_set(request: Request, matrix_set: MatrixSet, form: Form = None) -> Response:
     """Describe a tiling scheme, as it is registered."""
     ogc_tiles.require_matrix_set(matrix_set)
-    return answers.plain(ogc_tiles.matrix_set())
+    return _document(request, form, ogc_tiles.matrix_set(), matrix_set)
 
 
 @router.get("/tiles", openapi_extra=PUBLIC_ROUTE, operation_id="ogc.dataset.vector.getTileSetsList")
@@ -59,7 +62,7 @@ def dataset_tilesets(
     viewer = looks.viewer_for(caller)
     chosen = ogc_tiles.chosen(layers, viewer, collections)
     told = ogc_tiles.of_dataset(conn, chosen, viewer, base, extent_of_city(conn), named=collections is not None)
-    return answers.plain(ogc_tiles.in_list(told, f"{base}ogc/tiles", told["title"]), answers.kept_by_nobody_else())
+    return _document(request, form, ogc_tiles.in_list(told, f"{base}ogc/tiles", told["title"]), told["title"])
 
 
 @router.get("/tiles/{tileMatrixSetId}", openapi_extra=PUBLIC_ROUTE, operation_id="ogc.dataset.vector.getTileSet")
@@ -79,7 +82,7 @@ def dataset_tileset(
     told = ogc_tiles.of_dataset(
         conn, chosen, viewer, str(request.base_url), extent_of_city(conn), named=collections is not None
     )
-    return answers.plain(told, answers.kept_by_nobody_else())
+    return _document(request, form, told, told["title"])
 
 
 @router.get(
@@ -124,7 +127,7 @@ def collection_tilesets(
     layer, base = layers[layer_id], str(request.base_url)
     told = ogc_tiles.of_layer(conn, layer, looks.viewer_for(caller), base, extent_of_city(conn))
     here = f"{base}ogc/collections/{layer.id}/tiles"
-    return answers.plain(ogc_tiles.in_list(told, here, told["title"]), answers.kept_by_nobody_else())
+    return _document(request, form, ogc_tiles.in_list(told, here, told["title"]), told["title"])
 
 
 @router.get(
@@ -146,7 +149,7 @@ def collection_tileset(
     viewer.require(layer)
     ogc_tiles.require_matrix_set(matrix_set)
     told = ogc_tiles.of_layer(conn, layer, viewer, str(request.base_url), extent_of_city(conn))
-    return answers.plain(told, answers.kept_by_nobody_else())
+    return _document(request, form, told, told["title"])
 
 
 @router.get(
@@ -178,3 +181,12 @@ def collection_tile(
     return tile_answers.answer(
         request, conn, caller, [layer], at, v=v, if_none_match=if_none_match, accept_encoding=accept_encoding
     )
+
+
+def _document(request: Request, form: str | None, told: dict[str, Any], heading: str) -> Response:
+    headers = answers.kept_by_nobody_else() | {"Vary": "Accept, Authorization, Cookie"}
+    if ogc_pages.wants_html(request, form):
+        turned = {"self": "alternate", "alternate": "self"}
+        links = [link | {"rel": turned.get(link["rel"], link["rel"])} for link in told.get("links", ())]
+        return Response(ogc_pages.document(heading, told | {"links": links}), media_type=HTML, headers=headers)
+    return answers.plain(told, headers)

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import jsonschema
 import mapbox_vector_tile
+import ogcapi_registry
 import pytest
+from openapi_spec_validator import OpenAPIV30SpecValidator
 from starlette.testclient import TestClient
 
 from api import ogc_tiles
@@ -73,11 +76,11 @@ def tile_address(tileset: dict[str, Any], at: Tile) -> str:
 
 
 def of_the_city(tileset: dict[str, Any]) -> Iterator[Tile]:
-    """Every tile there is by the tileset's own limits, where there are few."""
-    for limits in tileset["tileMatrixSetLimits"]:
+    """Every tile there is by the tileset's own limits, at its lowest zoom and where there are few."""
+    for n, limits in enumerate(tileset["tileMatrixSetLimits"]):
         rows = range(limits["minTileRow"], limits["maxTileRow"] + 1)
         columns = range(limits["minTileCol"], limits["maxTileCol"] + 1)
-        if len(rows) * len(columns) <= 12:
+        if n == 0 or len(rows) * len(columns) <= 12:
             yield from (Tile(int(limits["tileMatrix"]), column, row) for row in rows for column in columns)
 
 
@@ -250,7 +253,7 @@ def test_tileset_layers_tell_what_this_viewer_s_tiles_hold(client: TestClient, l
     schemas = {name: set(each["propertiesSchema"]["properties"]) for name, each in by_id.items()}
     assert by_id[layer_id].get("geometryDimension") == {"point": 0, "line": 1, "polygon": 2}.get(layer.geometry)
     mine = {field.name for field in viewer.fields_of(layer) if field.in_tiles}
-    assert schemas[layer_id] == mine | {"count"}
+    assert schemas[layer_id] == mine | {"count"} | ({"area_m2"} if layer.tiling.summed_area else set())
     shown: dict[str, set[str]] = {}
     for at in of_the_city(tileset):
         answer = client.get(tile_address(tileset, at), headers=as_(role))
@@ -424,6 +427,48 @@ SUFFIXES = {
     "/ogc/tileMatrixSets": "getTileMatrixSetsList",
     "/ogc/tileMatrixSets/{tileMatrixSetId}": "getTileMatrixSet",
 }
+
+
+@pytest.mark.parametrize(("path", "suffix"), list(SUFFIXES.items()))
+def test_oas30_completeness_and_operation_id(client: TestClient, path: str, suffix: str) -> None:
+    definition = client.get("/ogc/api", headers=as_("admin")).json()
+    assert definition["openapi"].startswith("3.0.")
+    found = definition["paths"][path]["get"]
+    assert found["operationId"].endswith(suffix)
+    named = {each["name"] for each in found["parameters"] if each["in"] == "path"}
+    assert named == {step[1:-1] for step in path.split("/") if step.startswith("{")}
+    if "{tileCol}" in path:
+        assert MVT in found["responses"]["200"]["content"]
+    if path.startswith("/ogc/tiles/"):
+        (collections,) = [each for each in found["parameters"] if each["name"] == "collections"]
+        assert (collections["in"], collections["required"]) == ("query", False)
+
+
+def test_oas30_the_definition_is_one_and_fits_what_is_claimed(client: TestClient) -> None:
+    definition = client.get("/ogc/api", headers=as_("admin")).json()
+    OpenAPIV30SpecValidator(definition).validate()
+    claimed = told(client, "/ogc/conformance")["conformsTo"]
+    # Each collection has paths of its own here, as it has parameters of its own; that reader knows but the templates,
+    # and takes paths for what follows the landing page.
+    paths = {}
+    for path, described in definition["paths"].items():
+        step = re.sub(r"^/ogc(/collections/)?", lambda found: found[1] or "/", path).replace("//", "/")
+        paths[re.sub(r"^/collections/[^/]+", "/collections/{collectionId}", step)] = described
+    result = ogcapi_registry.validate_ogc_api(definition | {"paths": paths}, claimed)
+    assert result.is_valid, result.errors
+
+
+@pytest.mark.parametrize("path", list(SUFFIXES))
+def test_every_document_is_a_page_too(client: TestClient, path: str) -> None:
+    if "{tileCol}" in path:
+        return
+    address = path.replace("{tileMatrixSetId}", "WebMercatorQuad").replace("{layer_id}", "rivers")
+    page = client.get(address, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "Accept" in page.headers["vary"]
+    assert page.content == client.get(f"{address}?f=html").content
+    assert "WebMercatorQuad" in page.text
+    assert told(client, f"{address}?f=json", None) == told(client, address, None)
 
 
 # ---- the tiling scheme -----------------------------------------------------------------------------------------------

@@ -42,9 +42,7 @@ def main(address: str, token: str, folder: str, *layers: str) -> None:
     for layer, _, zoom in (each.partition(":") for each in layers):
         source = f"url='{address}/ogc' typename='{layer}' pageSize='1000'"
         features = QgsVectorLayer(source, layer, "OAPIF")
-        tiles = QgsVectorTileLayer(
-            f"type=xyz&url={address}/tiles/{layer}/{{z}}/{{x}}/{{y}}.mvt&zmin=0&zmax=18", layer
-        )
+        tiles = QgsVectorTileLayer(f"type=xyz&url={address}/tiles/{layer}/{{z}}/{{x}}/{{y}}.mvt&zmin=0&zmax=18", layer)
         middle = to_metres.transform(next(features.getFeatures()).geometry().pointOnSurface().asPoint())
         half = CIRCUMFERENCE_M / 256 / 2 ** int(zoom) * SIDE_PX / 2
         extent = QgsRectangle(middle.x() - half, middle.y() - half, middle.x() + half, middle.y() + half)
@@ -62,7 +60,7 @@ def main(address: str, token: str, folder: str, *layers: str) -> None:
 
 
 def sign_in(token: str) -> None:
-    """Send the token with every request: what a person sets as an API header, which the release of Debian 12 has not."""
+    """Send the token with every request: what a person sets as an API header; the release of Debian 12 has no such."""
 
     def sign(request: object) -> None:
         request.setRawHeader(b"Authorization", f"Bearer {token}".encode())

@@ -130,8 +130,7 @@ def test_ogcapi_reads_the_tiles_of_a_layer(served: Served, as_: Any, layer: str)
     box in metres; it knows the rest from the tileset.
     """
     as_(served.token)
-    about = load_catalog()[layer]
-    zoom = min(about.maxzoom, max(about.minzoom, 12, about.tiling.counted_below))
+    zoom = _singly(layer)
     frame = read(
         f"OGCAPI:{served.base_url}/ogc/collections/{layer}",
         layer=f"Zoom level {zoom}",
@@ -141,6 +140,12 @@ def test_ogcapi_reads_the_tiles_of_a_layer(served: Served, as_: Any, layer: str)
     assert frame.crs.to_epsg() == 3857
     # What lies on the edge of a tile is in both, and each layer's label points are beside it.
     assert keys(frame, layer) == keys(read(f"OAPIF:{served.base_url}/ogc", layer=layer), layer)
+
+
+def _singly(layer: str) -> int:
+    """A zoom at which all features of a layer are drawn, and singly."""
+    about = load_catalog()[layer]
+    return max(about.minzoom, about.tiling.counted_below, 12, *(zoom for _, zoom in about.tiling.by_zoom))
 
 
 def _box(west: float, south: float, east: float, north: float) -> dict[str, str]:
@@ -153,8 +158,7 @@ def _box(west: float, south: float, east: float, north: float) -> dict[str, str]
 @pytest.mark.parametrize("layer", ALL)
 def test_mvt_reads_a_tile_by_its_address(served: Served, as_: Any, layer: str) -> None:
     as_(served.token)
-    about = load_catalog()[layer]
-    zoom = min(about.maxzoom, max(about.minzoom, 12))
+    zoom = _singly(layer)
     headers = {"Authorization": f"Bearer {served.token}"}
     tilejson = httpx2.get(f"{served.base_url}/tiles/{layer}.json", headers=headers).json()
     thing = read(f"OAPIF:{served.base_url}/ogc", layer=layer, bbox=(WEST, SOUTH, EAST, NORTH)).geometry.iloc[0]

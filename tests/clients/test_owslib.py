@@ -66,7 +66,5 @@ def _rings_turn_as_rfc_7946_has_it(geometry: dict[str, object]) -> None:
     )
     for polygon in polygons:  # type: ignore[attr-defined]
         for n, ring in enumerate(polygon):
-            area = sum(
-                x1 * y2 - x2 * y1 for (x1, y1, *_), (x2, y2, *_) in zip(ring, [*ring[1:], ring[0]], strict=True)
-            )
+            area = sum(x1 * y2 - x2 * y1 for (x1, y1, *_), (x2, y2, *_) in zip(ring, [*ring[1:], ring[0]], strict=True))
             assert (area > 0) == (n == 0)
