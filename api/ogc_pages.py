@@ -20,7 +20,7 @@ from layers.layer import Layer
 
 _PAGES = Path(__file__).parent / "pages"
 _BUILT = Path(__file__).parent / "screens" / "dist"
-_CODE, _STYLE = "ogc.js", "ogc.css"
+_CODE = "ogc.js"
 _QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.\d{0,3})?)", re.ASCII)
 
 
@@ -61,7 +61,7 @@ def page(
         # Within a page's script element: no end of it, and no comment, may stand in what people wrote.
         text = None if features is None else features.decode().replace("<", "\\u003c").replace("\u2028", "\\u2028")
         drawn = {"bbox": extent, "tiles": tiles, "features": text}
-    script = {"code": f"/{_CODE}", "style": f"/{_STYLE}"} if drawn is not None and _is_built() else None
+    script = f"/{_CODE}" if drawn is not None and (_BUILT / _CODE).is_file() else None
     rendered: str = _template(name).render(
         told=told, links=told.get("links", ()), trail=trail, layer=layer, map=drawn, script=script, **more
     )
@@ -77,10 +77,6 @@ def document(heading: str, told: Mapping[str, Any], trail: Sequence[tuple[str, s
 def sheet() -> bytes:
     """Return the pages' style sheet."""
     return (_PAGES / "page.css").read_bytes()
-
-
-def _is_built() -> bool:
-    return (_BUILT / _CODE).is_file() and (_BUILT / _STYLE).is_file()
 
 
 @cache

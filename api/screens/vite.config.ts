@@ -66,7 +66,14 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1400,
     // On a slow machine it would print, unasked, which plugin took how long.
-    rolldownOptions: { input: { map: "index.html" }, checks: { bundlerTimings: false } },
+    rolldownOptions: {
+      input: { map: "index.html", ogc: "ogc/page.ts" },
+      output: {
+        // Pages that the server makes name this script, so it has one name; what it imports has the hashed ones.
+        entryFileNames: ({ name }) => (name === "ogc" ? "ogc.js" : "assets/[name]-[hash].js"),
+      },
+      checks: { bundlerTimings: false },
+    },
   },
   server: {
     proxy: Object.fromEntries(["/api", "/tiles", "/styles", "/ogc", "/assets", "/basemap"].map((path) => [path, { target: server }])),

@@ -203,7 +203,7 @@ def sees_row(world: ScopeWorld, account: Account | None, thing: Thing) -> bool:
 
 def properties(world: ScopeWorld, account: Account | None, thing: Thing) -> dict[str, Any]:
     """What an account is told of a row that exists for it."""
-    told = _values(world, thing)
+    told = values_of(world, thing)
     here = in_scope(world, account, thing)
     shown = {}
     for name in fields(account, thing.layer):
@@ -219,7 +219,7 @@ def properties(world: ScopeWorld, account: Account | None, thing: Thing) -> dict
     return shown
 
 
-def _values(world: ScopeWorld, thing: Thing) -> dict[str, Any]:
+def values_of(world: ScopeWorld, thing: Thing) -> dict[str, Any]:
     """Every field of a row as its layer names it, nothing left out."""
     c = thing.columns
 

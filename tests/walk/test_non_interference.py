@@ -28,6 +28,7 @@ from tests.walk.scope_world import COLUMNS, ROWS, SIDE, SOUTH, WEST, Account, Sc
 # Of each thing that can be asked, so many in a hundred.
 SHARES: dict[Callable[[Asker], Ask], int] = {
     Asker.items: 18,
+    Asker.filtered: 8,
     Asker.item: 10,
     Asker.tile: 18,
     Asker.search: 8,
