@@ -112,6 +112,9 @@ def tiling_of(full: Mapping[int, tuple[int, int]], geometry: str, label: str | N
     heavy = [zoom for zoom, (features, corners) in full.items() if features > 5_000 or corners > 150_000]
     counted = min(max(heavy) + 1, 16) if heavy else 0
     tiles: dict[str, Any] = {"counted_below": counted} if counted else {}
+    if geometry in ("line", "polygon"):
+        # What is less than a pixel would vanish. A point has no size, and is never too small.
+        tiles["smallest_px"] = 1
     if label is not None and geometry == "polygon":
         tiles["label_minzoom"] = max(counted, 14)
     return tiles, 10 if counted else 8
