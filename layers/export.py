@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
 from gisops.db.pool import Connection
 from gisops.db.queries import load
-from gisops.errors import InvalidInput
 from layers.catalog import Layer
-from layers.features import BBox, TooSlow, corners
+from layers.features import BBox, corners, patient
 from layers.forms import Text
 from layers.seen import BOX, NO_BOX, by_window, inside, properties, turned, window
 from layers.viewer import Viewer
@@ -115,24 +112,6 @@ class Asked:
             return found, found[-1][0] if len(found) >= self.most else None
         looked, last = found[-1][-2:]
         return [row[:-2] for row in found if row[0] is not None], last if looked >= self.most else None
-
-
-@contextmanager
-def patient(conn: Connection, patience_s: float | None) -> Iterator[None]:
-    """What is asked may take so long, and may be what the database cannot work out."""
-    if patience_s is not None:
-        conn.execute(_SQL["patience"], {"milliseconds": str(max(1, int(patience_s * 1000)))})
-    try:
-        yield
-    except psycopg.errors.QueryCanceled:
-        raise TooSlow(retry_after_s=5) from None
-    except (psycopg.DataError, psycopg.InternalError) as error:
-        # What the database says is about its own insides.
-        raise InvalidInput(
-            "The filter cannot be worked out as it stands: look at the types of its properties and its geometries.",
-            parameter="filter",
-            reason=type(error).__name__,
-        ) from None
 
 
 def _cell(value: str | None, text: bool) -> str:

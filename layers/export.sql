@@ -14,7 +14,3 @@ SELECT t.{key} AS key, {columns}, l."looked at", l."last key"
 FROM (SELECT count(*) AS "looked at", max(k.{key}) AS "last key" FROM looked AS k) AS l
 LEFT JOIN looked AS t ON {passing}
 ORDER BY t.{key};
-
--- name: patience
--- How long each of the transaction's statements may take from here on, in milliseconds.
-SELECT set_config('statement_timeout', %(milliseconds)s, true);

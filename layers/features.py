@@ -229,7 +229,7 @@ def read(
         conn, layer, fields, (around is not None, timed), filters, order, system or CRS84,
         not viewer.sees_public_only(layer), values,
     )  # fmt: skip
-    with _patient(conn, patience_s):
+    with patient(conn, patience_s):
         matched = None
         if count:
             counting = statements.count_sql(layer, asked.narrowed, asked.window, filters)
@@ -347,7 +347,7 @@ def _place(token: str, sorts: int) -> list[str | None]:
 
 
 @contextmanager
-def _patient(conn: Connection, patience_s: float | None) -> Iterator[None]:
+def patient(conn: Connection, patience_s: float | None) -> Iterator[None]:
     """What is asked may take so long, and may be what the database cannot work out."""
     if patience_s is not None:
         conn.execute(f"SET LOCAL statement_timeout = {max(1, int(patience_s * 1000))}")

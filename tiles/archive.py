@@ -71,7 +71,7 @@ def at_one_moment(url: str, account_id: int | None, number: int) -> Iterator[lis
             conn = stack.enter_context(connect(url, unhurried=True))
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
             if shared is not None:
-                conn.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(shared)))
+                conn.execute(sql.SQL(_SQL["share"]).format(snapshot=sql.Literal(shared)))
             elif number > 1:
                 row = conn.execute(_SQL["snapshot"]).fetchone()
                 shared = None if row is None else str(row["snapshot"])

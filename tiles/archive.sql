@@ -21,3 +21,7 @@ WHERE box IS NOT NULL;
 -- name: snapshot
 -- A name for what this transaction sees, for others to see the same.
 SELECT pg_export_snapshot() AS snapshot;
+
+-- name: share
+-- See in this transaction what another one sees; before anything else is asked in it.
+SET TRANSACTION SNAPSHOT {snapshot};
