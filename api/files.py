@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -77,11 +78,19 @@ def spare_pandas() -> None:
     if "pandas" not in sys.modules:
         import pyarrow as pa
 
-        sys.modules["pandas"] = None  # type: ignore[assignment]
+        refused = _NoPandas()
+        sys.meta_path.insert(0, refused)
         try:
+            # Asked once, it is not asked again.
             pa.array([None])
         finally:
-            del sys.modules["pandas"]
+            sys.meta_path.remove(refused)
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
 
 
 async def parquet(schema: pa.Schema, pages: AsyncIterator[Page]) -> AsyncIterator[bytes]:

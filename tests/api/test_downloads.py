@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -210,6 +212,27 @@ def test_whoever_signs_out_has_no_file(get: Get, town: Database, monkeypatch: py
     monkeypatch.setattr(downloads, "identify", gone)
     answer = get("leads", "/api/layers/places/export", format="gpkg")
     assert (answer.status_code, asked) == (401, 1)
+
+
+WITHOUT_PANDAS = r"""
+import sys
+from api.files import spare_pandas
+spare_pandas()
+import pyarrow as pa
+from layers import parquet
+schema = pa.schema([pa.field("code", pa.string()), pa.field("geom", pa.binary())])
+point = b"\1\1\0\0\0" + bytes(16)
+file = parquet.GeoParquet(schema)
+file.add(pa.RecordBatch.from_arrays([pa.array(["a"]), pa.array([point], pa.binary())], schema=schema))
+assert file.end().endswith(b"PAR1")
+assert "pandas" not in sys.modules
+import pandas
+"""
+
+
+def test_no_pandas_is_imported_for_a_file() -> None:
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", WITHOUT_PANDAS], check=True, cwd=root, timeout=60)
 
 
 def test_files_are_linked_for_those_who_may_have_them() -> None:
