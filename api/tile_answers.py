@@ -66,9 +66,13 @@ def answer(
     if v is not None and all(layer.public for layer in layers):
         viewer = ANYBODY
     public = all(is_public(layer, viewer) for layer in layers)
-    # Before anything is cut: what is cut afterwards may be newer than its name, and is never older.
-    versions = versions_of(conn, [layer for layer in layers if layer.public])
-    named = joint([layer.id for layer in layers], versions) if public else None
+    ids = [layer.id for layer in layers]
+    # Before anything is cut: what is cut afterwards may be newer than its name, and is never older. Whoever asks by the
+    # name that this process knows need not be looked after once more.
+    versions: Mapping[str, str] = request.app.state.catalogs.versions
+    if v is None or v != joint(ids, versions):
+        versions = versions_of(conn, [layer for layer in layers if is_public(layer, viewer) or covers(layer, at.z)])
+    named = joint(ids, versions) if public else None
     drawn = b"".join(_drawn(request, conn, caller, viewer, layer, versions, at) for layer in _with_tiles(layers, at))
     current = v is not None and v == named
     body, packed = pack(drawn, encoding_for(accept_encoding.encode("latin-1")), kept=current)

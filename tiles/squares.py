@@ -21,34 +21,33 @@ def as_tile(layer: Layer, at: Tile, squares: Iterable[Square]) -> bytes:
     """Return a tile of squares with the attributes ``count`` and the layer's key, which is the square's address, and
     ``area_m2`` where the layer's features have an area to sum; empty bytes for none.
     """
-    deeper = layer.tiling.squares
-    shapes = _shapes(deeper)
-    names = [layer.key, "count", *(["area_m2"] if layer.tiling.summed_area else [])]
-    features: list[bytes] = []
-    values: list[bytes] = []
-    places: dict[int, int] = {}
-
-    def number(value: int) -> int:
-        place = places.get(value)
-        if place is None:
-            place = places[value] = len(values)
-            # uint_value
-            values.append(_part(0x22, b"\x28" + _varint(value)))
-        return place
-
-    for x, y, count, area in sorted(squares):
-        tags = [0, len(values), 1]
-        values.append(_part(0x22, _part(0x0A, f"{at.z + deeper}/{x}/{y}".encode())))
-        tags.append(number(count))
-        if layer.tiling.summed_area:
-            tags += (2, number(round(area)))
-        shape = shapes[(y & (1 << deeper) - 1) << deeper | x & (1 << deeper) - 1]
-        features.append(_part(0x12, _part(0x12, b"".join(map(_varint, tags))) + shape))
-    if not features:
+    told = list(squares)
+    if not told:
         return b""
-    keys = [_part(0x1A, name.encode()) for name in names]
-    told = [_part(0x0A, layer.id.encode()), *features, *keys, *values, b"\x28", _varint(EXTENT), b"\x78\x02"]
-    return _part(0x1A, b"".join(told))
+    deeper, sums = layer.tiling.squares, layer.tiling.summed_area
+    shapes, mask, prefix = _shapes(deeper), (1 << deeper) - 1, b"%d/" % (at.z + deeper)
+    # First the values that are addresses, one for each square in its order; then the numbers, each once.
+    numbers = dict.fromkeys(square[2] for square in told)
+    if sums:
+        numbers |= dict.fromkeys(round(square[3]) for square in told)
+    places = {number: _varint(len(told) + n) for n, number in enumerate(numbers)}
+    features: list[bytes] = []
+    addresses: list[bytes] = []
+    short = _SHORT
+    # A thousand times, so as little as can be: the lengths here are all below 128, but for the places of values.
+    for n, (x, y, count, area) in enumerate(told):
+        address = b"%b%d/%d" % (prefix, x, y)
+        addresses.append(b"\x22%c\x0a%c%b" % (len(address) + 2, len(address), address))
+        tags = b"\0%b\1%b" % (short[n], places[count])
+        if sums:
+            tags += b"\2" + places[round(area)]
+        shape = shapes[(y & mask) << deeper | x & mask]
+        features.append(b"\x12%c\x12%c%b%b" % (len(tags) + 2 + len(shape), len(tags), tags, shape))
+    # Values: texts as they are, numbers as uint_value.
+    values = [_part(0x22, b"\x28" + _varint(number)) for number in numbers]
+    keys = [_part(0x1A, name.encode()) for name in (layer.key, "count", *(("area_m2",) if sums else ()))]
+    ends = b"\x28" + _varint(EXTENT) + b"\x78\x02"
+    return _part(0x1A, b"".join((_part(0x0A, layer.id.encode()), *features, *keys, *addresses, *values, ends)))
 
 
 @lru_cache(maxsize=8)
@@ -76,3 +75,7 @@ def _varint(value: int) -> bytes:
         value >>= 7
     found.append(value)
     return bytes(found)
+
+
+# Of as many values as there are squares in a tile, at most.
+_SHORT = tuple(_varint(n) for n in range(1 << 12))

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import WithJsonSchema
 
 from api import answers, looks, tile_answers
-from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing
+from api.deps import PUBLIC_ROUTE, Caller, Layers, Looking, Seeing
+from gisops.db.pool import Connection
 from tiles.grid import MAX_ZOOM, tile_named
 from tiles.mvt import CONTENT_TYPE
 from tiles.tilejson import tilejson
@@ -39,13 +40,13 @@ def describe_tiles(request: Request, layer_ids: LayerIds, conn: Seeing, caller: 
         304: {"description": "What the caller has is what there is"},
     },
 )
-def get_tile(
+async def get_tile(
     request: Request,
     layer_ids: LayerIds,
     z: Zoom,
     x: Step,
     y: Step,
-    conn: Seeing,
+    look: Looking,
     caller: Caller,
     layers: Layers,
     v: Annotated[str | None, Query(description="Name of the public content, as in the TileJSON")] = None,
@@ -57,13 +58,11 @@ def get_tile(
     # A closed layer is refused before a wrong question about it.
     for layer in chosen:
         viewer.require(layer)
-    return tile_answers.answer(
-        request,
-        conn,
-        caller,
-        chosen,
-        tile_named(z, x, y),
-        v=v,
-        if_none_match=if_none_match,
-        accept_encoding=accept_encoding,
-    )
+    at = tile_named(z, x, y)
+
+    def answer(conn: Connection) -> Response:
+        return tile_answers.answer(
+            request, conn, caller, chosen, at, v=v, if_none_match=if_none_match, accept_encoding=accept_encoding
+        )
+
+    return await look.at(answer)
