@@ -8,6 +8,7 @@ ground do so in the file; those with the same content are kept once.
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import tempfile
 from collections import Counter, deque
@@ -154,19 +155,51 @@ def _numbers(
     """The numbers of all tiles that may hold something, in the format's order: zoom by zoom, along a Hilbert curve."""
     found: set[int] = set()
     for layer in layers:
-        asked = sql.SQL(_SQL["touched"]).format(source=_source(layer, viewer))
         first, last = max(low, layer.minzoom), min(high, layer.maxzoom)
         if first > last:
             continue
-        for z in range(min(first, _ASKED_TO), min(last, _ASKED_TO) + 1):
-            side = _WORLD_M / (1 << z)
-            values = {"side": side, "margin": side * layer.tiling.buffer / 4096, **_range(bbox, z)}
-            tiles = [(row["x"], row["y"]) for row in conn.execute(asked, values)]
-            if z >= first:
-                found.update(zxy_to_tileid(z, x, y) for x, y in tiles)
-            if z == _ASKED_TO:
-                found.update(_below(tiles, max(first, z + 1), last, bbox))
+        # Once, as deep as may be; what lies above follows from it.
+        deep = min(last, _ASKED_TO)
+        side = _WORLD_M / (1 << deep)
+        values = {
+            "side": side,
+            "margin": side * layer.tiling.buffer / 4096,
+            **_range_below(bbox, min(first, deep), deep),
+        }
+        asked = sql.SQL(_SQL["touched"]).format(source=_source(layer, viewer))
+        tiles = [(row["x"], row["y"]) for row in conn.execute(asked, values)]
+        for z in range(first, deep + 1):
+            found.update(_above(tiles, z, deep, layer.tiling.buffer, bbox))
+        if deep == _ASKED_TO:
+            found.update(_below(tiles, max(first, deep + 1), last, bbox))
     return sorted(found)
+
+
+def _above(tiles: Sequence[tuple[int, int]], z: int, deep: int, buffer: int, bbox: BBox | None) -> Iterator[int]:
+    """The tiles of a zoom that deeper ones lie in, or near enough to be drawn at their edge."""
+    up = deep - z
+    near = math.ceil((buffer << up) / 4096) if up else 0
+    within = _range(bbox, z)
+    seen = {
+        (above_x, above_y)
+        for x, y in tiles
+        for above_x in {x - near >> up, x + near >> up}
+        for above_y in {y - near >> up, y + near >> up}
+    }
+    for x, y in seen:
+        if within["west"] <= x <= within["east"] and within["north"] <= y <= within["south"]:
+            yield zxy_to_tileid(z, x, y)
+
+
+def _range_below(bbox: BBox | None, z: int, deep: int) -> dict[str, int]:
+    """All that lies in the tiles of a zoom that touch the box, as a range of deeper tiles."""
+    within, up = _range(bbox, z), deep - z
+    return {
+        "west": within["west"] << up,
+        "north": within["north"] << up,
+        "east": (within["east"] + 1 << up) - 1,
+        "south": (within["south"] + 1 << up) - 1,
+    }
 
 
 def _below(tiles: Sequence[tuple[int, int]], first: int, last: int, bbox: BBox | None) -> Iterator[int]:
