@@ -30,9 +30,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 def run(town: Town) -> Iterator[Result]:
     """Measure and compare."""
-    place = town.fresh(city=False)
-    full_size.alone(place)
-    yield from measure(place, full_size.load(place, peer=False))
+    yield from measure(*full_size.of(town))
 
 
 def measure(place: Town, city: City, forms: tuple[str, ...] = FORMS) -> Iterator[Result]:

@@ -31,9 +31,7 @@ LAYER, LIMIT, BOXES = "fixtures", 1_000, 200
 
 def run(town: Town) -> Iterator[Result]:
     """Measure and compare."""
-    place = town.fresh(city=False)
-    full_size.alone(place)
-    yield from measure(place, full_size.load(place))
+    yield from measure(*full_size.of(town))
 
 
 def measure(place: Town, city: City, count: int = BOXES) -> Iterator[Result]:

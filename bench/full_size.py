@@ -96,11 +96,21 @@ def load(
     return City(row["account_id"], (WEST, SOUTH, east, north), side)
 
 
-def alone(place: Town) -> None:
-    """Keep what PostgreSQL does by itself out of the figures: a load ends with VACUUM and statistics."""
-    with psycopg.connect(place.url(ADMIN), autocommit=True) as admin:
-        admin.execute("ALTER SYSTEM SET autovacuum = off")
-        admin.execute("SELECT pg_reload_conf()")
+_loaded: dict[str, tuple[Town, City]] = {}
+
+
+def of(town: Town) -> tuple[Town, City]:
+    """The city in a database of its own, made once for all benchmarks of a run. What PostgreSQL does by itself is kept
+    out of the figures: a load ends with VACUUM and statistics.
+    """
+    if town.name not in _loaded:
+        place = town.fresh(city=False)
+        city = load(place)
+        with psycopg.connect(place.url(ADMIN), autocommit=True) as admin:
+            admin.execute("ALTER SYSTEM SET autovacuum = off")
+            admin.execute("SELECT pg_reload_conf()")
+        _loaded[town.name] = place, city
+    return _loaded[town.name]
 
 
 def places(rng: np.random.Generator, count: int, side_m: float) -> Metres:

@@ -49,9 +49,7 @@ class Measured:
 
 def run(town: Town) -> Iterator[Result]:
     """Measure and compare."""
-    place = town.fresh(city=False)
-    full_size.alone(place)
-    yield from measure(place, full_size.load(place))
+    yield from measure(*full_size.of(town))
 
 
 def measure(place: Town, city: City, count: int = TILES) -> Iterator[Result]:

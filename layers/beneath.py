@@ -28,8 +28,6 @@ _SQL = load("layers", "beneath.sql")
 MAX_LIMIT, MAX_WITHIN_M = 1_000, 1_000.0
 # A line has no width: what is meant to lie on it is a few metres beside it.
 LINE_M = 5.0
-# What takes longer is cut off, and the others' questions go on.
-MOST_MS = 8_000
 # Where a layer says whose a thing is: who is asked to act before who owns.
 WHOSE = ("maintainer", "owner", "organisation")
 
@@ -78,7 +76,7 @@ def beneath(
         raise InvalidInput(
             f"within_m must be 0 to {MAX_WITHIN_M:g} metres.", parameter="within_m", within_m=str(within_m)
         )
-    conn.execute(_SQL["hurry"], {"most": str(MOST_MS)})
+    conn.execute(_SQL["hurry"])
     found: list[tuple[float, float, int, bytes, Below]] = []
     for place, layer in enumerate(layers):
         fields = tuple(field.name for field in viewer.fields_of(layer))
