@@ -166,22 +166,18 @@ def page_sql(
         select(key.label("key"), _feature(table, layer, fields, system).label("feature"))
         .where(*where)
         .order_by(key)
-        .fetch(bindparam("limit", type_=Integer), with_ties=True)
+        .fetch(_one_more(), with_ties=True)
         .cte("page")
     )
     rest = table.alias("rest")
-    last = select(func.max(page.c.key)).scalar_subquery()
-    more: Select[Any] = (
-        select(literal_column("1")).select_from(rest).where(*_where(rest, layer, filters), rest.c[layer.key] > last)
-    )
-    return _page(page, more)
+    behind = rest.c[layer.key] > select(func.max(page.c.key)).scalar_subquery()
+    return _page(page, select(literal_column("1")).select_from(rest).where(*_where(rest, layer, filters), behind))
 
 
 def _page_through_window(
     layer: Layer, fields: tuple[str, ...], filters: tuple[bool, bool], system: ReferenceSystem
 ) -> str:
-    after, limit = bindparam("after", type_=String), bindparam("limit", type_=Integer)
-    seen = _seen(layer, filters, after, limit, "seen")
+    seen = _seen(layer, filters, bindparam("after", type_=String), _one_more(), "seen")
     page = select(seen.c[layer.key].label("key"), _feature(seen, layer, fields, system).label("feature")).cte("page")
     last = select(func.max(page.c.key)).scalar_subquery()
     return _page(
@@ -189,14 +185,32 @@ def _page_through_window(
     )
 
 
-def _page(page: CTE, more: Select[Any]) -> str:
+def _one_more() -> ColumnElement[int]:
+    """One more than a page holds: by it is seen whether there is more, and nothing is looked for twice."""
+    return bindparam("limit", type_=Integer) + literal_column("1")
+
+
+def _page(page: CTE, behind: Select[Any]) -> str:
+    """The page without the one too many. Only where that one shares the last one's key is it looked for what is behind
+    them.
+    """
+    limit = bindparam("limit", type_=Integer)
+    last = select(page.c.key).order_by(page.c.key).offset(limit - literal_column("1")).limit(literal_column("1"))
+    end = last.cte("last")
+    here = or_(end.c.key.is_(None), page.c.key <= end.c.key)
+    more = case(
+        (func.bool_or(page.c.key > end.c.key), literal_column("true")),
+        (func.count() <= limit, literal_column("false")),
+        else_=behind.exists(),
+    )
+    features = func.string_agg(page.c.feature, aggregate_order_by(literal_column("','"), page.c.key))
     return _compiled(
         select(
-            func.string_agg(page.c.feature, aggregate_order_by(literal_column("','"), page.c.key)).label("features"),
-            func.count().label("returned"),
-            func.max(page.c.key).label("last"),
-            more.exists().label("more"),
-        )
+            features.filter(here).label("features"),
+            func.count().filter(here).label("returned"),
+            func.max(page.c.key).filter(here).label("last"),
+            more.label("more"),
+        ).select_from(page.outerjoin(end, literal_column("true")))
     )
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from gisops.db.pool import Connection, connect
 from gisops.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn
+from layers import filters
 from layers.catalog import load_catalog
 from layers.features import FeaturePage, one, parse_bbox, parse_interval, read
-from layers.viewer import ANYBODY, viewer_of
+from layers.viewer import ANYBODY, Viewer, viewer_of
 from tests.conftest import Database
 from tests.layers import tiny_city
 
@@ -80,13 +81,25 @@ def test_what_is_no_longer_or_not_yet_so_is_not_shown(app: Connection, layer_id:
             one(app, load_catalog()[layer_id], ADMIN, key)
 
 
+@pytest.mark.parametrize("how", ["plain", "filtered", "in order"])
+@pytest.mark.parametrize("viewer", [ANYBODY, ADMIN], ids=["anybody", "admin"])
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
-def test_pages_follow_each_other_without_loss_or_repetition_even_where_keys_repeat(app: Connection, limit: int) -> None:
+def test_pages_follow_each_other_without_loss_or_repetition_even_where_keys_repeat(
+    app: Connection, limit: int, viewer: Viewer, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     places = load_catalog()["places"]
+    # A window is looked through so few at a time.
+    monkeypatch.setattr("layers.features._FIRST_LOOK", 3)
+    monkeypatch.setattr("layers.features._LOOK_FURTHER", 1)
+    asked: dict[str, Any] = {}
+    if how == "filtered":
+        asked["filters"] = (filters.parse("kind = 'shop'", "cql2-text", places, viewer),)
+    elif how == "in order":
+        asked["order"] = (("kind", False), ("name_zh", True))
     positions: list[tuple[float, ...]] = []
     after = None
     for _ in range(100):
-        page = read(app, places, ANYBODY, limit=limit, after=after)
+        page = read(app, places, viewer, limit=limit, after=after, **asked)
         assert page.returned >= min(limit, 1)
         positions += [tuple(feature["geometry"]["coordinates"]) for feature in listed(page)]
         after = page.after
