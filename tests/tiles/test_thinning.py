@@ -216,7 +216,7 @@ def test_squares_of_a_layer_are_counted_anew_with_its_version_and_not_before(
     assert told() == before + 1
 
 
-@pytest.mark.parametrize("z", [12, 14, 16])
+@pytest.mark.parametrize("z", [13, 14, 16])
 def test_cells_that_meet_on_the_ground_meet_in_the_tiles(app: Connection, z: int) -> None:
     """No gap and no overlap: every spot of a tile among the cells lies in exactly one, up to the edge of the tile."""
     cells = LAYERS["grid_cells"]

@@ -256,8 +256,7 @@ class Asker:
             assert status == 200
             about = oracle.declared(layer)
             want = [name for name in oracle.fields(self.account, layer) if about.fields[name].get("in_tiles")]
-            of_squares = ["count", *(["area_m2"] if about.tiles.get("summed_area") else [])]
-            assert list(json.loads(body)["vector_layers"][0]["fields"]) == [*want, *of_squares]
+            assert list(json.loads(body)["vector_layers"][0]["fields"]) == [*want, *_of_squares(about)]
 
         return Ask(self.rng.choice((f"/tiles/{layer}.json", f"/tiles/{layer},roads.json")), check, layer)
 
@@ -276,7 +275,7 @@ class Asker:
             for layer in asked:
                 about = oracle.declared(layer)
                 want = [name for name in oracle.fields(self.account, layer) if about.fields[name].get("in_tiles")]
-                assert list(told[layer]) == [*want, "count"]
+                assert list(told[layer]) == [*want, *_of_squares(about)]
 
         return Ask(one, check, layers[0] if len(layers) == 1 else None)
 
@@ -736,6 +735,10 @@ def _touches(thing: Thing, box: tuple[float, float, float, float]) -> bool:
         and south <= thing.lat + half
         and thing.lat - half <= north
     )
+
+
+def _of_squares(about: oracle.Declared) -> list[str]:
+    return ["count", *(["area_m2"] if about.tiles.get("summed_area") else [])]
 
 
 def tile_xy(lon: float, lat: float, z: int) -> tuple[float, float]:
