@@ -113,7 +113,9 @@ def test_the_whole_of_it_takes_less_than_300_mb(server: Server, form: str, tmp_p
             rows = sum(block.count(ends) for block in iter(lambda: content.read(2**20), b"")) - (form == "csv")
     counted = httpx2.get(f"{server.base_url}/api/layers/fixtures/count", timeout=60).json()["count"]
     assert rows == counted > PARTS
-    assert most[0] < MOST_BYTES
+    # GDAL keeps the box of every feature until it has sorted them, in a process of its own (docs/decisions/0028).
+    together = form in ("csv", "geojsonseq", "parquet")
+    assert (most[0] if together else max(most[1], most[0] - most[1])) < MOST_BYTES
 
 
 def test_an_archive_of_it_is_cut_in_minutes(city: Database, tmp_path: Path) -> None:
