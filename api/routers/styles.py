@@ -28,14 +28,18 @@ IfNoneMatch = Annotated[str | None, Header()]
 Version = Annotated[str | None, Query(description="Name of the present icons, as in the styles")]
 
 
+# The same drawings for everybody: whoever asks is not looked at.
+_DRAWN = {"x-permission": "public", "x-scope": "none"}
+
+
 # Before the styles, whose address would take it for one of theirs.
-@router.get("/styles/sprite.json", openapi_extra=PUBLIC_ROUTE)
+@router.get("/styles/sprite.json", openapi_extra=_DRAWN)
 def list_icons(v: Version = None, if_none_match: IfNoneMatch = None) -> Response:
     """Where each icon is in the map's sprite."""
     return _icons(orjson.dumps(icons.sprite(1)[0]), answers.JSON, v, if_none_match)
 
 
-@router.get("/styles/sprite@2x.json", openapi_extra=PUBLIC_ROUTE)
+@router.get("/styles/sprite@2x.json", openapi_extra=_DRAWN)
 def list_large_icons(v: Version = None, if_none_match: IfNoneMatch = None) -> Response:
     """Where each icon is in the sprite for screens with small pixels."""
     return _icons(orjson.dumps(icons.sprite(2)[0]), answers.JSON, v, if_none_match)
@@ -44,13 +48,13 @@ def list_large_icons(v: Version = None, if_none_match: IfNoneMatch = None) -> Re
 _PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 
 
-@router.get("/styles/sprite.png", openapi_extra=PUBLIC_ROUTE, response_class=Response, responses=_PICTURE)
+@router.get("/styles/sprite.png", openapi_extra=_DRAWN, response_class=Response, responses=_PICTURE)
 def draw_icons(v: Version = None, if_none_match: IfNoneMatch = None) -> Response:
     """The map's sprite: every icon, as distances from its edge (``sdf``)."""
     return _icons(icons.sprite(1)[1], "image/png", v, if_none_match)
 
 
-@router.get("/styles/sprite@2x.png", openapi_extra=PUBLIC_ROUTE, response_class=Response, responses=_PICTURE)
+@router.get("/styles/sprite@2x.png", openapi_extra=_DRAWN, response_class=Response, responses=_PICTURE)
 def draw_large_icons(v: Version = None, if_none_match: IfNoneMatch = None) -> Response:
     """The sprite for screens with small pixels."""
     return _icons(icons.sprite(2)[1], "image/png", v, if_none_match)
