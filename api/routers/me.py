@@ -23,7 +23,12 @@ def me(caller: SignedIn, conn: Seeing) -> Response:
     return answers.json({**card, "classes": sorted(viewer_of(caller.role).classes)})
 
 
-@router.get("/zones", openapi_extra={"x-permission": "signed_in", "x-scope": "read:layers"})
+@router.get(
+    "/zones",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "read:layers"},
+    responses={200: {"content": {answers.GEOJSON: {}}}},
+    response_class=Response,
+)
 def zones(caller: SignedIn, conn: Seeing) -> Response:
     """The zones the caller is assigned to now, as GeoJSON."""
     return answers.raw(people.zones(conn, caller.actor), media_type=answers.GEOJSON)

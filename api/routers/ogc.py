@@ -21,7 +21,7 @@ from api.database import WAIT_S
 from api.deps import PUBLIC_ROUTE, Caller, Layers, Looking, settings_of
 from api.ogc_documents import HTML, JSON, OPENAPI, SCHEMA, forms, link, with_parameters
 from api.ogc_questions import Question
-from api.ogc_route import OPEN_PARAMETERS, OgcRoute
+from api.ogc_route import OPEN_PARAMETERS, OgcRoute, told_as
 from gisops.db.pool import Connection
 from gisops.errors import NotReady
 from layers import features, freshness
@@ -43,10 +43,15 @@ FilterCrs = Annotated[str | None, Query(alias="filter-crs", description="URI of 
 _LONGEST_HEADER = 4_000
 _VARY = "Accept, Authorization, Cookie"
 
+DOCUMENT = told_as(JSON, HTML)
+FEATURES = told_as(
+    GEOJSON, HTML, _304="What the caller has is what there is", _503="The question takes too long, or too many do"
+)
+
 router = APIRouter(prefix="/ogc", tags=["layers"], route_class=OgcRoute)
 
 
-@router.get("", openapi_extra=PUBLIC_ROUTE)
+@router.get("", openapi_extra=PUBLIC_ROUTE, responses=DOCUMENT)
 async def landing(request: Request, form: Form = None) -> Response:
     """OGC API landing page."""
     html = ogc_pages.wants_html(request, form)
@@ -60,7 +65,7 @@ async def sheet() -> Response:
     return Response(ogc_pages.sheet(), media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
 
 
-@router.get("/conformance", openapi_extra=PUBLIC_ROUTE)
+@router.get("/conformance", openapi_extra=PUBLIC_ROUTE, responses=DOCUMENT)
 async def conformance(request: Request, form: Form = None) -> Response:
     """Conformance classes this server meets."""
     html = ogc_pages.wants_html(request, form)
@@ -68,7 +73,12 @@ async def conformance(request: Request, form: Form = None) -> Response:
     return _document(told, JSON, ogc_pages.page("conformance", told) if html else None)
 
 
-@router.get("/api", openapi_extra=PUBLIC_ROUTE)
+@router.get(
+    "/api",
+    openapi_extra=PUBLIC_ROUTE,
+    responses=told_as(OPENAPI, HTML, _303="The description as a page"),
+    response_class=Response,
+)
 async def api_definition(
     request: Request, caller: Caller, layers: Layers, look: Looking, form: Form = None
 ) -> Response:
@@ -81,7 +91,7 @@ async def api_definition(
     return _document(told, OPENAPI, None)
 
 
-@router.get("/collections", openapi_extra=PUBLIC_ROUTE)
+@router.get("/collections", openapi_extra=PUBLIC_ROUTE, responses=DOCUMENT)
 async def collections(request: Request, caller: Caller, layers: Layers, look: Looking, form: Form = None) -> Response:
     """List the collections that are open to the caller; the others are not mentioned."""
     viewer, html = looks.viewer_for(caller), ogc_pages.wants_html(request, form)
@@ -92,7 +102,7 @@ async def collections(request: Request, caller: Caller, layers: Layers, look: Lo
     return _document(told, JSON, page)
 
 
-@router.get("/collections/{layer_id}", openapi_extra=PUBLIC_ROUTE)
+@router.get("/collections/{layer_id}", openapi_extra=PUBLIC_ROUTE, responses=DOCUMENT)
 async def collection(
     request: Request, layer_id: str, caller: Caller, layers: Layers, look: Looking, form: Form = None
 ) -> Response:
@@ -109,7 +119,12 @@ async def collection(
     return _document(told, JSON, page)
 
 
-@router.get("/collections/{layer_id}/queryables", openapi_extra=PUBLIC_ROUTE)
+@router.get(
+    "/collections/{layer_id}/queryables",
+    openapi_extra=PUBLIC_ROUTE,
+    responses=told_as(SCHEMA, HTML),
+    response_class=Response,
+)
 async def queryables(
     request: Request, layer_id: str, caller: Caller, layers: Layers, look: Looking, form: Form = None
 ) -> Response:
@@ -121,7 +136,12 @@ async def queryables(
     return _document(told, SCHEMA, ogc_pages.page("queryables", told, trail=_trail(layer)) if html else None)
 
 
-@router.get("/collections/{layer_id}/items", openapi_extra=PUBLIC_ROUTE | {OPEN_PARAMETERS: True})
+@router.get(
+    "/collections/{layer_id}/items",
+    openapi_extra=PUBLIC_ROUTE | {OPEN_PARAMETERS: True},
+    responses=FEATURES,
+    response_class=Response,
+)
 async def items(
     request: Request,
     layer_id: str,
@@ -204,7 +224,12 @@ def _items(
     return _features(body, layer, viewer, system, links, question.html, if_none_match)
 
 
-@router.get("/collections/{layer_id}/items/{key}", openapi_extra=PUBLIC_ROUTE)
+@router.get(
+    "/collections/{layer_id}/items/{key}",
+    openapi_extra=PUBLIC_ROUTE,
+    responses=FEATURES,
+    response_class=Response,
+)
 async def item(
     request: Request,
     layer_id: str,

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from api import answers, looks, ogc_pages, ogc_tiles, tile_answers
 from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing
-from api.ogc_documents import HTML
-from api.ogc_route import OgcRoute
+from api.ogc_documents import HTML, JSON
+from api.ogc_route import OgcRoute, told_as
 from layers.versions import extent_of_city
 from tiles.mvt import CONTENT_TYPE
 
@@ -27,28 +27,28 @@ Form = Annotated[
     Literal["json", "html"] | None, Query(alias="f", description="json or html; without it as Accept prefers")
 ]
 TileForm = Annotated[Literal["mvt"] | None, Query(alias="f", description="mvt")]
-TILE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {CONTENT_TYPE: {}}},
-    204: {"description": "Nothing lies there"},
-}
+TILE = told_as(CONTENT_TYPE, _204="Nothing lies there", _304="What the caller has is what there is")
+DOCUMENT = told_as(JSON, HTML)
 
 router = APIRouter(prefix="/ogc", tags=["layers"], route_class=OgcRoute)
 
 
-@router.get("/tileMatrixSets", openapi_extra=PUBLIC_ROUTE, operation_id="getTileMatrixSetsList")
+@router.get("/tileMatrixSets", openapi_extra=PUBLIC_ROUTE, operation_id="getTileMatrixSetsList", responses=DOCUMENT)
 def tile_matrix_sets(request: Request, form: Form = None) -> Response:
     """List the tiling schemes."""
     return _document(request, form, ogc_tiles.matrix_sets(str(request.base_url)), "切片方案 · Tiling schemes")
 
 
-@router.get("/tileMatrixSets/{tileMatrixSetId}", openapi_extra=PUBLIC_ROUTE, operation_id="getTileMatrixSet")
+@router.get(
+    "/tileMatrixSets/{tileMatrixSetId}", openapi_extra=PUBLIC_ROUTE, operation_id="getTileMatrixSet", responses=DOCUMENT
+)
 def tile_matrix_set(request: Request, matrix_set: MatrixSet, form: Form = None) -> Response:
     """Describe a tiling scheme, as it is registered."""
     ogc_tiles.require_matrix_set(matrix_set)
     return _document(request, form, ogc_tiles.matrix_set(), matrix_set)
 
 
-@router.get("/tiles", openapi_extra=PUBLIC_ROUTE, operation_id="ogc.dataset.vector.getTileSetsList")
+@router.get("/tiles", openapi_extra=PUBLIC_ROUTE, operation_id="ogc.dataset.vector.getTileSetsList", responses=DOCUMENT)
 def dataset_tilesets(
     request: Request,
     conn: Seeing,
@@ -65,7 +65,12 @@ def dataset_tilesets(
     return _document(request, form, ogc_tiles.in_list(told, f"{base}ogc/tiles", told["title"]), told["title"])
 
 
-@router.get("/tiles/{tileMatrixSetId}", openapi_extra=PUBLIC_ROUTE, operation_id="ogc.dataset.vector.getTileSet")
+@router.get(
+    "/tiles/{tileMatrixSetId}",
+    openapi_extra=PUBLIC_ROUTE,
+    operation_id="ogc.dataset.vector.getTileSet",
+    responses=DOCUMENT,
+)
 def dataset_tileset(
     request: Request,
     matrix_set: MatrixSet,
@@ -90,6 +95,7 @@ def dataset_tileset(
     openapi_extra=PUBLIC_ROUTE,
     operation_id="ogc.dataset.vector.getTile",
     responses=TILE,
+    response_class=Response,
 )
 def dataset_tile(
     request: Request,
@@ -118,7 +124,10 @@ def dataset_tile(
 
 
 @router.get(
-    "/collections/{layer_id}/tiles", openapi_extra=PUBLIC_ROUTE, operation_id="ogc.collection.vector.getTileSetsList"
+    "/collections/{layer_id}/tiles",
+    openapi_extra=PUBLIC_ROUTE,
+    operation_id="ogc.collection.vector.getTileSetsList",
+    responses=DOCUMENT,
 )
 def collection_tilesets(
     request: Request, layer_id: str, conn: Seeing, caller: Caller, layers: Layers, form: Form = None
@@ -134,6 +143,7 @@ def collection_tilesets(
     "/collections/{layer_id}/tiles/{tileMatrixSetId}",
     openapi_extra=PUBLIC_ROUTE,
     operation_id="ogc.collection.vector.getTileSet",
+    responses=DOCUMENT,
 )
 def collection_tileset(
     request: Request,
@@ -157,6 +167,7 @@ def collection_tileset(
     openapi_extra=PUBLIC_ROUTE,
     operation_id="ogc.collection.vector.getTile",
     responses=TILE,
+    response_class=Response,
 )
 def collection_tile(
     request: Request,

@@ -44,6 +44,7 @@ def served(cluster: Cluster, template: str) -> Iterator[Served]:
 def _fill(database: Database) -> None:
     with connect(database.owner_url) as owner:
         tiny_city.build(owner)
+        owner.execute("UPDATE organisations SET is_duty_desk = (organisation_id = 1)")
         owner.execute(
             """
             INSERT INTO parts

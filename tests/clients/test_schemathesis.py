@@ -1,5 +1,5 @@
-"""schemathesis asks what the two descriptions of the API allow, and what they do not: no answer is a server's error, and
-each has a status and a media type that is described.
+"""schemathesis asks what the two descriptions of the API allow, and what they do not: no answer is a server's error,
+and each has a status and a media type that is described.
 """
 
 from __future__ import annotations
@@ -55,4 +55,4 @@ def test_the_open_standards_answer_as_their_description_says(served: Served, tmp
 @pytest.mark.soak
 @pytest.mark.parametrize("address", ["/ogc/api", "/openapi.json"])
 def test_every_route_answers_as_its_description_says(served: Served, tmp_path: Path, address: str) -> None:
-    assert generated(ask(served, address, 8, tmp_path)) > 1_000
+    assert generated(ask(served, address, 8, tmp_path)) > 300
