@@ -18,7 +18,7 @@ test: ## install what is missing and run every test
 	@$(BIN)/python -m pytest $(ARGS)
 
 soak: ## the long forms of the tests
-	@$(SETUP) test screens
+	@$(SETUP) test screens qgis
 	@$(BIN)/python -m pytest --timeout=3600 -m soak $(ARGS)
 
 bench: ## the side-by-side benchmarks [NAME=…], to bench/results.json
