@@ -17,7 +17,7 @@ from tests.api.conftest import Call
 from tests.conftest import Server
 from tiles.grid import Tile, tile_of
 
-# What design.md promises of a map that is looked at.
+# A change is on a connected map within this.
 PROMISED_S = 1.0
 STORY_S = 5.0
 
