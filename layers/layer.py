@@ -39,8 +39,8 @@ class Tiling:
     tile; ``buffer`` (of the tile's 4,096 units) is how far beyond its edge it reaches: what is drawn wider than that
     would be cut off there. Squares are ``squares`` zooms deeper than their tile, and with ``summed_area`` tell how
     much ground lies under what they count. What is smaller than ``smallest_px`` pixels (of a tile of 512) either way
-    is counted as well. ``told_by_events``: every change of a row comes as an event with its place, so that a tile may be
-    kept until one does.
+    is counted as well. ``told_by_events``: every change of a row comes as an event with its place, so that a tile may
+    be kept until one does.
     """
 
     counted_below: int
