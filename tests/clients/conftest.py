@@ -14,8 +14,8 @@ from layers.catalog import load_catalog
 from tests.conftest import Database, _create, _drop, serve
 from tests.layers import tiny_city
 
-# More than two pages of whatever a client asks for by itself.
-PARTS = 2_500
+# More than two pages of the size that the tests ask for.
+PARTS = 1_100
 TOKEN = "token-of-an-administrator"
 ALL = [layer.id for layer in load_catalog()]
 OPEN = [layer.id for layer in load_catalog() if layer.public]

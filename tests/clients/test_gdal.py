@@ -71,7 +71,7 @@ def test_oapif_reads_every_feature_of_a_layer(served: Served, as_: Any, layer: s
 
 
 def test_oapif_walks_all_pages_and_gets_each_feature_once(served: Served) -> None:
-    frame = read(f"OAPIF:{served.base_url}/ogc", layer="fixtures", PAGE_SIZE="700")
+    frame = read(f"OAPIF:{served.base_url}/ogc", layer="fixtures", PAGE_SIZE="400")
     assert len(frame) == len(keys(frame, "fixtures")) == served.counts["fixtures"] > PARTS
 
 
@@ -117,9 +117,9 @@ def test_oapif_reads_in_another_reference_system(served: Served, layer: str, crs
 # ---- OGCAPI: features and tiles --------------------------------------------------------------------------------------
 
 
-def test_ogcapi_finds_every_collection(served: Served, as_: Any) -> None:
+def test_ogcapi_finds_collections_open_and_closed(served: Served, as_: Any) -> None:
     as_(served.token)
-    for layer in ALL:
+    for layer in ("rivers", "cases"):
         about = pyogrio.read_info(f"OGCAPI:{served.base_url}/ogc/collections/{layer}", API="ITEMS")
         assert about["layer_name"] == layer
 
@@ -179,8 +179,9 @@ def test_mvt_reads_a_tile_by_its_address(served: Served, as_: Any, layer: str) -
 
 
 def test_mvt_reads_a_zoom_of_a_layer_as_a_whole(served: Served) -> None:
-    frame = read(f"MVT:{served.base_url}/tiles/fixtures/15", layer="fixtures", TILE_EXTENSION="mvt")
-    assert keys(frame, "fixtures") == keys(read(f"OAPIF:{served.base_url}/ogc", layer="fixtures"), "fixtures")
+    whole = f"MVT:{served.base_url}/tiles/grid_cells/{_singly('grid_cells')}"
+    frame = read(whole, layer="grid_cells", TILE_EXTENSION="mvt")
+    assert keys(frame, "grid_cells") == keys(read(f"OAPIF:{served.base_url}/ogc", layer="grid_cells"), "grid_cells")
     assert frame.crs.to_epsg() == 3857
 
 
