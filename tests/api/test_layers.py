@@ -220,8 +220,7 @@ def test_features_are_told_by_their_own_content_whether_they_changed(
     for layer_id, role, kept in [
         ("rivers", None, "private, no-cache"),
         ("buildings", "handler", "private, no-store"),
-        # Told by events: the browser keeps it, and asks each time.
-        ("cases", "dispatcher", "private, no-cache"),
+        ("cases", "dispatcher", "private, no-store"),
     ]:
         address = f"/ogc/collections/{layer_id}/" + form.replace("{key}", key_of(layer_id, database))
         headers = as_(role) if role else {}
