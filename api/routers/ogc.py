@@ -59,7 +59,7 @@ async def landing(request: Request, form: Form = None) -> Response:
     return _document(told, JSON, ogc_pages.page("landing", told) if html else None)
 
 
-@router.get("/page.css", openapi_extra=PUBLIC_ROUTE, include_in_schema=False)
+@router.get("/page.css", openapi_extra={"x-permission": "public", "x-scope": "none"}, include_in_schema=False)
 async def sheet() -> Response:
     """The pages' style sheet."""
     return Response(ogc_pages.sheet(), media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
