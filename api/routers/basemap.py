@@ -11,7 +11,6 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from api import answers, basemaps
 from api.basemaps import Below
-from api.deps import PUBLIC_ROUTE
 from tiles.grid import tile_at
 from tiles.pmtiles_file import MEDIA_TYPES, BrokenArchive
 
@@ -23,7 +22,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 _TILE: dict[str, dict[str, str]] = {media_type: {} for media_type in MEDIA_TYPES.values()}
 
 
-@router.get("/basemap.json", openapi_extra=PUBLIC_ROUTE)
+@router.get("/basemap.json", openapi_extra={"x-permission": "public", "x-scope": "none"})
 def describe_basemap(request: Request, if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """TileJSON 3.0 of the base map; 404 where there is none, or where it is somebody else's."""
     below: Below = request.app.state.below
@@ -37,7 +36,7 @@ def describe_basemap(request: Request, if_none_match: Annotated[str | None, Head
 
 @router.get(
     "/basemap/{z}/{x}/{y}",
-    openapi_extra=PUBLIC_ROUTE,
+    openapi_extra={"x-permission": "public", "x-scope": "none"},
     responses={200: {"content": _TILE}, 204: {"description": "Nothing lies there"}},
 )
 def get_basemap_tile(
