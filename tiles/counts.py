@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 from cachetools import LRUCache
@@ -36,12 +36,29 @@ IN_FORCE_S = 60
 # The squares of some hundred layers, each of a city's size.
 MOST_BYTES = 128 * 1024 * 1024
 
-Squares = Mapping[tuple[int, int], list[Square]]
+
+@dataclass
+class Level:
+    """The squares that the tiles of one zoom show, those of a tile side by side."""
+
+    deeper: int
+    tiles: NDArray[np.int64]
+    squares: NDArray[np.int64]
+    count: NDArray[np.int64]
+    area: NDArray[np.float64]
+
+    def of(self, at: Tile) -> list[Square]:
+        """Return the squares of one tile."""
+        first, end = np.searchsorted(self.tiles, [_key(at.x, at.y), _key(at.x, at.y) + 1])
+        here = slice(first, end)
+        squares = self.squares[here]
+        columns, rows = (squares >> 32).tolist(), (squares & 0xFFFFFFFF).tolist()
+        return list(zip(columns, rows, self.count[here].tolist(), self.area[here].tolist(), strict=True))
 
 
 @dataclass
 class Counted:
-    """A layer's squares at its finest; ``zooms`` holds them by the tiles of each zoom that was asked for."""
+    """A layer's squares at its finest; ``levels`` holds those of each zoom that was asked for."""
 
     finest: int
     x: NDArray[np.int64]
@@ -49,41 +66,39 @@ class Counted:
     count: NDArray[np.int64]
     area: NDArray[np.float64]
     counted_at: float
-    zooms: dict[int, Squares] = field(default_factory=dict)
+    levels: dict[int, Level] = field(default_factory=dict)
 
-    def tiles(self, z: int, deeper: int) -> Squares:
-        """Return the squares of every tile of a zoom that has any, each ``deeper`` zooms deeper than its tile."""
-        if z not in self.zooms:
-            self.zooms[z] = self._of(z, deeper)
-        return self.zooms[z]
+    def level(self, z: int, deeper: int) -> Level:
+        """Return the squares of a zoom's tiles, which are ``deeper`` zooms deeper."""
+        if z not in self.levels:
+            self.levels[z] = self._level(z, deeper)
+        return self.levels[z]
 
-    def _of(self, z: int, deeper: int) -> Squares:
+    def _level(self, z: int, deeper: int) -> Level:
         up = self.finest - (z + deeper)
-        keys = (self.x >> up) << 32 | self.y >> up
-        squares, which = np.unique(keys, return_inverse=True)
-        counts = np.bincount(which, weights=self.count).astype(np.int64)
-        areas = np.bincount(which, weights=self.area)
-        found: dict[tuple[int, int], list[Square]] = {}
-        for key, count, area in zip(squares.tolist(), counts.tolist(), areas.tolist(), strict=True):
-            x, y = key >> 32, key & 0xFFFFFFFF
-            found.setdefault((x >> deeper, y >> deeper), []).append((x, y, count, area))
-        return found
+        squares, which = np.unique(_key(self.x >> up, self.y >> up), return_inverse=True)
+        count = np.bincount(which, weights=self.count).astype(np.int64)
+        area = np.bincount(which, weights=self.area)
+        tiles = _key(squares >> 32 + deeper, (squares & 0xFFFFFFFF) >> deeper)
+        order = np.argsort(tiles, kind="stable")
+        return Level(deeper, tiles[order], squares[order], count[order], area[order])
 
 
 class Counts:
     """What was counted of layers, each under the name of its content; one for each database."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        # Three of four bytes are the lists by zoom.
-        self._kept: LRUCache[tuple[str, str], Counted] = LRUCache(most_bytes, getsizeof=lambda c: 4 * c.x.nbytes + 1000)
+        # What was counted, and as much for each of some levels.
+        self._kept: LRUCache[tuple[str, str], Counted] = LRUCache(
+            most_bytes, getsizeof=lambda c: 20 * c.x.nbytes + 1000
+        )
         self._lock = Lock()
         self._flights: Flights[Counted] = Flights()
 
     def tile(self, conn: Connection, layer: Layer, version: str, at: Tile) -> bytes:
         """Return a tile of a layer's squares, for a zoom at which it is counted (`covers`)."""
         counted = self._counted(conn, layer, version)
-        squares = counted.tiles(at.z, layer.tiling.squares).get((at.x, at.y), [])
-        return as_tile(layer, at, squares)
+        return as_tile(layer, at, counted.level(at.z, layer.tiling.squares).of(at))
 
     def _counted(self, conn: Connection, layer: Layer, version: str) -> Counted:
         key = (layer.id, version)
@@ -96,6 +111,14 @@ class Counts:
                     del self._kept[stale]
                 self._kept[key] = kept
         return kept
+
+
+T = TypeVar("T", int, NDArray[np.int64])
+
+
+def _key(x: T, y: T) -> T:
+    """Column and row as one number, in whose order they are sorted."""
+    return x << 32 | y
 
 
 def covers(layer: Layer, z: int) -> bool:
