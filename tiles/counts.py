@@ -78,7 +78,7 @@ class Counted:
         up = self.finest - (z + deeper)
         squares, which = np.unique(_key(self.x >> up, self.y >> up), return_inverse=True)
         count = np.bincount(which, weights=self.count).astype(np.int64)
-        area = np.bincount(which, weights=self.area)
+        area = np.bincount(which, weights=self.area).astype(np.float64)
         tiles = _key(squares >> 32 + deeper, (squares & 0xFFFFFFFF) >> deeper)
         order = np.argsort(tiles, kind="stable")
         return Level(deeper, tiles[order], squares[order], count[order], area[order])
@@ -89,9 +89,7 @@ class Counts:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         # What was counted, and as much for each of some levels.
-        self._kept: LRUCache[tuple[str, str], Counted] = LRUCache(
-            most_bytes, getsizeof=lambda c: 20 * c.x.nbytes + 1000
-        )
+        self._kept: LRUCache[tuple[str, str], Counted] = LRUCache(most_bytes, lambda c: 24 * c.x.nbytes + 1000)
         self._lock = Lock()
         self._flights: Flights[Counted] = Flights()
 
