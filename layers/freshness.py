@@ -1,6 +1,6 @@
 """When layers were last loaded, and whether that is longer ago than their cycle allows.
 
-That a layer was loaded is a fact about all of it. So who sees all of its fields is told when it was; who sees a part of
+That a layer was loaded is a fact about all of it. So who is shown all of it is told when it was; who sees a part of
 a public layer, when that part last became another: a load that changed hidden fields alone leaves no trace there.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from gisops.db.pool import Connection
 from gisops.db.queries import load
-from layers.layer import Layer
+from layers.layer import UNIT, Layer
 from layers.viewer import Viewer
 
 _SQL = load("layers", "catalog.sql")
@@ -40,7 +40,12 @@ class Freshness:
         """
         if layer.live or not viewer.may_see(layer):
             return {}
-        whole = viewer.fields_of(layer) == layer.fields
+        # Whether there is nothing in it that he is not shown: no field, no row, no digit behind a mask.
+        whole = (
+            viewer.fields_of(layer) == layer.fields
+            and layer.scope != UNIT
+            and not any(field.mask for field in layer.fields)
+        )
         if not whole and not layer.public:
             return {}
         told: dict[str, Any] = {"updated_at": (self.confirmed_at if whole else self.loaded_at).isoformat()}
