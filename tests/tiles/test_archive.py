@@ -159,7 +159,7 @@ def test_what_is_the_same_is_kept_once(conns: list[Connection], tmp_path: Path) 
 def test_gdal_reads_an_archive(conns: list[Connection], tmp_path: Path) -> None:
     layer = load_catalog()["fixtures"]
     path = tmp_path / "it.pmtiles"
-    archive.write(conns, [layer], ANYBODY, path, zooms=(14, 15))
+    archive.write(conns, [layer], ANYBODY, path, zooms=(16, 16))
     assert pyogrio.list_layers(path)[:, 0].tolist() == ["fixtures"]
     read = pyogrio.read_dataframe(path, layer="fixtures")
     want = {row["code"] for row in conns[0].execute("SELECT code FROM layer_fixtures")}
@@ -172,7 +172,7 @@ def test_an_archive_is_of_one_moment(database: Database, tmp_path: Path) -> None
     with archive.at_one_moment(database.app_url, None, 2) as conns:
         with connect(database.owner_url) as owner:
             owner.execute("UPDATE parts SET name_zh = 'y', code = 'X' || code WHERE code LIKE 'C%'")
-        archive.write(conns, [layer], ANYBODY, tmp_path / "it.pmtiles", zooms=(15, 15))
+        archive.write(conns, [layer], ANYBODY, tmp_path / "it.pmtiles", zooms=(16, 16))
     with connect(database.owner_url) as owner:
         owner.execute("UPDATE parts SET code = substr(code, 2) WHERE code LIKE 'XC%'")
     codes = {
