@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from api import ogc_tiles
 from api.answers import GEOJSON
+from api.files import file_links
 from layers.layer import Field, Layer
 from layers.reference_systems import CRS84_URI, systems_of, uris
 from layers.viewer import Viewer
@@ -155,6 +156,7 @@ def collection(
             link(f"{here}/queryables", f"{_REL}/queryables", SCHEMA, "可查询属性 · Queryables"),
             link(f"{base}tiles/{layer.id}.json", "describedby", JSON, "TileJSON"),
             *ogc_tiles.collection_links(base, layer),
+            *file_links(base, layer, viewer),
         ],
     }
     # Times are told one by one: the least and the greatest would be a look through all rows each time.

@@ -246,6 +246,14 @@ def test_files_are_linked_for_those_who_may_have_them() -> None:
     assert json.dumps(inspector)
 
 
+def test_a_collection_leads_to_its_files(get: Get) -> None:
+    for login, files_there in (("leads", True), (None, False)):
+        links = get(login, "/ogc/collections/places").json()["links"]
+        found = [each["href"] for each in links if each["rel"] == "enclosure"]
+        assert bool(found) == files_there
+        assert all(get(login, href).status_code == 200 for href in found)
+
+
 # ---- filters -------------------------------------------------------------------------------------------------------
 
 
