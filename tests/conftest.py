@@ -193,13 +193,15 @@ class Server:
     worker: subprocess.Popen[bytes]
 
 
-# One web process on a socket of ours, as `gisops up` starts them, but without its supervisor.
+# One web process on a socket of ours, as `gisops up` starts them, but without its supervisor. It is handed the socket
+# and not its number, which uvicorn takes for that of a Unix socket: each answer would wait 40 ms for Nagle.
 _SERVE = """
-import sys, uvicorn
+import socket, sys, uvicorn
 from api.app import create_app
 from gisops.settings import Settings
-uvicorn.Server(uvicorn.Config(create_app(Settings(_env_file=None)), fd=int(sys.argv[1]), loop="uvloop",
-    http="httptools", proxy_headers=False, access_log=False, log_level="warning", timeout_graceful_shutdown=1)).run()
+uvicorn.Server(uvicorn.Config(create_app(Settings(_env_file=None)), loop="uvloop",
+    http="httptools", proxy_headers=False, access_log=False, log_level="warning", timeout_graceful_shutdown=1,
+    )).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 """
 _WORK = "from gisops.settings import Settings; from gisops.worker import run; run(Settings(_env_file=None))"
 
