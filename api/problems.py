@@ -275,7 +275,9 @@ def install(app: FastAPI, headers_of_last_resort: Mapping[str, str]) -> None:
         # The server logs the traceback itself, as this is raised again after the answer.
         log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
         detail = "Something went wrong on our side; it was logged."
-        return answer(problem(500, "internal_error", detail, request.url.path), headers_of_last_resort)
+        # The server closes the connection behind an error that nobody expected: whoever keeps it open is told.
+        headers = {**headers_of_last_resort, "Connection": "close"}
+        return answer(problem(500, "internal_error", detail, request.url.path), headers)
 
     app.add_exception_handler(errors.GisopsError, domain)
     app.add_exception_handler(RequestValidationError, shape)

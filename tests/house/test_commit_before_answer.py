@@ -33,4 +33,6 @@ def test_a_report_whose_commit_fails_is_not_answered_as_kept(fresh_database) -> 
         assert answer.json()["code"] == "internal_error"
         assert "commit" not in answer.text
         assert "nosniff" in answer.headers["x-content-type-options"]
+        # The server closes it behind such an error: who did not know would lose his next request.
+        assert answer.headers["connection"] == "close"
         assert client.get(f"/api/reports/{uid}").status_code == 404
