@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from api.tile_answers import MOST_LAYERS
+from gisops.crs import WORLD_M
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, NotFound
 from layers.catalog import Catalog, Field, Layer
@@ -48,7 +49,7 @@ _JSON, _HTML = "application/json", "text/html"
 
 # As registered: 25 matrices. Which of them a tileset has, its limits say.
 _MATRICES = 25
-_CORNER_M = 20037508.342789244
+_CORNER_M = WORLD_M / 2
 _SCALE_OF_0 = 559082264.0287178
 # The whole of the grid, until a city is loaded.
 _WORLD = (-180.0, -85.05112878, 180.0, 85.05112878)

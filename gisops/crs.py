@@ -14,6 +14,9 @@ from pyproj.exceptions import CRSError
 
 from gisops.errors import InvalidCoordinate, UnknownCrs
 
+# How wide, and how high, the world is in Web Mercator (EPSG:3857), in its metres.
+WORLD_M = 2 * 20037508.342789244
+
 ACCEPTED_CRS = ("WGS84", "GCJ02", "BD09", "CGCS2000", "EPSG:<n>")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from psycopg import sql
 
+from gisops.crs import WORLD_M
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import InvalidInput, NotAllowed
@@ -27,7 +28,6 @@ _SQL = load("layers", "counts.sql")
 FEWEST = 5
 COARSEST, FINEST = 14, 17
 MAX_SQUARES, MAX_GROUPS = 65_536, 500
-_WORLD_M = 2 * 20037508.342789244
 # Values of these types name a kind of thing; numbers and moments are told one by one by the features themselves.
 _KINDS = ("text", "integer", "boolean")
 
@@ -51,7 +51,7 @@ class Squares:
     def values(self) -> dict[str, Any]:
         """Return them as a statement's parameters."""
         numbers = {"west_x": self.west_x, "north_y": self.north_y, "east_x": self.east_x, "south_y": self.south_y}
-        return {"zoom": self.zoom, "side": _WORLD_M / (1 << self.zoom), **numbers, **corners(self.bounds())}
+        return {"zoom": self.zoom, "side": WORLD_M / (1 << self.zoom), **numbers, **corners(self.bounds())}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from pmtiles.tile import Compression, TileType, tileid_to_zxy, zxy_to_tileid
 from pmtiles.writer import Writer
 from psycopg import IsolationLevel, sql
 
+from gisops.crs import WORLD_M
 from gisops.db.pool import Connection, connect
 from gisops.db.queries import load
 from gisops.errors import InvalidInput, NotFound
@@ -37,7 +38,6 @@ from tiles.mvt import draw
 from tiles.tilejson import vector_layers
 
 _SQL = load("tiles", "archive.sql")
-_WORLD_M = 2 * 20037508.342789244
 # As deep as the database is asked which tiles hold anything; deeper, whatever lies in one that does is tried.
 _ASKED_TO = 16
 # Tiles that are cut ahead of what is written, for each connection.
@@ -160,7 +160,7 @@ def _numbers(
             continue
         # Once, as deep as may be; what lies above follows from it.
         deep = min(last, _ASKED_TO)
-        side = _WORLD_M / (1 << deep)
+        side = WORLD_M / (1 << deep)
         values = {
             "side": side,
             "margin": side * layer.tiling.buffer / 4096,

@@ -19,6 +19,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 from psycopg import sql
 
+from gisops.crs import WORLD_M
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from layers.catalog import Layer
@@ -27,7 +28,6 @@ from tiles.grid import Tile
 from tiles.squares import Square, as_tile
 
 _SQL = load("tiles", "counts.sql")
-_WORLD_M = 2 * 20037508.342789244
 # As the server sends them: big-endian, without gaps.
 _ROW = np.dtype([("x", ">i4"), ("y", ">i4"), ("count", ">i4"), ("area", ">f8")])
 
@@ -130,7 +130,7 @@ def count(conn: Connection, layer: Layer) -> Counted:
     area = sql.SQL("sum(ST_Area(geom_3857))" if layer.tiling.summed_area else "0::float8")
     statement = sql.SQL(_SQL["counts"]).format(source=sql.Identifier(layer.relation), area=area)
     began = time.monotonic()
-    row = conn.execute(statement, {"side": _WORLD_M / (1 << finest)}).fetchone()
+    row = conn.execute(statement, {"side": WORLD_M / (1 << finest)}).fetchone()
     rows = np.frombuffer(bytes(row["squares"] or b"") if row else b"", _ROW)
     return Counted(
         finest,

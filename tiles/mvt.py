@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from psycopg import sql
 
+from gisops.crs import WORLD_M
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import NotFound
@@ -23,7 +24,6 @@ from tiles.squares import EXTENT
 MAX_BYTES = 500_000
 CONTENT_TYPE = "application/vnd.mapbox-vector-tile"
 _SQL = load("tiles", "mvt.sql")
-_WORLD_M = 2 * 20037508.342789244
 # What a style calls a tile is 512 pixels wide.
 _PIXELS = 512
 
@@ -50,7 +50,7 @@ def draw(conn: Connection, layer: Layer, viewer: Viewer, at: Tile) -> tuple[byte
             minzoom=layer.minzoom,
             maxzoom=layer.maxzoom,
         )
-    tiling, side = layer.tiling, _WORLD_M / (1 << at.z)
+    tiling, side = layer.tiling, WORLD_M / (1 << at.z)
     among = 1 << tiling.squares
     values = {
         "z": at.z,

@@ -62,8 +62,7 @@ def at_point(
     named = _named(catalog, layer_ids, viewer)
     asked = shapes.point(lon, lat, crs, extent_of_city(conn))
     body = _collection(_looked(conn, caller, named, viewer, asked, within_m, limit))
-    kept = all(viewer.sees_public_only(layer) for layer in named)
-    return answers.one_callers(body, GEOJSON, if_none_match, kept=kept)
+    return answers.one_callers(body, GEOJSON, if_none_match, kept=looks.public_only(viewer, named))
 
 
 @router.post("/layers/{layer_ids}/at", openapi_extra=PUBLIC_ROUTE)
@@ -122,10 +121,7 @@ def _named(catalog: Catalog, ids: str, viewer: Viewer) -> list[Layer]:
         raise InvalidInput(
             f"{len(named)} layers were named; at most {MOST_LAYERS} are asked at once.", most=MOST_LAYERS
         )
-    found = [catalog[each] for each in named]
-    for layer in found:
-        viewer.require(layer)
-    return sorted(found, key=lambda layer: layer.order)
+    return looks.named(catalog, named, viewer)
 
 
 def _looked(

@@ -57,7 +57,7 @@ def find(
         # Of an open layer nothing but what is open is found.
         looks.looked(conn, caller, layer, (), bbox, sum(hit.layer == layer.id for hit in found))
     body = orjson.dumps({"q": asked, "hits": [asdict(hit) for hit in found]})
-    return answers.one_callers(body, JSON, if_none_match, kept=_public_only(viewer, named))
+    return answers.one_callers(body, JSON, if_none_match, kept=looks.public_only(viewer, named))
 
 
 @router.get("/nearest", openapi_extra=OPEN)
@@ -86,7 +86,7 @@ def near(
         orjson.dumps(lon),
         orjson.dumps(lat),
     )
-    return answers.one_callers(body, GEOJSON, if_none_match, kept=_public_only(viewer, named))
+    return answers.one_callers(body, GEOJSON, if_none_match, kept=looks.public_only(viewer, named))
 
 
 @router.get("/layers/{layer_id}/count", openapi_extra=OPEN)
@@ -153,18 +153,11 @@ def heat(
     return answers.one_callers(orjson.dumps(shown), GEOJSON, if_none_match, kept=viewer.sees_public_only(layer))
 
 
-def _public_only(viewer: Viewer, layers: Sequence[Layer]) -> bool:
-    return all(viewer.sees_public_only(layer) for layer in layers)
-
-
 def _layers(catalog: Catalog, named: str | None, viewer: Viewer, otherwise: Sequence[Layer]) -> list[Layer]:
     """The layers that were named, each of which must be open to the viewer; without any, ``otherwise``."""
     if named is None:
         return list(otherwise)
-    found = [catalog[each.strip()] for each in dict.fromkeys(named.split(","))]
-    for layer in found:
-        viewer.require(layer)
-    return sorted(found, key=lambda layer: layer.order)
+    return looks.named(catalog, [each.strip() for each in dict.fromkeys(named.split(","))], viewer)
 
 
 def _bbox(text: str | None) -> BBox | None:
