@@ -19,7 +19,7 @@ from gisops.db.queries import load
 from gisops.errors import InvalidInput, NotFound
 from layers import windows
 from layers.classes import PERSONAL
-from layers.layer import Layer
+from layers.layer import Field, Layer
 from layers.viewer import Viewer
 
 _SQL = load("layers", "reveals.sql")
@@ -90,18 +90,21 @@ def sql_of(layer: Layer) -> str:
     if not fields:
         return ""
 
-    def pairs(whole: bool) -> sql.Composable:
-        told = [replace(field, mask=None) if whole else field for field in fields]
+    def pairs(told: Sequence[Field]) -> sql.Composable:
         return sql.SQL(", ").join(
             sql.SQL("{}, {}").format(sql.Literal(field.name), windows.field_of(layer, field)) for field in told
         )
 
+    unmasked = [
+        field for field in layer.fields if field.field_class == PERSONAL and field.mask is None and field.type == "text"
+    ]
     made = sql.SQL(_SQL["reveal"]).format(
         reveal=_function(layer),
         layer=sql.Literal(layer.id),
         key=sql.Identifier(layer.key),
-        whole=pairs(True),
-        masked=pairs(False),
+        whole=pairs([replace(field, mask=None) for field in fields]),
+        masked=pairs(fields),
+        unmasked=pairs(unmasked),
         purposes=sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(map(sql.Literal, layer.reveal))),
         **windows.parts(layer),
     )

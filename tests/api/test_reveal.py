@@ -24,8 +24,9 @@ def db(sample_database: Any) -> Iterator[Connection]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _telephones(sample_database: Any) -> None:
-    """The sample's staff have none, and nobody of them is anywhere yet."""
+    """The sample's staff have none; who of them is somewhere hangs on the hour of the day, so three are put there."""
     with connect(sample_database.owner_url) as conn:
+        conn.execute("DELETE FROM last_positions")
         conn.execute("UPDATE staff SET phone = '1380000' || lpad(staff_id::text, 4, '0')")
         conn.execute(
             """INSERT INTO last_positions (district_code, staff_id, captured_at, accuracy_m, geom, unit_id)
@@ -93,6 +94,16 @@ def test_a_note_keeps_nothing_of_what_was_shown(caller: Any, db: Connection) -> 
     for personal in (raw["householder"], raw["phone"], "13800138000", "11010519491231002X"):
         assert personal not in kept
     assert "138****8000" in kept
+
+
+def test_a_note_keeps_no_name_that_has_no_mask(caller: Any, db: Connection) -> None:
+    """An officer's name is shown as it is, so no function shows it: in the note it is masked all the same."""
+    raw = one(db, "officers")
+    asked = body("officers", raw["code"], note=f"回电给{raw['name']}，{raw['phone']}")
+    assert caller("leader").post("/api/reveal", json=asked).status_code == 200
+    kept = entries(db)[-1]["facts"]
+    assert kept["fields"] == ["phone"]
+    assert kept["note"] == f"回电给****，{raw['phone'][:3]}****{raw['phone'][-4:]}"
 
 
 @pytest.mark.parametrize(
