@@ -135,6 +135,8 @@ def create_app(settings: Settings) -> FastAPI:
     _before_all(app)
     problems.install(app, headers)
     for part in (
+        # First, as a map asks for hundreds: an address is held against each route that stands before its own.
+        tiles,
         session,
         oidc,
         me,
@@ -152,7 +154,6 @@ def create_app(settings: Settings) -> FastAPI:
         audit,
         ogc,
         ogc_tiles,
-        tiles,
         styles,
         basemap,
     ):

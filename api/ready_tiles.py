@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import zstandard
+from isal import igzip
 from starlette.routing import Route
 
 # Packed tiles: some ten thousand of a city's middle.
@@ -134,6 +135,6 @@ def pack(drawn: bytes, encoding: str, *, kept: bool) -> tuple[bytes, str]:
         # A third of gzip's time at once, and a tenth fewer bytes where more is spent.
         return zstandard.ZstdCompressor(level=9 if kept else 3).compress(drawn), encoding
     if encoding == "gzip":
-        # Level 1: a quarter of a millisecond, and the next level's few per cent are not worth ten times that for one.
-        return gzip.compress(drawn, 6 if kept else 1, mtime=0), encoding
+        # ISA-L is as small as zlib at its level 1 in a quarter of the time; for many zlib finds the last tenth.
+        return gzip.compress(drawn, 6, mtime=0) if kept else igzip.compress(drawn, 1, mtime=0), encoding
     return drawn, "identity"
