@@ -58,7 +58,12 @@ def test_qgis_draws_the_same_place_from_tiles(read: dict[str, Any], layer: str) 
     west, north, east, south = _drawn(read["pictures"] / f"{layer}_tiles.png")
     by_features = _drawn(read["pictures"] / f"{layer}_features.png")
     # Points are drawn larger here than there, lines wider, and what is labelled has a point beside it.
-    assert (west, north, east, south) == pytest.approx(by_features, abs=24)
+    if load_catalog()[layer].geometry == "mixed":
+        # As features QGIS draws those of the first one's kind alone; tiles have the rest as well.
+        left, top, right, bottom = by_features
+        assert west <= left + 24 and north <= top + 24 and east >= right - 24 and south >= bottom - 24
+    else:
+        assert (west, north, east, south) == pytest.approx(by_features, abs=24)
 
 
 def _drawn(picture: Path) -> tuple[int, int, int, int]:
