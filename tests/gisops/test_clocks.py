@@ -107,8 +107,9 @@ def test_an_unknown_unit_or_mode_or_a_start_without_zone_is_refused() -> None:
     assert refused.value.facts["accepted"] == list(UNITS)
     with pytest.raises(InvalidTimeLimit):
         add(at("2026-03-06 17:30"), "work_day", 1, CALENDAR, "sometime")  # type: ignore[arg-type]
-    with pytest.raises(InvalidTimeLimit):
-        add(at("2026-03-06 17:30"), "work_day", 1.5, CALENDAR, "end_of_day")
+    for mode in ("end_of_day", "same_time"):
+        with pytest.raises(InvalidTimeLimit):
+            add(at("2026-03-06 17:30"), "work_day", 1.5, CALENDAR, mode)  # type: ignore[arg-type]
     with pytest.raises(InvalidTimeLimit):
         add(datetime(2026, 3, 6, 17, 30), "work_hour", 1, CALENDAR)
     with pytest.raises(InvalidTimeLimit):
@@ -158,6 +159,21 @@ def test_work_days_that_run_add_up(start: datetime, days: int, more: int) -> Non
     halfway = add(start, "work_day", days, CALENDAR)
     assert add(halfway, "work_day", more, CALENDAR) == add(start, "work_day", days + more, CALENDAR)
     assert add(start, "work_day", days, CALENDAR) == add(start, "work_hour", 8 * days, CALENDAR)
+
+
+def test_a_work_day_may_end_at_the_same_time_by_the_wall() -> None:
+    for start, days, deadline in (
+        ("2026-03-06 10:05", 1, "2026-03-09 10:05"),  # Friday to Monday
+        ("2026-03-06 06:30", 2, "2026-03-10 06:30"),  # before opening: as it is
+        ("2026-03-06 12:30", 1, "2026-03-09 12:30"),  # at noon: as it is
+        ("2026-03-06 17:59", 1, "2026-03-09 17:59"),
+        ("2026-03-06 18:00", 1, "2026-03-10 08:00"),  # at closing: from Monday's opening
+        ("2026-03-07 11:17", 2, "2026-03-11 11:17"),  # Saturday: from Monday at that time
+        ("2026-03-07 21:21", 1, "2026-03-11 08:00"),  # Saturday evening: from Monday evening, so from Tuesday
+        ("2026-09-30 10:00", 1, "2026-10-08 10:00"),  # over National Day
+        ("2026-03-07 21:21", 0, "2026-03-07 21:21"),
+    ):
+        assert add(at(start), "work_day", days, CALENDAR, "same_time") == at(deadline)
 
 
 @given(start=starts, later=st.timedeltas(timedelta(0), timedelta(days=30)), value=st.integers(0, 30))
