@@ -50,6 +50,7 @@ MAY: dict[str, dict[str, str]] = {
     # what there is to be listed and drawn; the readers' role reads a city's own layers through their views and windows
     "city_layers": {"SELECT": ALL},
     "loads": {"SELECT": "audit crs load_id published_at state target"},
+    "bulletins": {"SELECT": ALL, "INSERT": ALL},
     "cases": {
         "SELECT": ALL,
         "INSERT": ALL,
@@ -95,7 +96,7 @@ _SEEN: dict[str, dict[str, str]] = {
     "reports": {"SELECT": MAY["reports"]["SELECT"]},
     "last_positions": {"SELECT": ALL},
 }
-READER = {**_SEEN, "accounts": MAY["accounts"]}
+READER = {**_SEEN, "accounts": MAY["accounts"], "bulletins": {"SELECT": ALL}}
 # What functions that carry the scope in their own text are made of.
 WINDOWS = {
     **_SEEN,

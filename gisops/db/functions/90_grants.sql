@@ -37,6 +37,10 @@ BEGIN
   -- months: the worker has them made and, of tracks, dropped; it chooses neither the tables nor the time
   GRANT EXECUTE ON FUNCTION ensure_partitions_ahead, forget_positions TO gisops_app;
 
+  -- bulletins: published once, never changed
+  GRANT SELECT, INSERT ON bulletins TO gisops_app;
+  GRANT EXECUTE ON FUNCTION staff_of_accounts TO gisops_app;
+
   -- events
   GRANT SELECT, INSERT, DELETE ON outbox TO gisops_app;
   GRANT UPDATE (pos) ON outbox TO gisops_app;
@@ -81,6 +85,9 @@ BEGIN
   GRANT SELECT ON cases, case_history, dispatch_decisions, case_recipients TO gisops_reader, gisops_windows;
   GRANT SELECT (district_code, report_id, case_id, channel, text, geom, raw_crs, accuracy_m, part_code, photos, captured_at, received_at) ON reports TO gisops_reader, gisops_windows;
   GRANT SELECT ON last_positions TO gisops_reader, gisops_windows;
+
+  GRANT SELECT ON bulletins TO gisops_reader;
+  GRANT EXECUTE ON FUNCTION staff_of_accounts TO gisops_reader;
 
   -- one's own account, nobody else's
   GRANT SELECT (account_id, login, role, staff_id, organisation_id, active, everywhere, scope_version) ON accounts TO gisops_reader;
