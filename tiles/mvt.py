@@ -133,7 +133,6 @@ def _features(layer: Layer, fields: tuple[Field, ...], public: bool, labelled: b
             area=_AREA if _sums(layer) else sql.SQL(""),
             square_x=_SQUARE_X,
             square_y=_SQUARE_Y,
-            large=_LARGE,
         )
     # The key comes first, as it does in a square.
     names = sorted((field.name for field in fields), key=lambda name: name != layer.key)

@@ -6,28 +6,28 @@ WITH found AS MATERIALIZED (
   FROM {source}
   WHERE geom_3857 && {box} AND {shown}
   LIMIT %(most)s + 1
-), drawn AS (
-  SELECT {names}, {uncounted} ST_AsMVTGeom(geom_3857, ST_TileEnvelope(%(z)s, %(x)s, %(y)s), 4096, %(buffer)s, true) AS geom
+), cut AS MATERIALIZED (
+  SELECT {names}, geom_3857 AS shape, {large} AS large,
+    CASE WHEN {large} THEN ST_AsMVTGeom(geom_3857, ST_TileEnvelope(%(z)s, %(x)s, %(y)s), 4096, %(buffer)s, true) END AS geom
   FROM found
-  WHERE {large}
-  ORDER BY {key}
 ), whole AS (
-  SELECT * FROM drawn {counted}
+  (SELECT {names}, {uncounted} geom FROM cut WHERE geom IS NOT NULL ORDER BY {key}) {counted}
 )
 SELECT n.found,
-  CASE WHEN n.found <= %(most)s THEN (SELECT ST_AsMVT(whole, {layer}, 4096, 'geom') FROM whole WHERE geom IS NOT NULL) END AS tile,
+  CASE WHEN n.found <= %(most)s THEN (SELECT ST_AsMVT(whole, {layer}, 4096, 'geom') FROM whole) END AS tile,
   {labels} AS labels
 FROM (SELECT count(*) AS found FROM found) AS n;
 
 -- name: counted_small
--- What is too small to be drawn, counted by squares: each in the one tile that holds the middle of its box. A square is drawn in the tile's
--- own units, as ST_AsMVT takes it, whatever its system is called.
+-- What is too small to be drawn, or so thin that nothing is left of it in the tile's units, counted by squares: each in the one tile that
+-- holds the middle of its box. A square is drawn in the tile's own units, as ST_AsMVT takes it, whatever its system is called.
 UNION ALL (
   SELECT {address} AS {key}, {nulls} count(*)::int, {area}
     ST_ForcePolygonCCW(ST_MakeEnvelope((square_x %% %(among)s) * %(edge)s, (square_y %% %(among)s) * %(edge)s,
       (square_x %% %(among)s + 1) * %(edge)s, (square_y %% %(among)s + 1) * %(edge)s, 3857))
   FROM (
-    SELECT geom_3857, {square_x} AS square_x, {square_y} AS square_y FROM found WHERE NOT ({large})
+    SELECT geom_3857, {square_x} AS square_x, {square_y} AS square_y
+    FROM (SELECT shape AS geom_3857 FROM cut WHERE NOT large OR geom IS NULL AND ST_Intersects(shape, ST_TileEnvelope(%(z)s, %(x)s, %(y)s))) AS lost
   ) AS small
   WHERE square_x / %(among)s = %(x)s AND square_y / %(among)s = %(y)s AND square_x >= 0 AND square_y >= 0
   GROUP BY square_x, square_y

@@ -48,6 +48,17 @@ def city(database: Database) -> None:
             """,
             {"sheds": SHEDS, "edge_x": HERE.bounds()[0], "edge_y": HERE.bounds()[3]},
         )
+        # Walls: longer than a pixel from afar, and thinner than the tile's own units.
+        owner.execute(
+            """
+            INSERT INTO buildings (code, name_zh, geom)
+            SELECT 'W-' || n, '', ST_Multi(ST_MakeEnvelope(x, y, x + 0.0003, y + 0.0000004, 4326))
+            FROM (
+              SELECT n, 110.336 + 0.028 * (n * 0.618034 % 1) AS x, 20.012 + 0.036 * (n * 0.754878 % 1) AS y
+              FROM generate_series(1, 40) AS n
+            ) AS made
+            """
+        )
         # Cells whose common edges have a bend each, as drawn ones have, and no two alike.
         owner.execute(
             """
