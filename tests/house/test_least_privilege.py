@@ -26,6 +26,7 @@ READ_WHOLE = [
     "dispatch_rules",
     "filing_conditions",
     "grid_cells",
+    "handbook_entries",
     "layer_versions",
     "migrations",
     "neighbours",
@@ -66,6 +67,8 @@ MAY: dict[str, dict[str, str]] = {
         table: {"SELECT": ALL, "INSERT": ALL}
         for table in ("case_history", "dispatch_decisions", "case_recipients", "intake_keys")
     },
+    # what was written about a case: added, its text erased, never changed otherwise
+    "case_messages": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "erased_at text"},
     "number_blocks": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "next_serial"},
     "last_positions": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "accuracy_m captured_at geom unit_id"},
     "positions": {"INSERT": ALL},
@@ -96,7 +99,7 @@ _SEEN: dict[str, dict[str, str]] = {
     "reports": {"SELECT": MAY["reports"]["SELECT"]},
     "last_positions": {"SELECT": ALL},
 }
-READER = {**_SEEN, "accounts": MAY["accounts"], "bulletins": {"SELECT": ALL}}
+READER = {**_SEEN, "accounts": MAY["accounts"], "case_messages": {"SELECT": ALL}, "bulletins": {"SELECT": ALL}}
 # What functions that carry the scope in their own text are made of.
 WINDOWS = {
     **_SEEN,

@@ -38,6 +38,7 @@ _SQL = queries.load("tests.walk", "canaries.sql")
 WITHOUT = {
     "audit.account_id": "names an account",
     "case_history.account_id": "names an account",
+    "case_messages.account_id": "names an account",
     "last_positions.staff_id": "names a person",
     "last_positions.unit_id": "names a unit",
     "positions.district_code": "names a district",

@@ -23,6 +23,7 @@ BEGIN
       ('case_history', concat_ws(' OR ', everywhere, the_case)),
       ('dispatch_decisions', concat_ws(' OR ', everywhere, the_case)),
       ('case_recipients', concat_ws(' OR ', everywhere, the_case)),
+      ('case_messages', concat_ws(' OR ', everywhere, the_case)),
       ('relief_households', concat_ws(' OR ', everywhere, 'unit_id IN ' || units)),
       ('last_positions', concat_ws(' OR ', everywhere, 'unit_id IN ' || units, 'staff_id = ' || mine)),
       ('positions', concat_ws(' OR ', everywhere, 'staff_id = ' || mine)),

@@ -14,10 +14,14 @@ BEGIN
   GRANT SELECT ON migrations, layer_versions, city_layers TO gisops_app;
 
   -- what dispatch, locate and the answers are made of
-  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_majors, category_map, filing_conditions, time_limits, part_scopes,
+  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_majors, category_map, duplicate_rules, filing_conditions, time_limits, part_scopes,
     zone_sets, zones, zone_staff, dispatch_rules, co_ownership_areas, shifts, work_windows, calendar_days, rosters, parts TO gisops_app;
   GRANT SELECT (staff_id, code, name, organisation_id, post_zh, post_en, role, max_open, active) ON staff TO gisops_app;
   GRANT SELECT (district_code, place_id, code, kind, name_zh, organisation_id, geom) ON places TO gisops_app;
+
+  -- the handbook is read; what is written about a case is added, and its text erased
+  GRANT SELECT ON handbook_entries TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE (text, erased_at) ON case_messages TO gisops_app;
 
   -- of what was loaded, that it was and what its checks said: `gisops check` asks
   GRANT SELECT (load_id, target, state, crs, audit, published_at) ON loads TO gisops_app;
@@ -27,7 +31,11 @@ BEGIN
   GRANT UPDATE (state, stage, organisation_id, handler_id, superior_id, filed_at, dispatched_at, handled_at, closed_at, version) ON cases TO gisops_app;
   -- who sent a report, its key and the salt of its text are written once and read by nobody at the doors
   GRANT INSERT ON reports TO gisops_app;
-  GRANT SELECT (district_code, report_id, case_id, channel, text, geom, raw_crs, accuracy_m, part_code, photos, captured_at, received_at) ON reports TO gisops_app;
+  -- which case a report is in is changed by one function, which keeps where it was; how many reports a case has, with it
+  GRANT INSERT ON report_links TO gisops_app;
+  GRANT EXECUTE ON FUNCTION move_reports TO gisops_app;
+  GRANT UPDATE (report_count, priority, duplicate_of) ON cases TO gisops_app;
+  GRANT SELECT (district_code, report_id, case_id, channel, category_id, text, geom, raw_crs, accuracy_m, part_code, place_id, source_ref, photos, captured_at, received_at) ON reports TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (next_serial) ON number_blocks TO gisops_app;
 
   -- positions: the last one is read; whose it is and its home district stay. Tracks are written, and read by nobody at the doors.
@@ -76,7 +84,7 @@ BEGIN
   GRANT SELECT ON spatial_ref_sys, geometry_columns, migrations, layer_versions TO gisops_reader, gisops_windows;
 
   -- what the city is made of
-  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_majors, category_map, filing_conditions, time_limits, part_scopes,
+  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_majors, category_map, duplicate_rules, filing_conditions, time_limits, part_scopes,
     zone_sets, zones, zone_staff, dispatch_rules, co_ownership_areas, shifts, work_windows, calendar_days, rosters, parts, scope_units TO gisops_reader, gisops_windows;
   GRANT SELECT (staff_id, code, name, organisation_id, post_zh, post_en, role, max_open, active) ON staff TO gisops_reader, gisops_windows;
   GRANT SELECT (district_code, place_id, code, kind, name_zh, organisation_id, geom) ON places TO gisops_reader, gisops_windows;
@@ -84,10 +92,16 @@ BEGIN
   -- cases with what was said and done: the rows of the viewer's scope
   GRANT SELECT ON cases, case_history, dispatch_decisions, case_recipients TO gisops_reader, gisops_windows;
   GRANT SELECT (district_code, report_id, case_id, channel, text, geom, raw_crs, accuracy_m, part_code, photos, captured_at, received_at) ON reports TO gisops_reader, gisops_windows;
+  -- what makes two detections of one device the same
+  GRANT SELECT (category_id, source_ref) ON reports TO gisops_windows;
   GRANT SELECT ON last_positions TO gisops_reader, gisops_windows;
 
   GRANT SELECT ON bulletins TO gisops_reader;
   GRANT EXECUTE ON FUNCTION staff_of_accounts TO gisops_reader;
+
+  -- the handbook, and what those who work on a case write about it
+  GRANT SELECT ON handbook_entries TO gisops_reader, gisops_windows;
+  GRANT SELECT ON case_messages TO gisops_reader;
 
   -- one's own account, nobody else's
   GRANT SELECT (account_id, login, role, staff_id, organisation_id, active, everywhere, scope_version) ON accounts TO gisops_reader;
@@ -95,7 +109,7 @@ BEGIN
   GRANT EXECUTE ON FUNCTION viewer_scope TO gisops_reader;
   GRANT SELECT ON account_units TO gisops_windows;
   -- by the key of a report, what became of it
-  GRANT SELECT (client_uid, answered_at, district_code, case_id) ON intake_keys TO gisops_windows;
+  GRANT SELECT (client_uid, answered_at, district_code, case_id, report_id) ON intake_keys TO gisops_windows;
 
   -- that somebody looked is written down by the transaction that shows it; the audit is read through a function that writes down that, too
   GRANT EXECUTE ON FUNCTION audit_add TO gisops_reader, gisops_windows;
