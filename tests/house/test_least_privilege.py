@@ -35,6 +35,7 @@ READ_WHOLE = [
     "parts",
     "reapplied",
     "rosters",
+    "seasons",
     "shifts",
     "time_limits",
     "work_windows",
@@ -42,6 +43,18 @@ READ_WHOLE = [
     "zone_staff",
     "zones",
 ]
+
+# What is agreed on beside the main line of a case: asked for, then decided.
+AGREEMENTS = {
+    "approvals": "decided_at decided_by decision_text_id seq state",
+    "case_subtasks": "acknowledged_at deadline ended_at ended_by reason_code result_text_id role state",
+    "disputes": "created_key created_kind decided_at decided_by decided_seq decision effective_from"
+    " interim_organisation_id organisation_id",
+    "supervision_orders": "answer_text_id answered_at answered_by closed_at state",
+    "urgings": "",
+    "appeals": "first_at first_by first_text_id second_at second_by second_text_id seq state",
+    "follow_ups": "",
+}
 
 # table: act: the columns, or all of them. What is not here is refused.
 MAY: dict[str, dict[str, str]] = {
@@ -69,6 +82,10 @@ MAY: dict[str, dict[str, str]] = {
     },
     # what was written about a case: added, its text erased, never changed otherwise
     "case_messages": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "erased_at text"},
+    **{
+        table: {"SELECT": ALL, "INSERT": ALL, **({"UPDATE": columns} if columns else {})}
+        for table, columns in AGREEMENTS.items()
+    },
     "number_blocks": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "next_serial"},
     "last_positions": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "accuracy_m captured_at geom unit_id"},
     "positions": {"INSERT": ALL},
@@ -98,6 +115,7 @@ _SEEN: dict[str, dict[str, str]] = {
     **{table: {"SELECT": ALL} for table in ("cases", "case_history", "dispatch_decisions", "case_recipients")},
     "reports": {"SELECT": MAY["reports"]["SELECT"]},
     "last_positions": {"SELECT": ALL},
+    **{table: {"SELECT": ALL} for table in AGREEMENTS},
 }
 READER = {**_SEEN, "accounts": MAY["accounts"], "case_messages": {"SELECT": ALL}, "bulletins": {"SELECT": ALL}}
 # What functions that carry the scope in their own text are made of.
@@ -138,6 +156,9 @@ OUT_OF_REACH = {
     "another life of the events": "UPDATE relay_state SET epoch = epoch + 1",
     "a new account": "INSERT INTO accounts (login, password_hash, role) VALUES ('intruder', 'x', 'admin')",
     "another role": "UPDATE accounts SET role = 'admin'",
+    "another owner of a part": "UPDATE parts SET owner_organisation_id = 1",
+    "a rule of its own": "INSERT INTO dispatch_rules (code, scope, organisation_id) VALUES ('x', '{x}', 1)",
+    "a request of another day": "UPDATE approvals SET requested_at = now()",
     "another zone": "UPDATE zones SET organisation_id = 1",
     "another day": "ALTER ROLE gisops_app SET gisops.clock_offset = '1 day'",
     "the owner's rights": "SET ROLE gisops_owner",

@@ -42,6 +42,16 @@ BEGIN
   GRANT SELECT, INSERT, UPDATE (captured_at, accuracy_m, geom, unit_id) ON last_positions TO gisops_app;
   GRANT INSERT ON positions TO gisops_app;
 
+  -- agreements: asked for, then decided; who asked for what, and when, stays. The fact of a determination is written by a function.
+  GRANT SELECT ON seasons TO gisops_app;
+  GRANT SELECT, INSERT ON approvals, case_subtasks, disputes, supervision_orders, urgings, appeals, follow_ups TO gisops_app;
+  GRANT UPDATE (state, decided_by, decided_at, decision_text_id, seq) ON approvals TO gisops_app;
+  GRANT UPDATE (role, state, deadline, acknowledged_at, ended_by, ended_at, reason_code, result_text_id) ON case_subtasks TO gisops_app;
+  GRANT UPDATE (interim_organisation_id, decision, organisation_id, effective_from, created_kind, created_key, decided_seq, decided_by, decided_at) ON disputes TO gisops_app;
+  GRANT UPDATE (state, answered_by, answered_at, answer_text_id, closed_at) ON supervision_orders TO gisops_app;
+  GRANT UPDATE (state, first_by, first_at, first_text_id, second_by, second_at, second_text_id, seq) ON appeals TO gisops_app;
+  GRANT EXECUTE ON FUNCTION determine_fact TO gisops_app;
+
   -- months: the worker has them made and, of tracks, dropped; it chooses neither the tables nor the time
   GRANT EXECUTE ON FUNCTION ensure_partitions_ahead, forget_positions TO gisops_app;
 
@@ -102,6 +112,9 @@ BEGIN
   -- the handbook, and what those who work on a case write about it
   GRANT SELECT ON handbook_entries TO gisops_reader, gisops_windows;
   GRANT SELECT ON case_messages TO gisops_reader;
+
+  GRANT SELECT ON seasons TO gisops_reader, gisops_windows;
+  GRANT SELECT ON approvals, case_subtasks, disputes, supervision_orders, urgings, appeals, follow_ups TO gisops_reader, gisops_windows;
 
   -- one's own account, nobody else's
   GRANT SELECT (account_id, login, role, staff_id, organisation_id, active, everywhere, scope_version) ON accounts TO gisops_reader;

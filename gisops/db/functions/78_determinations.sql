@@ -1,0 +1,73 @@
+-- What a determination may write: the fact by which the same dispute does not come again. The doors' role cannot change parts, rules or
+-- agreements; it can have this done, for a case whose dispute is open, from now on or later. docs/decisions/0032.
+
+CREATE OR REPLACE FUNCTION determine_fact(
+  district text, number text, decision text, organisation int, effective_from timestamptz, new_part_id uuid, area geometry, note text
+) RETURNS TABLE (kind text, key text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- decision is part_owner (the case's part gets its next record; ownerless is the same with a fallback), dispatch_rule (the case's category goes to
+-- one organisation) or co_ownership_area (parts of the like in an area do). A record that held keeps its past: its validity ends where the next begins.
+AS $$
+DECLARE
+  the_case cases;
+  part parts;
+  minor text;
+  new_code constant text := 'DET-' || number;
+BEGIN
+  SELECT c.* INTO the_case FROM cases c
+  JOIN disputes d ON d.district_code = c.district_code AND d.case_id = c.case_id AND d.decided_at IS NULL
+  WHERE c.district_code = district AND c.case_no = number;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no open dispute in case %', number;
+  END IF;
+  IF effective_from < app_now() THEN
+    RAISE EXCEPTION 'a determination holds from now on or later, not from %', effective_from;
+  END IF;
+
+  -- the record of the part that holds then: the one the case points to may have been followed by another
+  SELECT p.* INTO part FROM parts p
+  JOIN parts was ON was.district_code = p.district_code AND was.code = p.code
+  WHERE was.district_code = district AND was.part_id = the_case.part_id AND p.valid @> determine_fact.effective_from;
+
+  IF decision = 'part_owner' THEN
+    IF part.part_id IS NULL THEN
+      RAISE EXCEPTION 'the case has no part';
+    END IF;
+    IF lower(part.valid) = effective_from THEN
+      UPDATE parts p SET owner_organisation_id = organisation, maintainer_organisation_id = organisation
+      WHERE p.district_code = district AND p.part_id = part.part_id;
+    ELSE
+      UPDATE parts p SET valid = tstzrange(lower(part.valid), determine_fact.effective_from)
+      WHERE p.district_code = district AND p.part_id = part.part_id;
+      INSERT INTO parts (district_code, part_id, code, code_scheme, category_id, name_zh, supervising_organisation_id, owner_organisation_id,
+                         maintainer_organisation_id, grid_cell_code, state, position_class, source, geom, valid)
+      VALUES (district, new_part_id, part.code, part.code_scheme, part.category_id, part.name_zh, part.supervising_organisation_id, organisation,
+              organisation, part.grid_cell_code, part.state, part.position_class, new_code, part.geom,
+              tstzrange(determine_fact.effective_from, upper(part.valid)));
+    END IF;
+    -- what is kept of the layer by its version is that of before
+    UPDATE layer_versions v SET version = v.version + 1, digest = '' WHERE v.layer = 'fixtures';
+    RETURN QUERY SELECT 'part', part.code;
+  ELSIF decision = 'dispatch_rule' THEN
+    SELECT c.pattern_minor INTO minor FROM categories c WHERE c.category_id = the_case.category_id;
+    -- of rules for one category the one that was decided last is to win
+    INSERT INTO dispatch_rules (code, scope, organisation_id, priority, note, valid)
+    SELECT new_code, ARRAY[minor], organisation, least(32767, coalesce(max(r.priority), 49) + 1), determine_fact.note, tstzrange(determine_fact.effective_from, NULL)
+    FROM dispatch_rules r
+    WHERE r.scope @> ARRAY[minor] AND r.valid && tstzrange(determine_fact.effective_from, NULL);
+    RETURN QUERY SELECT 'dispatch_rule', new_code;
+  ELSIF decision = 'co_ownership_area' THEN
+    IF part.part_id IS NULL THEN
+      RAISE EXCEPTION 'the case has no part';
+    END IF;
+    SELECT c.pattern_minor INTO minor FROM categories c WHERE c.category_id = part.category_id;
+    INSERT INTO co_ownership_areas (code, name_zh, scope, organisation_id, agreement, geom, valid)
+    VALUES (new_code, determine_fact.note, ARRAY[minor], organisation, new_code, ST_Multi(area), tstzrange(determine_fact.effective_from, NULL));
+    RETURN QUERY SELECT 'co_ownership_area', new_code;
+  ELSE
+    RAISE EXCEPTION 'no such decision: %', decision;
+  END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION determine_fact FROM PUBLIC;
