@@ -86,6 +86,13 @@ MAY: dict[str, dict[str, str]] = {
         table: {"SELECT": ALL, "INSERT": ALL, **({"UPDATE": columns} if columns else {})}
         for table, columns in AGREEMENTS.items()
     },
+    # what a file says of itself, who sent it in and where somebody stood with it: written, and read by nobody
+    "photos": {"SELECT": "bands bytes copies height mime phash sha256 stored_at width", "INSERT": ALL},
+    "report_photos": {"SELECT": "added_at district_code n report_id sha256", "INSERT": ALL},
+    "case_photos": {
+        "SELECT": "accuracy_m added_at captured_at case_id district_code n phase seq sha256",
+        "INSERT": ALL,
+    },
     "number_blocks": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "next_serial"},
     "last_positions": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "accuracy_m captured_at geom unit_id"},
     "positions": {"INSERT": ALL},
@@ -114,6 +121,8 @@ _SEEN: dict[str, dict[str, str]] = {
     "places": MAY["places"],
     **{table: {"SELECT": ALL} for table in ("cases", "case_history", "dispatch_decisions", "case_recipients")},
     "reports": {"SELECT": MAY["reports"]["SELECT"]},
+    "photos": {"SELECT": "bytes copies height mime sha256 stored_at width"},
+    **{table: {"SELECT": MAY[table]["SELECT"]} for table in ("report_photos", "case_photos")},
     "last_positions": {"SELECT": ALL},
     **{table: {"SELECT": ALL} for table in AGREEMENTS},
 }
@@ -123,6 +132,7 @@ WINDOWS = {
     **_SEEN,
     "account_units": {"SELECT": ALL},
     "intake_keys": {"SELECT": "answered_at case_id client_uid district_code"},
+    "report_photos": {"SELECT": ALL},
 }
 
 # Personal or secret, and out of reach: not by any grant, however the statement is put.
@@ -135,6 +145,11 @@ OUT_OF_REACH = {
     "the table of party sites": "SELECT phone FROM party_sites",
     "who reported": "SELECT account_id FROM reports",
     "a reporter's key": "SELECT client_uid FROM reports",
+    "who sent a photograph in": "SELECT account_id FROM photos",
+    "where a photograph says it was taken": "SELECT exif_geom FROM photos",
+    "where somebody stood with a photograph": "SELECT geom FROM case_photos",
+    "a photograph's facts changed": "UPDATE photos SET phash = 0",
+    "evidence taken back": "DELETE FROM case_photos",
     "the salt of a text": "SELECT text_salt FROM reports",
     "where officers walked": "SELECT staff_id FROM positions",
     "a month of history by its own name": "SELECT * FROM case_history_rest",

@@ -38,6 +38,14 @@ BEGIN
   GRANT SELECT (district_code, report_id, case_id, channel, category_id, text, geom, raw_crs, accuracy_m, part_code, place_id, source_ref, photos, captured_at, received_at) ON reports TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (next_serial) ON number_blocks TO gisops_app;
 
+  -- photographs: added, used and looked at, never changed; what a file says of place, time and camera, and who sent it in, is read by nobody at the
+  -- doors. One function lets go of what was never used.
+  GRANT INSERT ON photos, report_photos, case_photos TO gisops_app;
+  GRANT SELECT (sha256, mime, bytes, width, height, phash, bands, copies, stored_at) ON photos TO gisops_app;
+  GRANT SELECT (district_code, report_id, n, sha256, added_at) ON report_photos TO gisops_app;
+  GRANT SELECT (district_code, case_id, seq, n, sha256, phase, captured_at, accuracy_m, added_at) ON case_photos TO gisops_app;
+  GRANT EXECUTE ON FUNCTION forget_photos TO gisops_app;
+
   -- positions: the last one is read; whose it is and its home district stay. Tracks are written, and read by nobody at the doors.
   GRANT SELECT, INSERT, UPDATE (captured_at, accuracy_m, geom, unit_id) ON last_positions TO gisops_app;
   GRANT INSERT ON positions TO gisops_app;
@@ -104,6 +112,11 @@ BEGIN
   GRANT SELECT (district_code, report_id, case_id, channel, text, geom, raw_crs, accuracy_m, part_code, photos, captured_at, received_at) ON reports TO gisops_reader, gisops_windows;
   -- what makes two detections of one device the same
   GRANT SELECT (category_id, source_ref) ON reports TO gisops_windows;
+  GRANT SELECT (sha256, mime, bytes, width, height, copies, stored_at) ON photos TO gisops_reader, gisops_windows;
+  GRANT SELECT (district_code, report_id, n, sha256, added_at) ON report_photos TO gisops_reader, gisops_windows;
+  GRANT SELECT (district_code, case_id, seq, n, sha256, phase, captured_at, accuracy_m, added_at) ON case_photos TO gisops_reader, gisops_windows;
+  -- by the key of a report, its photographs
+  GRANT SELECT (client_uid) ON report_photos TO gisops_windows;
   GRANT SELECT ON last_positions TO gisops_reader, gisops_windows;
 
   GRANT SELECT ON bulletins TO gisops_reader;

@@ -34,13 +34,33 @@ COMMENT ON COLUMN photos.taken_at IS 'personal: When it was taken, as the file i
 COMMENT ON COLUMN photos.exif_geom IS 'personal: Where it was taken, as the file itself says, WGS-84. Kept apart, and never relied on.';
 COMMENT ON COLUMN photos.exif IS 'personal: What else the file says of itself: camera and program.';
 
+CREATE TABLE report_photos (
+  district_code text NOT NULL,
+  report_id uuid NOT NULL,
+  n smallint NOT NULL,
+  sha256 text NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+  client_uid uuid NOT NULL,
+  added_at timestamptz NOT NULL,
+  PRIMARY KEY (district_code, report_id, n),
+  FOREIGN KEY (district_code, report_id) REFERENCES reports
+);
+-- Usage: the reports that a photograph came with: who may look at it, and whether it was used before.
+CREATE INDEX report_photos_picture ON report_photos (sha256);
+COMMENT ON TABLE report_photos IS 'district: Photographs that reports came with. They go wherever their report goes.';
+COMMENT ON COLUMN report_photos.district_code IS 'work: Home district.';
+COMMENT ON COLUMN report_photos.report_id IS 'work: Which report.';
+COMMENT ON COLUMN report_photos.n IS 'work: Its place among those of the report, from 0.';
+COMMENT ON COLUMN report_photos.sha256 IS 'work: Which photograph.';
+COMMENT ON COLUMN report_photos.client_uid IS 'secret: The report''s key; whoever knows it may look at what it was the first to show.';
+COMMENT ON COLUMN report_photos.added_at IS 'work: When the report was received.';
+
 CREATE TABLE case_photos (
   district_code text NOT NULL,
   case_id uuid NOT NULL,
   seq int NOT NULL,
   n smallint NOT NULL,
   sha256 text NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
-  phase text NOT NULL CHECK (phase IN ('report', 'verify', 'before', 'after', 'check')),
+  phase text NOT NULL CHECK (phase IN ('verify', 'before', 'after', 'check')),
   captured_at timestamptz,
   geom geometry(Point, 4326),
   accuracy_m real CHECK (accuracy_m >= 0),
@@ -51,13 +71,13 @@ CREATE TABLE case_photos (
 );
 -- Usage: for which cases a photograph stands: who may look at it, and whether it was used before.
 CREATE INDEX case_photos_picture ON case_photos (sha256);
-COMMENT ON TABLE case_photos IS 'district: Photographs that stand for a case, by the move they came with.';
+COMMENT ON TABLE case_photos IS 'district: Photographs that came with the moves of a case: that it is so, that it is done.';
 COMMENT ON COLUMN case_photos.district_code IS 'work: Home district.';
 COMMENT ON COLUMN case_photos.case_id IS 'work: Which case.';
 COMMENT ON COLUMN case_photos.seq IS 'work: With which of its moves it came.';
 COMMENT ON COLUMN case_photos.n IS 'work: Its place among those of the move, from 0.';
 COMMENT ON COLUMN case_photos.sha256 IS 'work: Which photograph.';
-COMMENT ON COLUMN case_photos.phase IS 'work: What it shows: report, verify, before, after, check.';
+COMMENT ON COLUMN case_photos.phase IS 'work: What it shows: verify, before, after, check.';
 COMMENT ON COLUMN case_photos.captured_at IS 'work: When it was taken, as the device says.';
 COMMENT ON COLUMN case_photos.geom IS 'personal: Where it was taken, as the device says, WGS-84: where somebody was.';
 COMMENT ON COLUMN case_photos.accuracy_m IS 'work: Radius of that position''s error, metres.';

@@ -1,0 +1,36 @@
+-- Photographs: what the holder of a report's key may look at, and letting go of those that nobody used.
+
+DROP FUNCTION IF EXISTS photo_of_report;
+CREATE FUNCTION photo_of_report(uid uuid, picture text) RETURNS TABLE (copies text[])
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, public, pg_temp
+-- A photograph of the report with this key, for whoever knows the key. Only where this report was the first to name it: else whoever learns a
+-- photograph's hash could send a report that names it, and look at it by that.
+AS $$
+  SELECT p.copies
+  FROM report_photos s
+  JOIN photos p USING (sha256)
+  WHERE s.sha256 = picture AND s.client_uid = uid
+    AND NOT EXISTS (SELECT FROM report_photos o WHERE o.sha256 = picture AND (o.added_at, o.report_id) < (s.added_at, s.report_id))
+    AND NOT EXISTS (SELECT FROM case_photos o WHERE o.sha256 = picture AND o.added_at < s.added_at)
+  LIMIT 1
+$$;
+GRANT CREATE ON SCHEMA public TO gisops_windows;
+ALTER FUNCTION photo_of_report OWNER TO gisops_windows;
+REVOKE CREATE ON SCHEMA public FROM gisops_windows;
+REVOKE ALL ON FUNCTION photo_of_report FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION photo_of_report TO gisops_app, gisops_reader;
+
+DROP FUNCTION IF EXISTS forget_photos;
+CREATE FUNCTION forget_photos(pictures text[]) RETURNS TABLE (sha256 text)
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- Let go of those that were sent in a week ago or more and were never used. Evidence cannot be: whoever asks chooses neither that nor the time.
+AS $$
+  DELETE FROM photos p
+  WHERE p.sha256 = ANY (pictures) AND p.stored_at < clock_timestamp() - interval '7 days'
+    AND NOT EXISTS (SELECT FROM case_photos c WHERE c.sha256 = p.sha256)
+    AND NOT EXISTS (SELECT FROM report_photos r WHERE r.sha256 = p.sha256)
+  RETURNING p.sha256
+$$;
+REVOKE ALL ON FUNCTION forget_photos FROM PUBLIC;

@@ -1,0 +1,64 @@
+-- name: lock
+-- One at a time for one photograph: whoever keeps its files, and whoever removes them.
+SELECT pg_advisory_xact_lock(hashtextextended(%(sha256)s, 0));
+
+-- name: record
+-- What is known of a photograph whose files are there. No row comes back where it was known before.
+INSERT INTO photos (sha256, mime, bytes, width, height, phash, bands, copies, stored_at, account_id, taken_at, exif_geom, exif)
+VALUES (%(sha256)s, %(mime)s, %(bytes)s, %(width)s, %(height)s, %(phash)s, %(bands)s, %(copies)s, clock_timestamp(), %(account_id)s, %(taken_at)s,
+        ST_SetSRID(ST_MakePoint(%(exif_lon)s, %(exif_lat)s), 4326), %(exif)s)
+ON CONFLICT (sha256) DO NOTHING
+RETURNING sha256;
+
+-- name: there
+-- Which of these photographs are known.
+SELECT sha256 FROM photos WHERE sha256 = ANY (%(sha256s)s);
+
+-- name: usable
+-- Which of these photographs may be named: those that were used already, and those that were sent in lately. The others may be forgotten
+-- at any moment (forget_photos); the day between the two spares everybody a lock.
+SELECT p.sha256, p.phash, p.bands
+FROM photos p
+WHERE p.sha256 = ANY (%(sha256s)s)
+  AND (p.stored_at > clock_timestamp() - interval '6 days' OR EXISTS (SELECT FROM case_photos c WHERE c.sha256 = p.sha256)
+       OR EXISTS (SELECT FROM report_photos r WHERE r.sha256 = p.sha256));
+
+-- name: seen
+-- The cases with a photograph that the viewer may see: it came with one of their reports, or with one of their moves.
+SELECT DISTINCT c.organisation_id, p.copies
+FROM (
+  SELECT r.district_code, r.case_id
+  FROM report_photos s JOIN reports r USING (district_code, report_id)
+  WHERE s.sha256 = %(sha256)s
+  UNION ALL
+  SELECT s.district_code, s.case_id FROM case_photos s WHERE s.sha256 = %(sha256)s
+) AS used
+JOIN cases c USING (district_code, case_id)
+JOIN photos p ON p.sha256 = %(sha256)s;
+
+-- name: of_report
+-- A photograph of a report, for whoever knows the report's key.
+SELECT copies FROM photo_of_report(%(client_uid)s, %(sha256)s);
+
+-- name: unused
+-- Photographs that were sent in a week ago or more and never used, oldest first.
+SELECT p.sha256
+FROM photos p
+WHERE p.stored_at < clock_timestamp() - interval '7 days' AND NOT EXISTS (SELECT FROM case_photos c WHERE c.sha256 = p.sha256)
+  AND NOT EXISTS (SELECT FROM report_photos r WHERE r.sha256 = p.sha256)
+ORDER BY p.stored_at
+LIMIT %(most)s;
+
+-- name: forget
+-- Let go of photographs that were sent in and never used; says which.
+SELECT sha256 FROM forget_photos(%(sha256s)s);
+
+-- name: every
+-- Every photograph with what its files must be.
+SELECT sha256, copies FROM photos ORDER BY sha256;
+
+-- name: unkept
+-- Photographs that were used and are not known themselves.
+SELECT used.sha256
+FROM (SELECT sha256 FROM case_photos UNION SELECT sha256 FROM report_photos) AS used
+WHERE NOT EXISTS (SELECT FROM photos p WHERE p.sha256 = used.sha256);
