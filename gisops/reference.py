@@ -22,6 +22,7 @@ _STEPS = {
     "categories": "upsert_categories",
     "filing_conditions": "upsert_filing_conditions",
     "time_limits": "upsert_time_limits",
+    "seasons": "upsert_seasons",
     "part_scopes": "upsert_part_scopes",
     "category_map": "upsert_category_map",
     "work_calendar": "upsert_calendar_days",

@@ -39,6 +39,13 @@ JOIN categories AS c ON (c.scheme, c.city_code, c.kind, c.major, c.minor) = (t.s
 JOIN filing_conditions AS f ON f.category_id = c.category_id AND f.seq = t.seq::smallint
 ON CONFLICT (filing_condition_id, step, area_grade) DO NOTHING;
 
+-- name: upsert_seasons
+-- Seasons that the city has not set for itself.
+INSERT INTO seasons (season, opens, closes, name_zh, name_en, certainty)
+SELECT s.season, s.opens, s.closes, s.name_zh, s.name_en, s.certainty
+FROM shipped_seasons AS s
+WHERE NOT EXISTS (SELECT FROM seasons AS held WHERE held.season = s.season);
+
 -- name: upsert_part_scopes
 -- Which parts a category may be about.
 INSERT INTO part_scopes (category_id, part_category_id, rank)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gisops.clocks import UNITS, WorkCalendar
+from gisops.seasons import Season
 
 REFERENCE = Path(__file__).parents[2] / "data" / "reference"
 UTC8 = timezone(timedelta(hours=8))
@@ -22,6 +23,7 @@ KEYS = {
     "time_limits": (*CATEGORY, "seq", "step", "area_grade"),
     "part_scopes": (*CATEGORY, "part_scheme", "part_major", "part_minor"),
     "category_map": ("from_scheme", "from_code", "to_scheme", "to_code"),
+    "seasons": ("season", "opens"),
     "work_calendar": ("date",),
     "work_windows": ("opens",),
 }
@@ -118,6 +120,11 @@ def test_every_enabled_category_has_one_default_condition_and_a_limit_to_handle_
         assert row["closing_zh"]
         assert row["closing_en"]
         assert int(row["min_photos"]) >= 0
+
+
+def test_every_season_is_one_and_every_seasonal_limit_has_its_own() -> None:
+    named = {row["season"]: Season.parse(row["opens"], row["closes"]) for row in rows("seasons")}
+    assert {row["season"] for row in rows("time_limits")} - {""} <= set(named)
 
 
 def test_every_limit_belongs_to_a_condition_and_every_condition_has_one() -> None:
