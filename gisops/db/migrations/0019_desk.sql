@@ -10,8 +10,10 @@ CREATE INDEX case_clocks_of_organisation ON case_clocks (organisation_id, (coale
 CREATE INDEX cases_open_by_unit ON cases (unit_id) WHERE stage < 7;
 -- Usage: the inbox of a superior: the open cases he was told of.
 CREATE INDEX cases_open_by_superior ON cases (superior_id) WHERE superior_id IS NOT NULL AND stage < 7;
--- Usage: the inbox: cases whose owner is being determined have no clock, and are few.
-CREATE INDEX cases_disputed ON cases (case_id) WHERE state = 'disputed';
+-- Usage: the inbox of a department: the open cases it holds, whosoever's clock runs in them.
+CREATE INDEX cases_held_open ON cases (organisation_id) WHERE stage < 7;
+-- Usage: how many open cases are in a state; and those in dispute, in which no clock runs.
+CREATE INDEX cases_open_by_state ON cases (state, case_id) WHERE stage < 7;
 
 CREATE TABLE case_messages (
   district_code text NOT NULL,
