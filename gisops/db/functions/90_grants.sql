@@ -67,6 +67,15 @@ BEGIN
   GRANT SELECT, INSERT ON bulletins TO gisops_app;
   GRANT EXECUTE ON FUNCTION staff_of_accounts TO gisops_app;
 
+  -- notices are written by one function, read and marked as read by two; the worker reads what it carries out, and looks up a number for it only
+  GRANT EXECUTE ON FUNCTION tell, read_notices, delivery_address TO gisops_app;
+  GRANT SELECT (district_code, notice_id, case_id, seq, kind, facts, created_at, webhook_id) ON notices TO gisops_app;
+  GRANT SELECT, DELETE, UPDATE (state, attempts, refusals, next_try_at, lease, last_error, delivered_at) ON deliveries TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE (active, failures, closed_until) ON delivery_lanes TO gisops_app;
+  GRANT SELECT ON webhooks, notice_texts TO gisops_app;
+  -- a timer that could not do its work is set aside
+  GRANT UPDATE (due_attempts, due_error) ON case_clocks TO gisops_app;
+
   -- events
   GRANT SELECT, INSERT, DELETE ON outbox TO gisops_app;
   GRANT UPDATE (pos) ON outbox TO gisops_app;
@@ -134,6 +143,9 @@ BEGIN
   GRANT EXECUTE ON FUNCTION viewer, my_units TO gisops_reader, gisops_windows;
   GRANT EXECUTE ON FUNCTION viewer_scope TO gisops_reader;
   GRANT SELECT ON account_units TO gisops_windows;
+  -- one's own notices
+  GRANT EXECUTE ON FUNCTION my_notices TO gisops_reader;
+  GRANT SELECT ON notice_texts TO gisops_reader;
   -- by the key of a report, what became of it
   GRANT SELECT (client_uid, answered_at, district_code, case_id, report_id) ON intake_keys TO gisops_windows;
 

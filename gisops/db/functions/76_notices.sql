@@ -1,0 +1,143 @@
+-- Telling people: one function writes notices with what has to leave the house, two let somebody read his own, one looks a number up.
+
+CREATE OR REPLACE FUNCTION time_key() RETURNS uuid
+LANGUAGE sql VOLATILE PARALLEL SAFE
+-- A UUIDv7 of this moment: milliseconds, version, the microseconds beyond them, and chance.
+AS $$
+  SELECT (lpad(to_hex(m / 1000), 12, '0') || '7' || lpad(to_hex(m % 1000 * 4096 / 1000), 3, '0') || substr(gen_random_uuid()::text, 20))::uuid
+  FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS m OFFSET 0) AS moment
+$$;
+
+DROP FUNCTION IF EXISTS tell;
+CREATE FUNCTION tell(sent jsonb) RETURNS int
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- Write notices: each of [{district_code, case_id, seq, kind, cause, facts, staff_id | account_id | organisation_id | reporters}], the same once
+-- only, however often it is told; returns how many are new. `reporters` is everybody who sent a report of the case; they learn what happened and
+-- where it stands, whatever else the facts say. What the case is called and what it is about, as of now, is added to the facts. Webhooks that listen to a kind get one notice of each. What is sent by SMS or e-mail gets a
+-- delivery where such a way out is open.
+AS $$
+  WITH asked AS MATERIALIZED (
+    SELECT r.district_code, r.case_id, r.seq, r.kind, coalesce(r.cause, '') AS why, r.staff_id, r.account_id, r.organisation_id, r.reporters, c.organisation_id AS holder_id,
+           coalesce(r.facts, '{}') AS facts,
+           jsonb_build_object('case_no', c.case_no, 'category', k.code, 'category_zh', k.name_zh, 'category_en', k.name_en) AS about
+    FROM jsonb_to_recordset(sent) AS r (
+      district_code text, case_id uuid, seq int, kind text, cause text, facts jsonb, staff_id int, account_id int, organisation_id int, reporters boolean)
+    JOIN cases c ON c.district_code = r.district_code AND c.case_id = r.case_id
+    JOIN categories k ON k.category_id = c.category_id
+  ), wanted AS (
+    SELECT a.district_code, a.case_id, a.seq, a.kind, a.why, a.staff_id, a.account_id, a.organisation_id, NULL::uuid AS report_id, NULL::int AS reporter_id,
+           NULL::int AS webhook_id, a.facts || a.about AS facts,
+           CASE WHEN a.staff_id IS NOT NULL THEN 'staff:' || a.staff_id WHEN a.account_id IS NOT NULL THEN 'account:' || a.account_id
+                ELSE 'organisation:' || a.organisation_id END AS recipient
+    FROM asked a
+    WHERE a.reporters IS NOT TRUE
+    UNION ALL
+    SELECT a.district_code, a.case_id, a.seq, a.kind, a.why, NULL, NULL, NULL, r.report_id, r.account_id, NULL,
+           jsonb_strip_nulls(jsonb_build_object('action', a.facts -> 'action', 'state', a.facts -> 'state', 'stage', a.facts -> 'stage')) || a.about,
+           'report:' || r.report_id
+    FROM asked a
+    JOIN reports r ON r.district_code = a.district_code AND r.case_id = a.case_id
+    WHERE a.reporters
+    UNION ALL
+    SELECT DISTINCT ON (a.district_code, a.case_id, a.seq, a.kind, a.why, w.webhook_id)
+           a.district_code, a.case_id, a.seq, a.kind, a.why, NULL::int, NULL::int, NULL::int, NULL::uuid, NULL::int, w.webhook_id, a.facts || a.about, 'webhook:' || w.webhook_id
+    FROM asked a
+    JOIN webhooks w ON w.active AND a.kind = ANY (w.kinds) AND (w.organisation_id IS NULL OR w.organisation_id = a.holder_id)
+  ), told AS (
+    INSERT INTO notices (district_code, notice_id, case_id, seq, kind, cause, recipient, staff_id, account_id, organisation_id, report_id, reporter_id,
+                         webhook_id, facts, created_at)
+    SELECT district_code, time_key(), case_id, seq, kind, why, recipient, staff_id, account_id, organisation_id, report_id, reporter_id, webhook_id, facts,
+           app_now()
+    FROM wanted
+    ON CONFLICT (district_code, case_id, seq, kind, recipient, cause) DO NOTHING
+    RETURNING district_code, notice_id, kind, staff_id, webhook_id
+  ), a_delivery AS (
+    INSERT INTO deliveries (district_code, delivery_id, notice_id, lane, next_try_at, created_at)
+    SELECT t.district_code, time_key(), t.notice_id, l.lane, app_now(), app_now()
+    FROM told t
+    LEFT JOIN notice_texts x ON x.kind = t.kind
+    LEFT JOIN staff s ON s.staff_id = t.staff_id
+    JOIN delivery_lanes l ON l.active
+     AND ((l.lane = 'sms' AND x.sms AND s.phone IS NOT NULL) OR (l.lane = 'mail' AND x.mail AND s.mail IS NOT NULL) OR l.lane = 'webhook:' || t.webhook_id)
+  )
+  SELECT count(*)::int FROM told
+$$;
+REVOKE EXECUTE ON FUNCTION tell FROM PUBLIC;
+
+DROP FUNCTION IF EXISTS post_of;
+CREATE FUNCTION post_of(account int) RETURNS TABLE (account_id int, staff_id int, organisation_id int)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, pg_temp
+-- As whom an account is told: itself, its person, and its organisation, where its role acts for it and not only in it.
+AS $$
+  SELECT a.account_id, a.staff_id, CASE WHEN a.role NOT IN ('officer', 'handler', 'planner') THEN coalesce(a.organisation_id, s.organisation_id) END
+  FROM public.accounts a
+  LEFT JOIN public.staff s ON s.staff_id = a.staff_id
+  WHERE a.account_id = account AND a.active
+$$;
+REVOKE EXECUTE ON FUNCTION post_of FROM PUBLIC;
+
+DROP FUNCTION IF EXISTS my_notices;
+CREATE FUNCTION my_notices(before uuid DEFAULT NULL, most int DEFAULT 100) RETURNS TABLE (
+  notice_id uuid, district_code text, case_id uuid, seq int, kind text, facts jsonb, created_at timestamptz, read_at timestamptz, told_as text)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 100
+SET search_path = pg_catalog, public, pg_temp
+-- The notices of this transaction's viewer, newest first, so many from behind `before`: his own, those of his organisation where he acts for it,
+-- and of what he reported. Each of these is a walk along its own index.
+AS $$
+  SELECT n.notice_id, n.district_code, n.case_id, n.seq, n.kind, n.facts, n.created_at, n.read_at, n.told_as
+  FROM post_of(nullif(current_setting('gisops.account', true), '')::int) p
+  CROSS JOIN LATERAL (
+    (SELECT o.*, 'staff' AS told_as FROM notices o
+     WHERE o.staff_id = p.staff_id AND (before IS NULL OR o.notice_id < before) ORDER BY o.notice_id DESC LIMIT most)
+    UNION ALL
+    (SELECT o.*, 'account' FROM notices o
+     WHERE o.account_id = p.account_id AND (before IS NULL OR o.notice_id < before) ORDER BY o.notice_id DESC LIMIT most)
+    UNION ALL
+    (SELECT o.*, 'organisation' FROM notices o
+     WHERE o.organisation_id = p.organisation_id AND (before IS NULL OR o.notice_id < before) ORDER BY o.notice_id DESC LIMIT most)
+    UNION ALL
+    (SELECT o.*, 'reporter' FROM notices o
+     WHERE o.reporter_id = p.account_id AND (before IS NULL OR o.notice_id < before) ORDER BY o.notice_id DESC LIMIT most)
+  ) n
+  ORDER BY n.notice_id DESC
+  LIMIT most
+$$;
+
+REVOKE EXECUTE ON FUNCTION my_notices FROM PUBLIC;
+
+DROP FUNCTION IF EXISTS read_notices;
+CREATE FUNCTION read_notices(account int, keys uuid[], until uuid) RETURNS int
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- An account has read these of its notices, or all up to one of them; those of others stay as they are. Returns how many were unread.
+AS $$
+  WITH mine AS (
+    SELECT n.district_code, n.notice_id
+    FROM post_of(account) p
+    JOIN notices n ON n.staff_id = p.staff_id OR n.account_id = p.account_id OR n.organisation_id = p.organisation_id OR n.reporter_id = p.account_id
+    WHERE n.read_at IS NULL AND (n.notice_id = ANY (keys) OR n.notice_id <= until)
+  ), marked AS (
+    UPDATE notices n SET read_at = app_now()
+    FROM mine m
+    WHERE n.district_code = m.district_code AND n.notice_id = m.notice_id AND n.read_at IS NULL
+    RETURNING 1
+  )
+  SELECT count(*)::int FROM marked
+$$;
+REVOKE EXECUTE ON FUNCTION read_notices FROM PUBLIC;
+
+DROP FUNCTION IF EXISTS delivery_address;
+CREATE FUNCTION delivery_address(district text, delivery uuid, held_by uuid) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- The number or the address that one delivery goes to, for whoever is trying it this moment: the doors cannot list telephone numbers.
+AS $$
+  SELECT CASE d.lane WHEN 'sms' THEN s.phone WHEN 'mail' THEN s.mail END
+  FROM public.deliveries d
+  JOIN public.notices n ON n.district_code = d.district_code AND n.notice_id = d.notice_id
+  JOIN public.staff s ON s.staff_id = n.staff_id AND s.active
+  WHERE d.district_code = district AND d.delivery_id = delivery AND d.lease = held_by AND d.state = 'waiting'
+$$;
+REVOKE EXECUTE ON FUNCTION delivery_address FROM PUBLIC;
