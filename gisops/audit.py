@@ -35,6 +35,7 @@ ACTS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "look": ("查看个人信息", "looked at personal data"),
     "reveal": ("显示完整信息", "had masked values shown in full"),
     "report": ("上报", "reported"),
+    "photo": ("上传照片", "sent in a photograph"),
     "dispatch": ("人工派遣", "dispatched by hand"),
     "grant": ("授予范围", "granted a scope"),
     "revoke": ("收回范围", "took a scope back"),

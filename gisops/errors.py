@@ -28,6 +28,8 @@
     │   │   ├── UnknownEncoding     text in none of the encodings tried
     │   │   ├── MissingGeometry     no geometry, or no such column to make it from
     │   │   └── InvalidDate         no date, or one that reads in two ways
+    │   ├── InvalidPhoto            no picture that is taken (photos.py)
+    │   ├── UnknownPhoto            was not sent in, or was let go of (photos.py)
     │   ├── InvalidMapping          a file's columns do not become a target's so (loads/mapping.py)
     │   ├── InvalidLayer            a layer cannot be described so (layers/told.py)
     │   ├── InvalidProfile          no city can be made of this profile (profiles.py)
@@ -48,6 +50,7 @@
     │   ├── ReusedClientUid         the same client_uid with another body
     │   ├── StaleVersion            the case moved on since it was read
     │   ├── IllegalMove             the case's state does not allow this action
+    │   ├── GuardFailed             the case is not as this move needs it (facts.py)
     │   ├── LoginTaken              there is an account with this login (accounts.py)
     │   ├── SubjectTaken            linked to another account already (accounts.py)
     │   ├── LayerTaken              there is a layer of this id, or something of its name (layers/city_layers.py)
@@ -72,6 +75,7 @@
     └── NotReady                    the database or a part of it is not there (yet)
         ├── BrokenBackup            cannot be made, or is not what it was (backups.py)
         │   └── MissingWal          a segment a restore needs is not in the archive
+        ├── StorageUnavailable      where photographs are kept does not answer (storage.py)
         ├── BrokenArchive           a base map's file cannot be read (tiles/pmtiles_file.py)
         ├── TooSlow             a question for features that was cut off (layers/features.py)
         ├── OidcUnavailable         the identity provider cannot be reached (api/oidc.py)

@@ -85,6 +85,21 @@ class Settings(BaseSettings):
     anonymous_reports_per_minute: int = Field(
         default=30, ge=1, description="Reports one network address may send without a sign-in, per minute."
     )
+    photos: str | None = Field(
+        default=None, description="Where photographs are kept: a folder, or s3://bucket/prefix; by default in the home."
+    )
+    photo_bytes: int = Field(
+        default=10_000_000, ge=100_000, le=50_000_000, description="The largest file a photograph may be, in bytes."
+    )
+    anonymous_photos_per_minute: int = Field(
+        default=30, ge=1, description="Photographs one network address may send without a sign-in, per minute."
+    )
+    photos_endpoint: str | None = Field(
+        default=None, description="Address of the S3-compatible store that GISOPS_PHOTOS names, where it is not AWS."
+    )
+    photos_region: str | None = Field(default=None, description="Region of that store.")
+    photos_access_key: str | None = Field(default=None, description="Who this server is at that store.")
+    photos_secret_key: SecretStr | None = Field(default=None, description="What it shows the store for that.")
     log_level: str = Field(default="INFO", description="Least severe log level that is written.")
 
     @field_validator("trusted_proxies", mode="before")
@@ -107,6 +122,17 @@ class Settings(BaseSettings):
         if parts.query or parts.fragment:
             raise ValueError("is scheme, host and port, without anything behind")
         return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    @field_validator("photos")
+    @classmethod
+    def _kept(cls, value: str | None) -> str | None:
+        """A folder by its whole path, or a bucket by its name."""
+        if value is None or Path(value).expanduser().is_absolute():
+            return value
+        parts = urlsplit(value)
+        if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError("is the whole path of a folder, or s3://bucket/prefix")
+        return value
 
     @field_validator("basemap")
     @classmethod

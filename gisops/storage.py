@@ -115,11 +115,11 @@ class Bucket:
 
         self.where = f"s3://{bucket}/{prefix}".rstrip("/")
         self._absent = (NotFoundError, FileNotFoundError)
-        secret = settings.s3_secret_key
+        secret = settings.photos_secret_key
         config: dict[str, Any] = {
-            "aws_endpoint": settings.s3_endpoint,
-            "aws_region": settings.s3_region,
-            "aws_access_key_id": settings.s3_access_key,
+            "aws_endpoint": settings.photos_endpoint,
+            "aws_region": settings.photos_region,
+            "aws_access_key_id": settings.photos_access_key,
             "aws_secret_access_key": secret.get_secret_value() if secret else None,
         }
         self._store = S3Store(
@@ -127,7 +127,7 @@ class Bucket:
             prefix=prefix or None,
             config={name: value for name, value in config.items() if value is not None},
             # Over plain http only where the city itself said so: a store in its own network.
-            client_options={"allow_http": (settings.s3_endpoint or "").startswith("http://"), "timeout": "30s"},
+            client_options={"allow_http": (settings.photos_endpoint or "").startswith("http://"), "timeout": "30s"},
             retry_config={"max_retries": 3},
         )
 
