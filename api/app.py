@@ -39,6 +39,7 @@ from api.routers import (
     ogc,
     ogc_tiles,
     oidc,
+    photos,
     reports,
     reveal,
     screens,
@@ -47,7 +48,7 @@ from api.routers import (
     tiles,
 )
 from api.tile_door import TileDoor
-from gisops import __version__
+from gisops import __version__, storage
 from gisops.cluster import database_urls
 from gisops.settings import Settings
 from layers.forms import FORMS
@@ -83,6 +84,11 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.ready_tiles = ReadyTiles()
         app.state.tally = metrics.Tally()
         app.state.files = files.limiter()
+        # Photographs are decoded by processes of their own: two at a time take no more than two cores and 400 MB.
+        app.state.developing = CapacityLimiter(2)
+        app.state.storage = storage.storage_of(settings)
+        # A store that is slow keeps these threads, and none that has a connection.
+        app.state.fetching = CapacityLimiter(8)
         app.state.below = basemaps.Below(settings)
         app.state.catalogs = Catalogs(database)
         app.state.catalogs.subscribe(lambda _: app.state.live.tell_versions(app.state.catalogs.public_versions))
@@ -121,7 +127,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(
         edge.BodyLimit,
         ordinary=BODY_BYTES,
-        by_path={"/api/reports/batch": reports.BATCH_BYTES, "*/at": beneath.GEOMETRY_BYTES},
+        by_path={
+            "/api/reports/batch": reports.BATCH_BYTES,
+            "/api/photos": settings.photo_bytes,
+            "*/at": beneath.GEOMETRY_BYTES,
+        },
     )
     watch = app.state.watch = Watch(settings)
     app.add_middleware(RoomToWrite, watch=watch)
@@ -141,6 +151,7 @@ def create_app(settings: Settings) -> FastAPI:
         oidc,
         me,
         reports,
+        photos,
         locate,
         cases,
         dispatch,

@@ -219,3 +219,10 @@ async def limit_anonymous_reports(request: Request, caller: Caller) -> None:
         return
     bucket = limits.key("report", address(request))
     await database_of(request).run(limits.take, bucket, settings_of(request).anonymous_reports_per_minute)
+
+
+async def limit_anonymous_photos(request: Request, caller: Caller) -> None:
+    """The same for photographs, before anything of one is read."""
+    if caller is None:
+        bucket = limits.key("photo", address(request))
+        await database_of(request).run(limits.take, bucket, settings_of(request).anonymous_photos_per_minute)

@@ -67,8 +67,8 @@ class Developed:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a photograph: ``problem`` is one of missing, altered, copy missing, copy altered, unknown to the
-    database, used but unknown.
+    """What is wrong with a photograph: ``problem`` is one of missing, altered, copy missing, copy altered, unknown to
+    the database, used but unknown.
     """
 
     sha256: str
@@ -116,7 +116,10 @@ def develop(folder: Path, claimed: str | None = None) -> Developed:
 
 
 def keep_files(kept: Storage, one: Developed) -> None:
-    """Put the files where they stay, before anybody can know of them. Raises ``StorageFull``, ``StorageUnavailable``."""
+    """Put the files where they stay, before anybody can know of them.
+
+    Raises ``StorageFull``, ``StorageUnavailable``.
+    """
     try:
         mark = one.folder / _MARK
         mark.write_text(one.picture.sha256, "ascii")
@@ -134,12 +137,14 @@ def keep_files(kept: Storage, one: Developed) -> None:
 def record(conn: Connection, kept: Storage, one: Developed, by: Actor | None, key_id: int | None = None) -> bool:
     """Make a photograph known whose files were put there; says whether it is new.
 
-    Under the same lock as its removal: the files are looked after once more, in case `tidy` was there in between.
+    Under the same lock as its removal, which begins with the original: if `tidy` was there in between, the files are put
+    again.
     """
     picture = one.picture
     conn.execute(_SQL["lock"], {"sha256": f"photo {picture.sha256}"})
-    for name, file in one.files():
-        kept.put(name, file)
+    if not kept.has(picture.sha256):
+        for name, file in one.files():
+            kept.put(name, file)
     row = conn.execute(
         _SQL["record"],
         {
@@ -250,8 +255,8 @@ def tidy(connect: Connect, kept: Storage, home: Path, now: float | None = None) 
 
 
 def check(conn: Connection, kept: Storage, progress: Callable[[int], None] = lambda done: None) -> Iterator[Fault]:
-    """Compare rows with files, and files with rows: every file is there and is what its hash says, every file has a row,
-    every photograph that was used has one. ``progress`` is told how many rows were looked at.
+    """Compare rows with files, and files with rows: every file is there and is what its hash says, every file has a
+    row, every photograph that was used has one. ``progress`` is told how many rows were looked at.
     """
     with conn.cursor(name="every_photo") as rows:
         for done, row in enumerate(rows.execute(_SQL["every"]), 1):
