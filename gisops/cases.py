@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gisops import audit, moves, scopes, wording
+from gisops import audit, moves, wording
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.dispatch import Decision, person
-from gisops.errors import InvalidInput, NotFound, StaleVersion, UnknownOrganisation, UnknownStaff
-from gisops.moves import Addressee, Life, Move
+from gisops.errors import InvalidInput, NotFound, UnknownOrganisation, UnknownStaff
+from gisops.lives import Life
+from gisops.moves import Addressee
 from gisops.people import Actor, knows_people
 
 _SQL = queries.load("gisops", "cases.sql")
@@ -52,15 +53,15 @@ def intake(
     reported always; filed where category and city say so; dispatched where the decision is certain and names somebody
     other than the desk. What is not dispatched lies with the duty desk. Without ``by_rules`` persons do the rest.
     """
-    life = Life(city.desk_id)
-    who = (by.role if by else "public", by.account_id if by else None)
+    life = Life(city, category.severity)
+    who = (by.role if by else moves.PUBLIC, by.account_id if by else None)
     life.go("report", at, *who, {"text_commitment": text_commitment})
     if by_rules and city.auto_file and category.auto_file:
-        file(life, city, category, at, *who)
+        file(life, city, category, at, moves.SYSTEM)
         if decision.auto:
             row = decision.row
             people = {"handler": row["handler_code"], "superior": row["superior_code"]}
-            life.send(at, row["organisation_id"], row["handler_id"], row["superior_id"], *who, people)
+            life.send(at, row["organisation_id"], row["handler_id"], row["superior_id"], moves.SYSTEM, None, people)
     return life
 
 
@@ -183,33 +184,6 @@ def _decision(row: dict[str, Any], city: City, to: Actor) -> dict[str, Any]:
     return {"seq": row["seq"], "at": row["at"], "by_hand": row["by_hand"], "input": asked, "dispatch": shown}
 
 
-def dispatch(
-    conn: Connection,
-    case_no: str,
-    organisation: str,
-    staff: str | None,
-    reason: str,
-    expected_version: int,
-    by: Actor,
-    key_id: int | None = None,
-) -> None:
-    """Send a filed case to an organisation by hand, with a reason.
-
-    Raises ``NotFound`` also for a case that the actor may not see, whatever else is wrong; then
-    ``UnknownOrganisation``, ``UnknownStaff``, ``StaleVersion`` (somebody was first) or ``IllegalMove`` (not from this
-    state; says what the state is).
-    """
-    if not reason.strip():
-        raise InvalidInput("A dispatch by hand needs a reason.", field="reason")
-    district = _seen(conn, case_no, by)["district_code"]
-    to = addressee(conn, organisation, staff)
-    moved = moves.move(conn, [Move(case_no, "dispatch", expected_version, reason, to)], by.role, by.account_id)
-    if not moved:
-        raise _why_not(conn, "dispatch", case_no, expected_version, by)
-    told = {"account_id": by.account_id, "key_id": key_id, "district": district}
-    audit.add(conn, "dispatch", "cases", object=case_no, rows=1, **told)
-
-
 def addressee(conn: Connection, organisation: str, staff: str | None) -> Addressee:
     """Whom a case may be sent to by hand. Raises ``UnknownOrganisation``, ``UnknownStaff``, or ``InvalidInput`` for the
     desk itself.
@@ -226,29 +200,8 @@ def addressee(conn: Connection, organisation: str, staff: str | None) -> Address
     return Addressee(to["organisation_id"], organisation, to["staff_id"], staff, to["superior_id"])
 
 
-def _seen(conn: Connection, case_no: str, by: Actor) -> dict[str, Any]:
-    """How far a case is, if the actor may see it. For the system, which sees all; raises ``NotFound``."""
-    row = conn.execute(_SQL["whose"], {"case_no": case_no}).fetchone()
-    if row is not None:
-        scope = scopes.scope_of(conn, by.account_id)
-        if scope.sees(row["unit_id"], (row["handler_id"], row["superior_id"]), row["organisation_id"]):
-            return row
-    raise _no_such(case_no)
-
-
 def _no_such(case_no: str) -> NotFound:
     return NotFound(f"There is no case {case_no}.", case_no=case_no)
-
-
-def _why_not(conn: Connection, action: str, case_no: str, expected_version: int, by: Actor) -> Exception:
-    row = _seen(conn, case_no, by)
-    if row["version"] != expected_version:
-        return StaleVersion(
-            f"The case is at version {row['version']}, not {expected_version}: read it again.",
-            version=row["version"],
-            state=row["state"],
-        )
-    return moves.illegal(action, row["state"])
 
 
 def _names_another(row: dict[str, Any], to: Actor | None) -> bool:

@@ -49,10 +49,6 @@ JOIN cases c USING (district_code, case_id)
 JOIN dispatch_decisions d USING (district_code, case_id)
 ORDER BY d.seq;
 
--- name: whose
--- What decides who may act on a case, and how far it is.
-SELECT district_code, unit_id, handler_id, superior_id, organisation_id, state, version FROM cases WHERE case_no = %(case_no)s;
-
 -- name: addressee
 -- The organisation a case is to be sent to, and the member of staff, if one is named: active, and of that organisation.
 SELECT o.organisation_id, o.code, o.name_zh, o.name_en, o.is_duty_desk, s.staff_id, s.code AS staff_code,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,7 +33,11 @@ class TimeLimit:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """What a report can be about, with its default filing condition and that condition's time limit."""
+    """What a report can be about, with its default filing condition and that condition's time limit.
+
+    A report that lies up to ``twin_radius_m`` from a case may be about the same; so may one up to ``twin_hours`` after
+    the case was closed.
+    """
 
     category_id: int
     scheme: str
@@ -44,10 +49,33 @@ class Category:
     auto_file: bool
     filing_condition_id: int | None
     limit: TimeLimit | None
+    simple_allowed: bool = False
+    twin_radius_m: float = 20.0
+    twin_hours: int = 72
 
     def names(self) -> dict[str, str]:
         """Code, scheme and names, as answers show them."""
         return {"code": self.code, "scheme": self.scheme, "name_zh": self.name_zh, "name_en": self.name_en}
+
+
+@dataclass(frozen=True, slots=True)
+class StepLimit:
+    """The limit of one step of handling under a filing condition, in areas of a grade ("" for all) and a season."""
+
+    step: str
+    area_grade: str
+    season: str
+    limit: TimeLimit
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """What happens when so many per cent of a limit have run, how high that is, and who is told."""
+
+    percent: int
+    due_kind: str
+    level: int
+    tells: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +112,19 @@ class City:
     desk: Name
     desk_id: int
     settings: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[int, tuple[StepLimit, ...]] = field(default_factory=dict)
+    stage_limits: Mapping[tuple[str, str], TimeLimit] = field(default_factory=dict)
+    escalations: Mapping[str, tuple[Escalation, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def by_category_id(self) -> Mapping[int, Category]:
+        """The categories by their keys."""
+        return {one.category_id: one for one in self.categories.values()}
+
+    @property
+    def work_day_mode(self) -> clocks.WorkDayMode:
+        """How this city counts work days: as a running clock, or to the end of the last day."""
+        return "end_of_day" if self.settings.get("work_day_mode") == "end_of_day" else "running"
 
     def category(self, text: str) -> Category:
         """Find a category by ``E04-05`` (the city's scheme) or ``scheme:E04-05``.
@@ -109,7 +150,7 @@ class City:
         """When handling of a case filed at ``start`` must be done, by its default condition's limit."""
         if category.limit is None:
             return None
-        return clocks.add(start, category.limit.unit, category.limit.value, self.calendar)
+        return clocks.add(start, category.limit.unit, category.limit.value, self.calendar, self.work_day_mode)
 
 
 def load(conn: Connection) -> City:
@@ -141,12 +182,37 @@ def load(conn: Connection) -> City:
         desk=by_code["organisations"][desk["code"]],
         desk_id=desk["organisation_id"],
         settings=row["settings"],
+        limits=_limits(conn),
+        stage_limits={
+            (one["step"], one["severity"]): TimeLimit(one["unit"], float(one["value"]))
+            for one in conn.execute(_SQL["stage_limits"])
+        },
+        escalations=_escalations(conn),
     )
 
 
 def _category(row: dict[str, Any]) -> Category:
     unit, value = row.pop("unit"), row.pop("value")
+    if row["twin_radius_m"] is None:  # a city that has taken out even the rule for everything
+        del row["twin_radius_m"], row["twin_hours"]
     return Category(**row, limit=None if unit is None else TimeLimit(unit, float(value)))
+
+
+def _limits(conn: Connection) -> dict[int, tuple[StepLimit, ...]]:
+    found: dict[int, list[StepLimit]] = {}
+    for row in conn.execute(_SQL["limits"]):
+        limit = TimeLimit(row["unit"], float(row["value"]))
+        found.setdefault(row["filing_condition_id"], []).append(
+            StepLimit(row["step"], row["area_grade"], row["season"], limit)
+        )
+    return {condition: tuple(rows) for condition, rows in found.items()}
+
+
+def _escalations(conn: Connection) -> dict[str, tuple[Escalation, ...]]:
+    found: dict[str, list[Escalation]] = {}
+    for row in conn.execute(_SQL["escalations"]):
+        found.setdefault(row.pop("step"), []).append(Escalation(**row))
+    return {step: tuple(rows) for step, rows in found.items()}
 
 
 def _names(conn: Connection, query: str) -> dict[str, Name]:

@@ -6,8 +6,8 @@ FROM city;
 
 -- name: categories
 -- Every category that can be reported, with its default condition and the limit for handling under it.
-SELECT c.category_id, c.scheme, c.code, c.name_zh, c.name_en, c.severity, c.public, c.auto_file,
-       f.filing_condition_id, l.unit, l.value
+SELECT c.category_id, c.scheme, c.code, c.name_zh, c.name_en, c.severity, c.public, c.auto_file, c.simple_allowed,
+       f.filing_condition_id, l.unit, l.value, d.radius_m AS twin_radius_m, d.hours AS twin_hours
 FROM categories c
 LEFT JOIN filing_conditions f ON f.category_id = c.category_id AND f.is_default
 LEFT JOIN LATERAL (
@@ -17,6 +17,13 @@ LEFT JOIN LATERAL (
   ORDER BY array_position(ARRAY['handle', 'stop', 'penalise', 'restore'], t.step), t.area_grade
   LIMIT 1
 ) l ON true
+LEFT JOIN LATERAL (
+  SELECT q.radius_m, q.hours
+  FROM duplicate_rules q
+  WHERE q.scheme IN ('', c.scheme) AND q.kind IN ('', c.kind) AND q.major IN ('', c.major) AND q.minor IN ('', c.minor)
+  ORDER BY q.minor DESC, q.major DESC, q.kind DESC, q.scheme DESC
+  LIMIT 1
+) d ON true
 WHERE c.enabled
 ORDER BY c.scheme, c.code;
 
@@ -43,3 +50,15 @@ SELECT opens, closes FROM work_windows WHERE calendar = 'city' ORDER BY opens;
 -- name: calendar_days
 -- The days that are not what their weekday says.
 SELECT day, kind FROM calendar_days WHERE calendar = 'city';
+
+-- name: limits
+-- How long each step of handling may take under each filing condition.
+SELECT filing_condition_id, step, area_grade, season, unit, value FROM time_limits ORDER BY filing_condition_id, step, area_grade;
+
+-- name: stage_limits
+-- How long each step beside handling may take.
+SELECT step, severity, unit, value FROM stage_limits;
+
+-- name: escalations
+-- What happens when a share of a limit has run, in order.
+SELECT step, percent, due_kind, level, tells FROM escalations ORDER BY step, percent;

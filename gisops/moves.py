@@ -1,15 +1,16 @@
 """Moves: what can be done with a case, as one table, and the one statement that does it, for one case or thousands.
 
-A case that is there is moved by `move`. One that is just being told (a report that comes in, or a whole past life) is
-moved in memory, as a `Life`, and written once with where it ended. Both go by the same table: ``RULES`` says
-from where, to where, whose work it is, and which of the case's moments the move sets or takes back.
+A case that is there is moved by `acts.act`, which asks this table who may, checks what must be so, and hands `move`
+what is to be written. One that is just being told (a report that comes in, or a whole past life) is moved in memory, as
+a `lives.Life`, and written once with where it ended. Both go by ``TRANSITIONS``. docs/reference/moves.md shows it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -18,6 +19,7 @@ from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import IllegalMove, InvalidInput
 from gisops.keys import new_key
+from gisops.roles import ROLES
 
 _SQL = queries.load("gisops", "moves.sql")
 
@@ -29,44 +31,165 @@ STAGES: Mapping[str, int] = {
 }  # fmt: skip
 OVER = 7
 
+# Beside the roles of accounts: the rules and timers of the system itself, and whoever reports without an account.
+SYSTEM, PUBLIC = "system", "public"
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One kind of move. ``stamps`` are the case's moments it sets, ``clears`` those it takes back;
-    after ``to_desk`` the duty desk holds the case.
+    """One row of the table. ``guard`` and ``effect`` say in words what its preparer checks and does; ``reasons`` are the
+    codes one of which it must give, ``says_why`` that it must be put in words. ``stamps`` are the case's moments it
+    sets, ``clears`` those it takes back; after ``to_desk`` the duty desk holds the case. ``or_to`` is where else it may
+    lead, if the preparer says so.
     """
 
+    number: int
+    action: str
     from_states: tuple[str, ...]
     to_state: str
-    role: str
+    who: tuple[str, ...]
+    guard: str = ""
+    effect: str = ""
+    reasons: tuple[str, ...] = ()
+    says_why: bool = False
     stamps: tuple[str, ...] = ()
     clears: tuple[str, ...] = ()
     to_desk: bool = False
+    or_to: tuple[str, ...] = ()
+
+    @property
+    def role(self) -> str:
+        """Whose work it is first of all."""
+        return self.who[0]
 
 
-_FILED_ON = ("filed", "dispatched", "handling", "suspended", "returned", "handled", "checking", "to_close")
+# Who works in the organisation that has a case, and who walks the ground it lies on.
+_HOLDERS = ("handler", "officer", "department")
+_GROUND = ("supervisor", "officer")
+# Who sends a case somewhere by hand; in a small centre the acceptor's desk does it all.
+_SENDERS = ("dispatcher", "acceptor", "shift_leader", "admin")
+_FILED_ON = ("filed", "dispatched", "handling", "suspended", "returned", "disputed", "handled", "checking", "to_close")
 
-RULES: Mapping[str, Rule] = {
-    "report": Rule((), "reported", "public"),
-    "accept": Rule(("reported",), "accepted", "acceptor"),
-    "refuse": Rule(("reported",), "not_accepted", "acceptor", stamps=("closed_at",)),
-    "file": Rule(("reported", "accepted"), "filed", "shift_leader", stamps=("filed_at",)),
-    "reject": Rule(("reported", "accepted"), "not_filed", "shift_leader", stamps=("closed_at",)),
-    "dispatch": Rule(("filed", "returned"), "dispatched", "dispatcher", stamps=("dispatched_at",)),
-    "ack": Rule(("dispatched",), "handling", "handler"),
-    "return": Rule(("dispatched", "handling"), "returned", "department", to_desk=True),
-    "suspend": Rule(("handling",), "suspended", "dispatcher"),
-    "resume": Rule(("suspended",), "handling", "dispatcher"),
-    "finish": Rule(("handling",), "handled", "handler", stamps=("handled_at",)),
-    "order_check": Rule(("handled",), "checking", "acceptor"),
-    "skip_check": Rule(("handled",), "to_close", "acceptor"),
-    "pass": Rule(("checking",), "to_close", "supervisor"),
-    "fail": Rule(("checking",), "handling", "supervisor", clears=("handled_at",)),
-    "close": Rule(("to_close",), "closed", "shift_leader", stamps=("closed_at",)),
-    "link": Rule(("reported", "accepted", "filed", "dispatched"), "duplicate", "acceptor", stamps=("closed_at",)),
-    "void": Rule(("accepted", "filed", "dispatched", "handling"), "voided", "shift_leader", stamps=("closed_at",)),
-    "force_close": Rule(_FILED_ON, "force_closed", "leader", stamps=("closed_at",)),
+RETURN_REASONS = ("not_ours", "wrong_place", "wrong_class", "beyond_powers", "already_done")
+
+# The numbers are those under which the transitions are known; what each says is explained in docs/reference/moves.md.
+TRANSITIONS: tuple[Rule, ...] = (
+    Rule(1, "report", (), "reported", (PUBLIC, *ROLES, SYSTEM),
+         "its key is new, its place is in the city", "report kept, receipt given"),
+    Rule(2, "push", ("reported",), "simple_open", (SYSTEM,),
+         "simple flow: category, severity, channel, one answer, no twin", "goes straight to who is responsible here"),
+    Rule(3, "file", ("reported",), "filed", (SYSTEM,),
+         "the category files by itself", "limit set, acceptance passed over", stamps=("filed_at",)),
+    Rule(4, "order_verify", ("reported",), "verifying", ("acceptor",), "from the public, or data is missing",
+         "a task for who is on duty nearest"),
+    Rule(5, "verify", ("verifying",), "reported", _GROUND, "photo, and position within 100 m of it",
+         "result true, false or moved is kept"),
+    Rule(6, "accept", ("reported",), "accepted", ("acceptor",), "category chosen"),
+    Rule(7, "refuse", ("reported",), "not_accepted", ("acceptor",), "reason", "the reporter is told why",
+         reasons=("out_of_scope", "cannot_locate", "not_found", "incomplete", "abusive", "other"), stamps=("closed_at",)),
+    # Beside what is not filed yet, also what filed itself or was sent in the meantime: nobody had seen it before.
+    Rule(8, "link", ("reported", "accepted", "filed", "dispatched"), "duplicate", ("acceptor", SYSTEM),
+         "the other case is open, and about the same", "its reports move to the other case", stamps=("closed_at",)),
+    Rule(9, "file", ("accepted",), "filed", ("shift_leader", SYSTEM), "filing condition chosen, its evidence is there",
+         "limit set", stamps=("filed_at",)),
+    Rule(10, "reject", ("accepted",), "not_filed", ("shift_leader",), "reason", "the reporter is told why",
+         reasons=("below_condition", "not_found", "not_city_business", "handled_already", "other"), stamps=("closed_at",)),
+    Rule(11, "dispatch", ("filed", "returned"), "dispatched", (*_SENDERS, SYSTEM), "not to who returned it as not theirs",
+         "decision kept; handler and superior told", stamps=("dispatched_at",), clears=("acknowledged_at",)),
+    Rule(12, "ack", ("dispatched",), "handling", _HOLDERS, "within the organisation that has it",
+         "its own limit begins", stamps=("acknowledged_at",)),
+    Rule(13, "escalate", ("dispatched",), "dispatched", (SYSTEM,), "not acknowledged in time",
+         "the superior is called in, one level up"),
+    Rule(14, "return", ("dispatched", "handling"), "returned", ("department", "handler", "officer"),
+         "before work began, at most two work hours after it was taken on",
+         "counted; who says not_ours is not asked again", reasons=RETURN_REASONS, clears=("acknowledged_at",), to_desk=True),
+    Rule(15, "to_acceptor", ("returned",), "accepted", ("dispatcher",), "said why", "filed anew or turned away", says_why=True,
+         clears=("filed_at", "dispatched_at")),
+    Rule(16, "dispute", ("returned",), "disputed", ("dispatcher", SYSTEM), "by itself at the third return",
+         "parties named; the case's own time goes on"),
+    Rule(17, "determine", ("disputed",), "dispatched", ("coordinator",), "decision recorded",
+         "writes the fact that settles the next case too", stamps=("dispatched_at",), clears=("acknowledged_at",)),
+    Rule(18, "assign", ("handling",), "handling", ("department", "handler", "officer"),
+         "within the organisation; somebody active of it", "another handler"),
+    Rule(19, "extend", ("handling",), "handling", ("dispatcher",), "asked for and approved, before the deadline, at most twice",
+         "the deadline moves on by the original limit"),
+    Rule(20, "suspend", ("handling",), "suspended", ("dispatcher",), "asked for and approved, until a day within a year, once",
+         "the clock stands still"),
+    Rule(21, "resume", ("suspended",), "handling", ("dispatcher", SYSTEM), "", "the clock goes on with what was left"),
+    Rule(22, "step_done", ("handling",), "handling", _HOLDERS, "a limit in stages, and one still to come",
+         "the next stage's clock begins"),
+    Rule(23, "finish", ("handling",), "handled", _HOLDERS, "photo and place; every required subtask done",
+         "its own clock stops", stamps=("handled_at",)),
+    Rule(24, "send_back", ("handled",), "handling", ("department", "dispatcher"), "said why", "goes on within the old limit",
+         says_why=True, clears=("handled_at",)),
+    Rule(25, "order_check", ("handled",), "checking", ("acceptor", SYSTEM), "", "a task for who is on duty nearest"),
+    Rule(26, "skip_check", ("handled",), "to_close", ("acceptor", SYSTEM), "low severity, or its own signal says that it is over"),
+    Rule(27, "pass", ("checking",), "to_close", _GROUND, "photo; not by who handled it"),
+    Rule(28, "fail", ("checking",), "handling", _GROUND, "said why; not by who handled it", "rework counted, a new limit",
+         says_why=True, clears=("handled_at",)),
+    Rule(29, "close", ("to_close",), "closed", ("shift_leader", SYSTEM), "closing condition chosen, no subtask open",
+         "the reporter is told and asked", stamps=("closed_at",)),
+    Rule(30, "to_rework", ("to_close",), "handling", ("shift_leader",), "said why", "rework counted, a new limit",
+         says_why=True, clears=("handled_at",)),
+    Rule(31, "force_close", _FILED_ON, "force_closed", ("leader",), "said why; approved", "marked in every rate",
+         says_why=True, stamps=("closed_at",)),
+    Rule(32, "void", ("accepted", "filed", "dispatched", "handling"), "voided", ("shift_leader",), "asked for and approved",
+         "counts against accurate filing", says_why=True, stamps=("closed_at",)),
+    Rule(33, "finish", ("simple_open",), "closed", _HOLDERS, "photo and place; checked by itself",
+         "closed unless drawn for a check by a person; not assessed", stamps=("handled_at", "closed_at"), or_to=("handled",)),
+    Rule(34, "promote", ("simple_open",), "filed", (SYSTEM,), "not done in time", "assessed from now on; supervision order",
+         stamps=("filed_at",), to_desk=True),
+    Rule(35, "not_mine", ("simple_open",), "reported", _HOLDERS, "said why", "goes the standard way", says_why=True, to_desk=True),
+    Rule(36, "reopen", ("closed",), "filed", ("inspector", PUBLIC), "within seven days, with evidence",
+         "same number, rework counted", clears=("dispatched_at", "acknowledged_at", "handled_at", "closed_at"), to_desk=True),
+    Rule(37, "appeal", ("closed",), "closed", ("department",), "was late; once; two reviews", "that it was late does not count"),
+    Rule(38, "unlink", ("duplicate",), "reported", ("acceptor", SYSTEM), "", "its reports come back to it", clears=("closed_at",)),
+)  # fmt: skip
+
+ACTIONS: tuple[str, ...] = tuple(dict.fromkeys(rule.action for rule in TRANSITIONS))
+_BY_ACTION: Mapping[str, tuple[Rule, ...]] = {
+    action: tuple(rule for rule in TRANSITIONS if rule.action == action) for action in ACTIONS
 }
+
+
+def rules_of(action: str) -> tuple[Rule, ...]:
+    """The rows of an action: one, or two that start from different states. Raises ``InvalidInput`` for none."""
+    found = _BY_ACTION.get(action)
+    if found is None:
+        raise InvalidInput(f"There is no move {action!r}.", action=action, actions=list(ACTIONS))
+    return found
+
+
+def rule_of(action: str, state: str | None = None) -> Rule:
+    """The row of an action from a state ("" for a case that is not there yet); without a state, its main row.
+
+    Raises ``InvalidInput`` for an action that is none, ``IllegalMove`` where no row of it starts from the state.
+    """
+    rules = rules_of(action)
+    if state is None:
+        return next((rule for rule in rules if rule.who != (SYSTEM,)), rules[0])
+    for rule in rules:
+        if state in (rule.from_states or ("",)):
+            return rule
+    raise illegal(action, state)
+
+
+def allowed(state: str, role: str) -> list[str]:
+    """What a role may do with a case in a state, in the order of the table; guards are asked when it is done."""
+    return [rule.action for rule in TRANSITIONS if state in rule.from_states and role in rule.who]
+
+
+def illegal(action: str, state: str, role: str | None = None) -> IllegalMove:
+    """The error for a move from a state that does not allow it: says where it starts from, and what may be done now."""
+    starts = [one for rule in rules_of(action) for one in rule.from_states]
+    may = {} if role is None else {"allowed": allowed(state, role)}
+    return IllegalMove(
+        f"A case that is {state or 'not there yet'} does not allow {action!r}; "
+        f"one that is {' or '.join(starts) or 'not there yet'} does.",
+        state=state,
+        allowed_from=starts,
+        **may,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,157 +202,50 @@ class Addressee:
     staff: str | None
     superior_id: int | None
 
-    def decision(self, reason: str) -> dict[str, Any]:
+    def decision(self) -> dict[str, Any]:
         """What is kept of a decision that a person took: asked and answered are what he said."""
         named = {"organisation": self.organisation, "staff": self.staff}
-        answer = {
-            "mode": "by_hand",
-            "organisation": self.organisation,
-            "handler": self.staff,
-            "reasons": ["BY_HAND"],
-            "reason": reason,
-        }
+        answer = {"mode": "by_hand", "organisation": self.organisation, "handler": self.staff, "reasons": ["BY_HAND"]}
         return {"by_hand": True, "input": named, "answer": answer, "staff_facts": []}
-
-
-@dataclass(slots=True)
-class Life:
-    """A case that is being told: where it stands after its moves so far, and what is to be written of them.
-
-    ``history``, ``decisions`` and ``recipients`` are rows of their tables, in order. It begins at the desk; `go` adds.
-    """
-
-    desk_id: int
-    organisation_id: int = 0
-    state: str = ""
-    handler_id: int | None = None
-    superior_id: int | None = None
-    filing_condition_id: int | None = None
-    deadline: datetime | None = None
-    filed_at: datetime | None = None
-    dispatched_at: datetime | None = None
-    handled_at: datetime | None = None
-    closed_at: datetime | None = None
-    history: list[dict[str, Any]] = field(default_factory=list)
-    decisions: list[dict[str, Any]] = field(default_factory=list)
-    recipients: list[dict[str, Any]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Begin at the desk."""
-        self.organisation_id = self.desk_id
-
-    @property
-    def stage(self) -> int:
-        """Its stage, 1 to 7."""
-        return STAGES[self.state]
-
-    @property
-    def version(self) -> int:
-        """How many moves it has made."""
-        return len(self.history)
-
-    def has(self, action: str) -> bool:
-        """Whether it has made such a move."""
-        return any(entry["action"] == action for entry in self.history)
-
-    def go(
-        self,
-        action: str,
-        at: datetime,
-        role: str | None = None,
-        account_id: int | None = None,
-        payload: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Make a move at a moment. Raises ``IllegalMove`` from a state that does not allow it, ``InvalidInput`` where
-        it lies before the move it follows.
-        """
-        rule = rule_of(action)
-        if self.state not in (rule.from_states or ("",)):
-            raise illegal(action, self.state)
-        if self.history and at < self.history[-1]["at"]:
-            raise InvalidInput(
-                f"The move {action!r} lies before the move it follows.",
-                field="moves",
-                at=at.isoformat(),
-                after=self.history[-1]["at"].isoformat(),
-            )
-        if rule.to_desk:
-            self.organisation_id, self.handler_id, self.superior_id = self.desk_id, None, None
-        self.history.append(
-            {
-                "seq": len(self.history) + 1,
-                "action": action,
-                "from_state": self.state or None,
-                "to_state": rule.to_state,
-                "at": at,
-                "account_id": account_id,
-                "role": role or rule.role,
-                "organisation_id": self.organisation_id,
-                "payload": payload or {},
-            }
-        )
-        self.state = rule.to_state
-        for moment in rule.stamps:
-            setattr(self, moment, at)
-        for moment in rule.clears:
-            setattr(self, moment, None)
-
-    def send(
-        self,
-        at: datetime,
-        organisation_id: int,
-        handler_id: int | None,
-        superior_id: int | None,
-        role: str | None = None,
-        account_id: int | None = None,
-        payload: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Dispatch it: who holds it now, and who is told."""
-        self.organisation_id, self.handler_id, self.superior_id = organisation_id, handler_id, superior_id
-        self.go("dispatch", at, role, account_id, payload)
-        self.recipients += [
-            {"seq": self.version, "staff_id": staff_id, "role": part, "notified_at": at, "acknowledged_at": None}
-            for part, staff_id in (("handler", handler_id), ("superior", superior_id))
-            if staff_id is not None
-        ]
-
-    def keep(self, decision: dict[str, Any], at: datetime) -> None:
-        """Keep a decision with the move that was made last."""
-        self.decisions.append({"seq": self.version, "at": at, **decision})
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One move of a case that is there. ``to`` is whom a dispatch sends it to."""
+    """One move of a case that is there, for the statement that writes it.
+
+    ``to`` is whom a dispatch sends it to; ``from_state`` tells two rows of an action apart, ``to_state`` takes one of
+    the row's ``or_to``. ``sets`` are columns of the case, ``adds`` go onto its counters, ``clock`` is what happens to its
+    clocks (`case_clocks.change`). ``reason`` is kept as a text of its own; the history keeps a commitment to it.
+    """
 
     case_no: str
     action: str
     expected_version: int
-    reason: str
+    reason: str = ""
     to: Addressee | None = None
+    from_state: str | None = None
+    to_state: str | None = None
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    sets: Mapping[str, Any] = field(default_factory=dict)
+    adds: Mapping[str, int] = field(default_factory=dict)
+    clock: Mapping[str, Any] = field(default_factory=dict)
 
 
-def rule_of(action: str) -> Rule:
-    """The rule of an action. Raises ``InvalidInput`` for one that is none."""
-    rule = RULES.get(action)
-    if rule is None:
-        raise InvalidInput(f"There is no move {action!r}.", action=action, actions=list(RULES))
-    return rule
-
-
-def illegal(action: str, state: str) -> IllegalMove:
-    """The error for a move from a state that does not allow it."""
-    allowed = list(RULES[action].from_states)
-    return IllegalMove(
-        f"A case that is {state or 'not there yet'} does not allow {action!r}; "
-        f"one that is {' or '.join(allowed) or 'not there yet'} does.",
-        state=state,
-        allowed_from=allowed,
-    )
+# What a move may set or count of a case, beside where it stands, who holds it and its moments.
+SETTABLE = frozenset(
+    {
+        "category_id", "filing_condition_id", "closing_condition_id", "flow", "severity", "deadline", "assessed",
+        "timeout_exempt", "duplicate_of", "recurrence_of", "area_grade", "excluded", "satisfaction", "part_id",
+        "organisation_id", "handler_id", "superior_id", "zone_id", "ambiguous", "geom", "grid_cell_code", "street_code",
+        "community_code", "unit_id", "filed_at", "escalation",
+    }
+)  # fmt: skip
+COUNTED = frozenset({"return_count", "rework_count", "extended_count", "suspended_count", "escalation", "report_count"})
 
 
 def move(conn: Connection, moves: Sequence[Move], role: str, account_id: int | None) -> set[str]:
-    """Move cases, now, in one statement: case, chained history, decision and recipients of a dispatch, event.
+    """Move cases, now, in one statement: case, chained history, decision and recipients of a dispatch, clocks, text,
+    event.
 
     Returns the numbers of those that moved. The others are not there, at another version, or in a state that the
     move does not start from; nothing of theirs has changed.
@@ -240,22 +256,45 @@ def move(conn: Connection, moves: Sequence[Move], role: str, account_id: int | N
     return {row["case_no"] for row in rows}
 
 
+def committed(text: str) -> tuple[str, str]:
+    """A salt (hex) and the commitment to a text that history keeps instead of it: SHA-256 of salt and text, hex."""
+    salt = secrets.token_bytes(16)
+    return salt.hex(), hashlib.sha256(salt + text.encode()).hexdigest()
+
+
 def _row(one: Move) -> dict[str, Any]:
-    rule, to = rule_of(one.action), one.to
+    rule, to = rule_of(one.action, one.from_state), one.to
+    to_state = one.to_state or rule.to_state
+    unknown = (set(one.sets) - SETTABLE) | (set(one.adds) - COUNTED)
+    if unknown or to_state not in (rule.to_state, *rule.or_to):
+        raise ValueError(f"{one.action} cannot set {sorted(unknown)} or lead to {to_state}")
+    payload = {**one.payload, **({"staff": to.staff} if to else {})}
+    text = None
+    if one.reason.strip():
+        salt, payload["text"] = committed(one.reason)
+        text = {"text_id": new_key(), "salt": salt, "text": one.reason}
+    # Its moments are those of where it leads: a simple case that is drawn for a check is not closed.
+    stamps = [at for at in rule.stamps if at != "closed_at" or STAGES[to_state] == OVER]
     return {
         "case_no": one.case_no,
         "expected_version": one.expected_version,
         "action": one.action,
         "from_states": rule.from_states,
-        "to_state": rule.to_state,
-        "stage": STAGES[rule.to_state],
-        "stamps": rule.stamps,
+        "to_state": to_state,
+        "stage": STAGES[to_state],
+        "stamps": stamps,
         "clears": rule.clears,
         "to_desk": rule.to_desk,
-        "payload": {"reason": one.reason, **({"staff": to.staff} if to else {})},
+        "payload": payload,
         "organisation_id": to and to.organisation_id,
         "handler_id": to and to.staff_id,
         "superior_id": to and to.superior_id,
-        "decision": to and to.decision(one.reason),
+        "decision": to and to.decision(),
+        # whoever has it now, or is called in, is told
+        "tells": to is not None or any(one.sets.get(who) is not None for who in ("handler_id", "superior_id")),
+        "sets": dict(one.sets),
+        "adds": dict(one.adds),
+        "clock": dict(one.clock),
+        "text": text,
         "event_id": new_key(),
     }

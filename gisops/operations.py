@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from gisops import audit, cases, dispatch, moves, positions, replays, reports, scopes, wording
+from gisops import acts, audit, cases, dispatch, moves, positions, replays, reports, scopes, wording
 from gisops import locate as boundaries
 from gisops.city import City
 from gisops.db.pool import Connection
@@ -145,7 +145,8 @@ def dispatch_by_hand(
 
     What comes back is the case as he sees it; whom it was his only by being told of it, sees it no more.
     """
-    cases.dispatch(conn, case_no, organisation, staff, reason, expected_version, by, key_id)
+    sent = acts.Sent(expected_version, reason, values={"organisation": organisation, "staff": staff})
+    acts.act(conn, city, case_no, "dispatch", sent, by, key_id)
     scopes.look_as(conn, by.account_id)
     try:
         return cases.read(conn, city, case_no, by, key_id)
@@ -194,5 +195,13 @@ def _decide_and_record(
             except GisopsError as error:
                 outcomes[one.report.client_uid] = error
     if decided:
-        outcomes |= reports.record(conn, city, [reports.opened(*pair, city, by) for pair in decided], by)
+        asked = [reports.asked_of(*pair) for pair in decided]
+        found = duplicates.fates(conn, city, asked, decided[0][1].at, by)
+        new: list[reports.Opened] = []
+        for (one, decision), fate in zip(decided, found, strict=True):
+            if isinstance(fate, GisopsError):
+                outcomes[one.report.client_uid] = fate
+            else:
+                new.append(reports.opened(one, decision, city, by, fate=fate))
+        outcomes |= reports.record(conn, city, new, by)
     return outcomes

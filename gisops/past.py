@@ -1,8 +1,8 @@
 """The past, told: cases from before this server knew of them, through the functions that tell real ones.
 
 `dispatch.decide` is asked as of the moment each report was received; `cases.intake` takes the case as far as it would
-have got by itself; its further moves go by the same table as everybody's (`moves.RULES`); `reports.record_past` is
-`reports.record` without news to anybody. See docs/decisions/0015-the-past-is-told-by-the-same-functions.md.
+have got by itself; its further moves go by the same table as everybody's (`moves.TRANSITIONS`); `reports.record_past`
+is `reports.record` without news to anybody. See docs/decisions/0015-the-past-is-told-by-the-same-functions.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from gisops import cases, dispatch, moves, reports
+from gisops import cases, dispatch, lives, moves, reports
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -33,7 +33,7 @@ AHEAD = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class PastMove:
-    """What was done with a case. ``action`` is one of `moves.RULES`; ``role`` None is the one whose work that is.
+    """What was done with a case. ``action`` is one of `moves.TRANSITIONS`; ``role`` None is the one whose work that is.
 
     ``organisation`` (a code) and ``staff`` (a code) say whom a ``dispatch`` sent it to. Without them it goes where the
     rules' decision has it; after a return to the best candidate of another organisation, where there was one.
@@ -116,7 +116,7 @@ def tell(conn: Connection, city: City, past: Sequence[PastCase | GisopsError]) -
             errors[n] = error
     known = _known(conn, {case.report.client_uid for case in past if isinstance(case, PastCase)})
     fresh = [one for one in asked if one[1].report.client_uid not in known]
-    told, refused = _tell_fresh(conn, city, fresh)
+    told, refused = _tell_fresh(conn, city, fresh, now)
     errors |= refused
     if len(told) + len(refused) < len(fresh):  # somebody else told it at the same moment
         known |= _known(conn, {case.report.client_uid for _, case, _ in fresh})
@@ -154,7 +154,7 @@ def is_over(case: PastCase) -> bool:
 
 
 def _tell_fresh(
-    conn: Connection, city: City, asked: Sequence[tuple[int, PastCase, reports.Prepared]]
+    conn: Connection, city: City, asked: Sequence[tuple[int, PastCase, reports.Prepared]], now: datetime
 ) -> tuple[dict[UUID, Told], dict[int, GisopsError]]:
     refused: dict[int, GisopsError] = {}
     decided: list[tuple[int, PastCase, reports.Prepared, Decision]] = []
@@ -176,7 +176,7 @@ def _tell_fresh(
             lived.append(opened)
         except GisopsError as error:
             refused[n] = error
-    kept = reports.record_past(conn, city, lived) if lived else {}
+    kept = reports.record_past(conn, city, lived, now) if lived else {}
     names = {a.organisation_id: a.organisation for a in sent_to.values() if a is not None}
     told = {}
     for opened in lived:
@@ -190,42 +190,34 @@ def _live(opened: reports.Opened, case: PastCase, city: City, sent_to: Addressee
     """Make the moves of a case's life."""
     life, decision = opened.life, opened.decision
     by_itself = {"file", "dispatch"} & {entry["action"] for entry in life.history}
-    suspended_at: datetime | None = None
     for move in case.moves:
         if move.action in by_itself and move.organisation in (None, decision.row["organisation_code"]):
             by_itself.discard(move.action)
             continue
-        payload = {"reason": move.reason} if move.reason else {}
         match move.action:
             case "file":
                 cases.file(life, city, opened.prepared.category, move.at, move.role)
             case "dispatch":
                 to = _whom(move, life, decision, sent_to)
                 reason = move.reason or AS_PROPOSED
-                people = {"reason": reason, "staff": to.staff}
-                life.send(move.at, to.organisation_id, to.staff_id, to.superior_id, move.role, payload=people)
-                life.keep(to.decision(reason), move.at)
-            case "resume":
-                life.go("resume", move.at, move.role, payload=payload)
-                if life.deadline is not None and suspended_at is not None:
-                    # natural time: what was left of the limit is left again
-                    life.deadline += move.at - suspended_at
+                people = {"staff": to.staff}
+                whom = (to.organisation_id, to.staff_id, to.superior_id)
+                life.send(move.at, *whom, move.role, payload=people, reason=reason)
+                life.keep(to.decision(), move.at)
             case _:
-                life.go(move.action, move.at, move.role, payload=payload)
-                if move.action == "suspend":
-                    suspended_at = move.at
+                life.go(move.action, move.at, move.role, reason=move.reason)
                 if move.action == "ack":
                     _acknowledge(life, move.at)
 
 
-def _acknowledge(life: moves.Life, at: datetime) -> None:
+def _acknowledge(life: lives.Life, at: datetime) -> None:
     last = max((r["seq"] for r in life.recipients), default=0)
     for recipient in life.recipients:
         if recipient["seq"] == last and recipient["role"] == "handler":
             recipient["acknowledged_at"] = at
 
 
-def _whom(move: PastMove, life: moves.Life, decision: Decision, sent_to: Addressees) -> Addressee:
+def _whom(move: PastMove, life: lives.Life, decision: Decision, sent_to: Addressees) -> Addressee:
     """Who gets a dispatch by hand: whom it names, else whom the rules proposed; after a return another."""
     row = decision.row
     if move.organisation is not None:

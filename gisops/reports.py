@@ -14,14 +14,15 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
-from gisops import cases, coordinates, numbers
+from gisops import cases, coordinates, numbers, wording
 from gisops.city import Category, City, Name
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.dispatch import Decision, Input
+from gisops.duplicates import DEVICE_CHANNELS, NEW, Asked, Fate, Held
 from gisops.errors import InvalidInput, NotFound, OutsideCity, ReusedClientUid, TextTooLong, UnknownPart, UnknownPlace
 from gisops.keys import derived_key, new_key
-from gisops.moves import Life
+from gisops.lives import Life
 from gisops.people import Actor
 
 _SQL = queries.load("gisops", "reports.sql")
@@ -36,7 +37,9 @@ EXTENT_MARGIN = 0.05
 
 @dataclass(frozen=True, slots=True)
 class NewReport:
-    """A report as it was sent. ``x, y`` are in ``crs`` (degrees or metres), east first; ``accuracy_m`` in metres."""
+    """A report as it was sent. ``x, y`` are in ``crs`` (degrees or metres), east first; ``accuracy_m`` in metres;
+    ``source_ref`` names the device that saw it, ``joins`` the case that its sender says it is about.
+    """
 
     client_uid: UUID
     channel: str
@@ -51,14 +54,19 @@ class NewReport:
     photos: tuple[str, ...] = ()
     captured_at: datetime | None = None
     outside: Literal["refuse", "desk"] = "refuse"
+    source_ref: str | None = None
+    joins: str | None = None
 
     def body_hash(self) -> bytes:
         """SHA-256 of the body as understood: the same report sent twice has the same, whatever its JSON looked like."""
         body = [getattr(self, name) for name in _BODY]
+        # What came later counts only where it is said: a report of before has the hash that it had.
+        body += [{name: said} for name in _LATER if (said := getattr(self, name)) is not None]
         return hashlib.sha256(orjson.dumps(body)).digest()
 
 
-_BODY = tuple(name for name in NewReport.__slots__ if name != "client_uid")
+_LATER = ("source_ref", "joins")
+_BODY = tuple(name for name in NewReport.__slots__ if name not in ("client_uid", *_LATER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,13 @@ def prepare(report: NewReport, city: City) -> Prepared:
         )
     if "\x00" in report.text:
         raise InvalidInput("The text holds a NUL character, which no text column can keep.", field="text")
+    if report.source_ref is not None and report.channel not in DEVICE_CHANNELS:
+        channels = sorted(DEVICE_CHANNELS)
+        raise InvalidInput(
+            f"A source_ref names a device; of the channel {report.channel} there is none.",
+            field="source_ref",
+            channels=channels,
+        )
     category = city.category(report.category)
     lon, lat = coordinates.to_wgs84(report.x, report.y, report.crs, city.extent)
     accuracy_m = report.accuracy_m
@@ -182,15 +197,37 @@ def reused(report: NewReport) -> ReusedClientUid:
 
 @dataclass(slots=True)
 class Opened:
-    """A report with its decision and the life of the case it opens, before they are written."""
+    """A report with its decision, its fate and the life of the case that it opens, unless it joins one, before they are
+    written.
+    """
 
     prepared: Prepared
     decision: Decision
     life: Life
     text_salt: bytes
+    fate: Fate = NEW
 
 
-def opened(prepared: Prepared, decision: Decision, city: City, by: Actor | None, *, by_rules: bool = True) -> Opened:
+def asked_of(prepared: Prepared, decision: Decision) -> Asked:
+    """What the search for duplicates is asked about a report."""
+    report, at = prepared.report, prepared.input
+    return Asked(
+        at.lon,
+        at.lat,
+        at.accuracy_m,
+        prepared.category,
+        decision.row["part_id"],
+        report.part_code,
+        report.source_ref,
+        report.text,
+        report.joins,
+        decision.row["district_code"],
+    )
+
+
+def opened(
+    prepared: Prepared, decision: Decision, city: City, by: Actor | None, *, by_rules: bool = True, fate: Fate = NEW
+) -> Opened:
     """Open a case for a report: its life so far is what it reaches by itself (`cases.intake`)."""
     at = decision.at
     salt = secrets.token_bytes(16)
@@ -200,7 +237,7 @@ def opened(prepared: Prepared, decision: Decision, city: City, by: Actor | None,
     life.keep(
         {"by_hand": False, "input": asked, "answer": decision.codes(), "staff_facts": decision.row["staff_facts"]}, at
     )
-    return Opened(prepared, decision, life, salt)
+    return Opened(prepared, decision, life, salt, fate)
 
 
 def record(conn: Connection, city: City, new: Sequence[Opened], by: Actor | None) -> dict[UUID, Receipt]:
@@ -208,10 +245,22 @@ def record(conn: Connection, city: City, new: Sequence[Opened], by: Actor | None
 
     A report whose key was taken meanwhile is not among them: ask `answered`.
     """
-    rows = []
-    for one, case_no in zip(new, _numbers(conn, city, new), strict=True):
-        row = _row(one, case_no, by, new_key(), new_key())
-        rows.append(row | _told(one, case_no, row["report_id"], city))
+    rows: list[dict[str, Any]] = []
+    taken = iter(_numbers(conn, city, [one for one in new if one.fate.kind is None]))
+    for n, one in enumerate(new):
+        fate = one.fate
+        if fate.held is not None:
+            held = fate.held
+            row = _row(one, held.row["case_no"], by, held.case_id, new_key()) | {"district_code": held.district_code}
+            told = _told_joined(one, held, row["report_id"])
+        elif fate.with_n is not None:
+            first = rows[fate.with_n]
+            row = _row(one, first["case_no"], by, first["case_id"], new_key())
+            told = _told(one, row["case_no"], row["report_id"], city)
+        else:
+            row = _row(one, next(taken), by, new_key(), new_key())
+            told = _told(one, row["case_no"], row["report_id"], city)
+        rows.append(row | told | {"n": n})
     answers = {row["client_uid"]: row["answer"] for row in rows}
     return {uid: Receipt(answers[uid].encode(), fresh=True) for uid in _write(conn, rows)}
 
@@ -224,8 +273,10 @@ class Kept:
     case_id: UUID
 
 
-def record_past(conn: Connection, city: City, past: Sequence[Opened]) -> dict[UUID, Kept]:
+def record_past(conn: Connection, city: City, past: Sequence[Opened], told_at: datetime) -> dict[UUID, Kept]:
     """Keep reports of the past with their cases and whole lives: `record` without news to anybody.
+
+    Of the clocks that still run only what comes due after ``told_at`` is left to do.
 
     Keys carry the moment of the report and follow from its ``client_uid``. What is kept as the answer says only what
     became of it, for nobody was ever told why.
@@ -234,7 +285,7 @@ def record_past(conn: Connection, city: City, past: Sequence[Opened]) -> dict[UU
     for one, case_no in zip(past, _numbers(conn, city, past), strict=True):
         uid = one.prepared.report.client_uid
         case_id, report_id = (derived_key(one.decision.at, f"{what}/{uid}") for what in ("case", "report"))
-        row = _row(one, case_no, None, case_id, report_id)
+        row = _row(one, case_no, None, case_id, report_id, told_at)
         answer = _receipt(one, case_no, report_id)
         rows.append(row | {"answer": orjson.dumps(answer).decode(), "event_id": None, "event": None})
     kept = {row["client_uid"]: Kept(row["case_no"], row["case_id"]) for row in rows}
@@ -260,22 +311,27 @@ def follow(conn: Connection, client_uid: UUID) -> dict[str, Any]:
     return {"client_uid": client_uid, **row}
 
 
-def _receipt(one: Opened, case_no: str, report_id: UUID) -> dict[str, Any]:
-    report, asked, life = one.prepared.report, one.prepared.input, one.life
+def _received(one: Opened, report_id: UUID) -> dict[str, Any]:
+    report, asked = one.prepared.report, one.prepared.input
     return {
-        "report": {
-            "client_uid": report.client_uid,
-            "report_id": report_id,
-            "received_at": one.decision.at,
-            "lon": round(asked.lon, 7),
-            "lat": round(asked.lat, 7),
-            "crs_in": report.crs,
-            "accuracy_m": asked.accuracy_m,
-        },
+        "client_uid": report.client_uid,
+        "report_id": report_id,
+        "received_at": one.decision.at,
+        "lon": round(asked.lon, 7),
+        "lat": round(asked.lat, 7),
+        "crs_in": report.crs,
+        "accuracy_m": asked.accuracy_m,
+    }
+
+
+def _receipt(one: Opened, case_no: str, report_id: UUID) -> dict[str, Any]:
+    life = one.life
+    return {
+        "report": _received(one, report_id),
         "case": {
             "case_no": case_no,
             **cases.standing(life.state, life.stage),
-            "flow": "standard",
+            "flow": life.flow,
             "deadline": life.deadline,
             "category": one.prepared.category.names(),
         },
@@ -288,6 +344,8 @@ def _told(one: Opened, case_no: str, report_id: UUID, city: City) -> dict[str, A
     dispatched = life.dispatched_at is not None
     answer = {
         **_receipt(one, case_no, report_id),
+        **({"joined": wording.joined(one.fate.kind)} if one.fate.kind else {}),
+        **({"suggested": one.fate.proposed} if one.fate.proposed else {}),
         # Posts, never names: this answer is kept and given again to whoever holds the key.
         "dispatch": {**one.decision.shown(city, names=False), "auto_dispatched": dispatched},
     }
@@ -305,11 +363,46 @@ def _told(one: Opened, case_no: str, report_id: UUID, city: City) -> dict[str, A
     return {"answer": orjson.dumps(answer).decode(), "event_id": new_key(), "event": event}
 
 
-def _row(one: Opened, case_no: str, by: Actor | None, case_id: UUID, report_id: UUID) -> dict[str, Any]:
+def _told_joined(one: Opened, held: Held, report_id: UUID) -> dict[str, Any]:
+    """The answer to a report that joins a case: where that stands, and who has it. What is told others, the statement
+    says, which alone knows how many reports it has by then.
+    """
+    row, kind = held.row, one.fate.kind or "joined"
+    holder = Name(row["organisation_code"], row["organisation_zh"], row["organisation_en"])
+    answer = {
+        "report": _received(one, report_id),
+        "case": {
+            "case_no": row["case_no"],
+            **cases.standing(row["state"], row["stage"]),
+            "flow": row["flow"],
+            "deadline": row["deadline"],
+            "category": one.prepared.category.names(),
+        },
+        "joined": wording.joined(kind),
+        "dispatch": {
+            "mode": "joined",
+            "organisation": holder.as_dict(),
+            "handler": row["post_zh"] and {"post_zh": row["post_zh"], "post_en": row["post_en"]},
+            "auto_dispatched": False,
+        },
+    }
+    return {"answer": orjson.dumps(answer).decode(), "event_id": new_key(), "event": None}
+
+
+def _row(
+    one: Opened, case_no: str, by: Actor | None, case_id: UUID, report_id: UUID, told_at: datetime | None = None
+) -> dict[str, Any]:
     """Everything the statement `record` needs of one report, but for what is told of it."""
     report, category, asked = one.prepared.report, one.prepared.category, one.prepared.input
     chosen, life = one.decision.row, one.life
     return {
+        "n": 0,
+        "joins": one.fate.held is not None,
+        "is_there": False,
+        "link_kind": one.fate.kind,
+        "source_ref": report.source_ref,
+        "recurrence_of": one.fate.recurrence_of,
+        "is_rework": one.fate.is_rework,
         "client_uid": report.client_uid,
         "body_hash": report.body_hash().hex(),
         "received_at": one.decision.at,
@@ -353,9 +446,18 @@ def _row(one: Opened, case_no: str, by: Actor | None, case_id: UUID, report_id: 
         "handled_at": life.handled_at,
         "closed_at": life.closed_at,
         "deadline": life.deadline,
+        "flow": life.flow,
+        "assessed": life.assessed,
+        "area_grade": life.area_grade,
+        "acknowledged_at": life.acknowledged_at,
+        "return_count": life.return_count,
+        "rework_count": life.rework_count,
+        "suspended_count": life.suspended_count,
         "history": life.history,
         "decisions": life.decisions,
         "recipients": life.recipients,
+        "clocks": life.clock_rows(told_at),
+        "texts": life.texts,
     }
 
 

@@ -24,6 +24,7 @@ READ_WHOLE = [
     "city",
     "co_ownership_areas",
     "dispatch_rules",
+    "escalations",
     "filing_conditions",
     "grid_cells",
     "handbook_entries",
@@ -37,6 +38,7 @@ READ_WHOLE = [
     "rosters",
     "seasons",
     "shifts",
+    "stage_limits",
     "time_limits",
     "work_windows",
     "zone_sets",
@@ -68,9 +70,18 @@ MAY: dict[str, dict[str, str]] = {
     "cases": {
         "SELECT": ALL,
         "INSERT": ALL,
-        "UPDATE": "closed_at dispatched_at filed_at handled_at handler_id organisation_id stage state superior_id"
-        " version",
+        "UPDATE": "acknowledged_at ambiguous area_grade assessed category_id closed_at closing_condition_id"
+        " community_code deadline dispatched_at duplicate_of escalation excluded extended_count filed_at"
+        " filing_condition_id flow geom grid_cell_code handled_at handler_id organisation_id part_id recurrence_of"
+        " report_count return_count rework_count satisfaction severity stage state street_code superior_id"
+        " suspended_count timeout_exempt unit_id version zone_id",
     },
+    "case_clocks": {
+        "SELECT": ALL,
+        "INSERT": ALL,
+        "UPDATE": "deadline due_at due_kind level outcome paused_at paused_ranges stopped_at value",
+    },
+    "case_texts": {"INSERT": ALL},
     "reports": {
         "SELECT": "accuracy_m captured_at case_id channel district_code geom part_code photos raw_crs"
         " received_at report_id text",
@@ -88,7 +99,7 @@ MAY: dict[str, dict[str, str]] = {
     },
     # what a file says of itself, who sent it in and where somebody stood with it: written, and read by nobody
     "photos": {"SELECT": "bands bytes copies height mime phash sha256 stored_at width", "INSERT": ALL},
-    "report_photos": {"SELECT": "added_at district_code n report_id sha256", "INSERT": ALL},
+    "report_photos": {"SELECT": ALL, "INSERT": ALL},
     "case_photos": {
         "SELECT": "accuracy_m added_at captured_at case_id district_code n phase seq sha256",
         "INSERT": ALL,
@@ -127,7 +138,8 @@ _SEEN: dict[str, dict[str, str]] = {
     **{table: {"SELECT": ALL} for table in [*READ_WHOLE, "scope_units"]},
     "staff": MAY["staff"],
     "places": MAY["places"],
-    **{table: {"SELECT": ALL} for table in ("cases", "case_history", "dispatch_decisions", "case_recipients")},
+    **{table: {"SELECT": ALL} for table in ("cases", "case_history", "dispatch_decisions", "case_recipients", "case_clocks")},
+    "case_texts": {"SELECT": "at case_id district_code kind seq text text_id"},
     "reports": {"SELECT": MAY["reports"]["SELECT"]},
     "photos": {"SELECT": "bytes copies height mime sha256 stored_at width"},
     **{table: {"SELECT": MAY[table]["SELECT"]} for table in ("report_photos", "case_photos")},
@@ -140,7 +152,6 @@ WINDOWS = {
     **_SEEN,
     "account_units": {"SELECT": ALL},
     "intake_keys": {"SELECT": "answered_at case_id client_uid district_code"},
-    "report_photos": {"SELECT": ALL},
 }
 
 # Personal or secret, and out of reach: not by any grant, however the statement is put.

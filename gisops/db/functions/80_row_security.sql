@@ -23,6 +23,8 @@ BEGIN
       ('case_history', concat_ws(' OR ', everywhere, the_case)),
       ('dispatch_decisions', concat_ws(' OR ', everywhere, the_case)),
       ('case_recipients', concat_ws(' OR ', everywhere, the_case)),
+      ('case_clocks', concat_ws(' OR ', everywhere, the_case)),
+      ('case_texts', concat_ws(' OR ', everywhere, the_case)),
       ('approvals', concat_ws(' OR ', everywhere, the_case)),
       ('case_subtasks', concat_ws(' OR ', everywhere, the_case)),
       ('disputes', concat_ws(' OR ', everywhere, the_case)),

@@ -29,6 +29,14 @@ BEGIN
   -- cases: added and moved; what was said and done stays
   GRANT SELECT, INSERT ON cases, case_history, dispatch_decisions, case_recipients, intake_keys TO gisops_app;
   GRANT UPDATE (state, stage, organisation_id, handler_id, superior_id, filed_at, dispatched_at, handled_at, closed_at, version) ON cases TO gisops_app;
+  -- what a move may set or count beside (moves.SETTABLE, moves.COUNTED)
+  GRANT UPDATE (acknowledged_at, category_id, filing_condition_id, closing_condition_id, flow, severity, deadline, assessed, timeout_exempt, duplicate_of,
+                recurrence_of, area_grade, excluded, satisfaction, part_id, zone_id, ambiguous, geom, grid_cell_code, street_code, community_code, unit_id,
+                return_count, rework_count, extended_count, suspended_count, escalation, report_count) ON cases TO gisops_app;
+  -- clocks are started, stopped and moved on; whose time it was and since when stays. What people wrote with a move is added.
+  GRANT SELECT ON stage_limits, escalations TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE (deadline, value, paused_at, paused_ranges, stopped_at, outcome, level, due_at, due_kind) ON case_clocks TO gisops_app;
+  GRANT INSERT ON case_texts TO gisops_app;
   -- who sent a report, its key and the salt of its text are written once and read by nobody at the doors
   GRANT INSERT ON reports TO gisops_app;
   -- which case a report is in is changed by one function, which keeps where it was; how many reports a case has, with it
@@ -117,15 +125,15 @@ BEGIN
   GRANT SELECT (district_code, place_id, code, kind, name_zh, organisation_id, geom) ON places TO gisops_reader, gisops_windows;
 
   -- cases with what was said and done: the rows of the viewer's scope
-  GRANT SELECT ON cases, case_history, dispatch_decisions, case_recipients TO gisops_reader, gisops_windows;
+  GRANT SELECT ON cases, case_history, dispatch_decisions, case_recipients, case_clocks TO gisops_reader, gisops_windows;
+  GRANT SELECT (district_code, case_id, text_id, seq, kind, text, at) ON case_texts TO gisops_reader, gisops_windows;
+  GRANT SELECT ON stage_limits, escalations TO gisops_reader, gisops_windows;
   GRANT SELECT (district_code, report_id, case_id, channel, text, geom, raw_crs, accuracy_m, part_code, photos, captured_at, received_at) ON reports TO gisops_reader, gisops_windows;
   -- what makes two detections of one device the same
   GRANT SELECT (category_id, source_ref) ON reports TO gisops_windows;
   GRANT SELECT (sha256, mime, bytes, width, height, copies, stored_at) ON photos TO gisops_reader, gisops_windows;
   GRANT SELECT (district_code, report_id, n, sha256, added_at) ON report_photos TO gisops_reader, gisops_windows;
   GRANT SELECT (district_code, case_id, seq, n, sha256, phase, captured_at, accuracy_m, added_at) ON case_photos TO gisops_reader, gisops_windows;
-  -- by the key of a report, its photographs
-  GRANT SELECT (client_uid) ON report_photos TO gisops_windows;
   GRANT SELECT ON last_positions TO gisops_reader, gisops_windows;
 
   GRANT SELECT ON bulletins TO gisops_reader;
