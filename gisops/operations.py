@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from gisops import acts, audit, cases, dispatch, moves, positions, replays, reports, scopes, wording
+from gisops import acts, audit, cases, dispatch, duplicates, moves, photos, positions, replays, reports, scopes, wording
 from gisops import locate as boundaries
 from gisops.city import City
 from gisops.db.pool import Connection
@@ -188,8 +188,10 @@ def _decide_and_record(
     outcomes: dict[UUID, Receipt | GisopsError] = {}
     if prepared:
         decisions = dispatch.decide(conn, [p.input for p in prepared.values()])
+        shown = photos.usable(conn, {sha256 for one in prepared.values() for sha256 in one.report.photos})
         for one, decision in zip(prepared.values(), decisions, strict=True):
             try:
+                photos.be_known(one.report.photos, shown)
                 reports.check_decision(one, decision, city)
                 decided.append((one, reports.on_the_desk(decision, city) if decision.out_of_area else decision))
             except GisopsError as error:
@@ -198,10 +200,14 @@ def _decide_and_record(
         asked = [reports.asked_of(*pair) for pair in decided]
         found = duplicates.fates(conn, city, asked, decided[0][1].at, by)
         new: list[reports.Opened] = []
-        for (one, decision), fate in zip(decided, found, strict=True):
+        place: dict[int, int] = {}  # what is refused here leaves a gap in the batch
+        for n, ((one, decision), fate) in enumerate(zip(decided, found, strict=True)):
             if isinstance(fate, GisopsError):
                 outcomes[one.report.client_uid] = fate
-            else:
-                new.append(reports.opened(one, decision, city, by, fate=fate))
+                continue
+            place[n] = len(new)
+            if fate.with_n is not None:
+                fate = replace(fate, with_n=place[fate.with_n])
+            new.append(reports.opened(one, decision, city, by, fate=fate))
         outcomes |= reports.record(conn, city, new, by)
     return outcomes

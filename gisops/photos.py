@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,8 +137,8 @@ def keep_files(kept: Storage, one: Developed) -> None:
 def record(conn: Connection, kept: Storage, one: Developed, by: Actor | None, key_id: int | None = None) -> bool:
     """Make a photograph known whose files were put there; says whether it is new.
 
-    Under the same lock as its removal, which begins with the original: if `tidy` was there in between, the files are put
-    again.
+    Under the same lock as its removal, which begins with the original: if `tidy` was there in between, the files are
+    put again.
     """
     picture = one.picture
     conn.execute(_SQL["lock"], {"sha256": f"photo {picture.sha256}"})
@@ -175,12 +175,23 @@ def usable(conn: Connection, sha256s: Collection[str]) -> dict[str, dict[str, An
     return {row["sha256"]: row for row in conn.execute(_SQL["usable"], {"sha256s": list(sha256s)})}
 
 
-def unknown(sha256s: Collection[str]) -> UnknownPhoto:
-    """The error for photographs that were not sent in, or so long ago that they were let go of."""
-    return UnknownPhoto(
-        "There is no photograph with this hash; send it to POST /api/photos first, and name it within six days.",
-        photos=sorted(sha256s),
-    )
+def be_known(named: Collection[str], known: Collection[str]) -> None:
+    """Refuse photographs that were never sent in, or so long ago that they were let go of: those that are not among
+    ``known``. Raises ``UnknownPhoto`` with them.
+    """
+    if missing := sorted(set(named) - set(known)):
+        raise UnknownPhoto(
+            "There is no photograph with this hash; send it to POST /api/photos first, and name it within six days.",
+            photos=missing,
+        )
+
+
+def came_with(conn: Connection, rows: Collection[Mapping[str, Any]]) -> None:
+    """Keep which photographs reports came with: ``district_code, report_id, photos, received_at`` of each."""
+    names = ("district_code", "report_id", "photos", "received_at")
+    shown = [{name: row[name] for name in names} for row in rows if row["photos"]]
+    if shown:
+        conn.execute(_SQL["came_with"], {"rows": Jsonb(shown)})
 
 
 def show(conn: Connection, sha256: str, size: str, to: Actor, key_id: int | None = None) -> tuple[str, str]:

@@ -23,6 +23,13 @@ WHERE p.sha256 = ANY (%(sha256s)s)
   AND (p.stored_at > clock_timestamp() - interval '6 days' OR EXISTS (SELECT FROM case_photos c WHERE c.sha256 = p.sha256)
        OR EXISTS (SELECT FROM report_photos r WHERE r.sha256 = p.sha256));
 
+-- name: came_with
+-- Photographs that reports came with.
+INSERT INTO report_photos (district_code, report_id, n, sha256, added_at)
+SELECT r.district_code, r.report_id, (p.n - 1)::smallint, p.sha256, r.received_at
+FROM jsonb_to_recordset(%(rows)s) AS r (district_code text, report_id uuid, photos jsonb, received_at timestamptz)
+CROSS JOIN LATERAL jsonb_array_elements_text(r.photos) WITH ORDINALITY AS p (sha256, n);
+
 -- name: seen
 -- The cases with a photograph that the viewer may see: it came with one of their reports, or with one of their moves.
 SELECT DISTINCT c.organisation_id, p.copies

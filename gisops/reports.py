@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
-from gisops import cases, coordinates, numbers, wording
+from gisops import cases, coordinates, numbers, photos, wording
 from gisops.city import Category, City, Name
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -300,7 +300,9 @@ def _numbers(conn: Connection, city: City, new: Sequence[Opened]) -> list[str]:
 
 
 def _write(conn: Connection, rows: list[dict[str, Any]]) -> list[UUID]:
-    return [row["client_uid"] for row in conn.execute(_SQL["record"], {"rows": Jsonb(rows)})]
+    kept = [row["client_uid"] for row in conn.execute(_SQL["record"], {"rows": Jsonb(rows)})]
+    photos.came_with(conn, [row for row in rows if row["photos"] and row["client_uid"] in kept])
+    return kept
 
 
 def follow(conn: Connection, client_uid: UUID) -> dict[str, Any]:

@@ -49,7 +49,7 @@ READ_WHOLE = [
 # What is agreed on beside the main line of a case: asked for, then decided.
 AGREEMENTS = {
     "approvals": "decided_at decided_by decision_text_id seq state",
-    "case_subtasks": "acknowledged_at deadline ended_at ended_by reason_code result_text_id role state",
+    "case_subtasks": "acknowledged_at deadline ended_at ended_by reason_code result_text_id state",
     "disputes": "created_key created_kind decided_at decided_by decided_seq decision effective_from"
     " interim_organisation_id organisation_id",
     "supervision_orders": "answer_text_id answered_at answered_by closed_at state",

@@ -8,9 +8,10 @@ SET search_path = pg_catalog, public, pg_temp
 -- photograph's hash could send a report that names it, and look at it by that.
 AS $$
   SELECT p.copies
-  FROM report_photos s
+  FROM intake_keys k
+  JOIN report_photos s ON s.district_code = k.district_code AND s.report_id = k.report_id AND s.sha256 = picture
   JOIN photos p USING (sha256)
-  WHERE s.sha256 = picture AND s.client_uid = uid
+  WHERE k.client_uid = uid
     AND NOT EXISTS (SELECT FROM report_photos o WHERE o.sha256 = picture AND (o.added_at, o.report_id) < (s.added_at, s.report_id))
     AND NOT EXISTS (SELECT FROM case_photos o WHERE o.sha256 = picture AND o.added_at < s.added_at)
   LIMIT 1

@@ -39,7 +39,6 @@ CREATE TABLE report_photos (
   report_id uuid NOT NULL,
   n smallint NOT NULL,
   sha256 text NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
-  client_uid uuid NOT NULL,
   added_at timestamptz NOT NULL,
   PRIMARY KEY (district_code, report_id, n),
   FOREIGN KEY (district_code, report_id) REFERENCES reports
@@ -51,7 +50,6 @@ COMMENT ON COLUMN report_photos.district_code IS 'work: Home district.';
 COMMENT ON COLUMN report_photos.report_id IS 'work: Which report.';
 COMMENT ON COLUMN report_photos.n IS 'work: Its place among those of the report, from 0.';
 COMMENT ON COLUMN report_photos.sha256 IS 'work: Which photograph.';
-COMMENT ON COLUMN report_photos.client_uid IS 'secret: The report''s key; whoever knows it may look at what it was the first to show.';
 COMMENT ON COLUMN report_photos.added_at IS 'work: When the report was received.';
 
 CREATE TABLE case_photos (
