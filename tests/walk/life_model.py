@@ -2,8 +2,8 @@
 
 It imports nothing of the project. One row for each kind of move (its number is the paper's), what each does to the
 counters, and which clock belongs to which state. Where this project lets more people do it, or from more states, than
-the paper says, that is a line of ``OTHERWISE`` with its reason. `Case.make` says what a move does; `Case.refusal` why it
-is none.
+the paper says, that is a line of ``OTHERWISE`` with its reason. `Case.make` says what a move does; `Case.refusal` why
+it is none.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-OPEN = frozenset(
-    "reported verifying accepted simple_open filed dispatched handling suspended returned disputed"
-    " handled checking to_close".split()
+OVER = frozenset({"closed", "force_closed", "not_accepted", "not_filed", "duplicate", "voided"})
+AFTER_FILING = frozenset(
+    {"filed", "dispatched", "handling", "suspended", "returned", "disputed", "handled", "checking", "to_close"}
 )
-OVER = frozenset("closed force_closed not_accepted not_filed duplicate voided".split())
-AFTER_FILING = frozenset("filed dispatched handling suspended returned disputed handled checking to_close".split())
+OPEN = AFTER_FILING | {"reported", "verifying", "accepted", "simple_open"}
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,8 @@ PAPER: tuple[Row, ...] = (
 )
 
 ALL = (
-    "public system admin acceptor shift_leader dispatcher supervisor handler officer inspector leader planner department"
-    " coordinator"
+    "public system admin acceptor shift_leader dispatcher supervisor handler officer inspector leader planner"
+    " department coordinator"
 )
 # By number: from which states beside the paper's, and by whom in place of the paper's; why.
 OTHERWISE: Mapping[int, tuple[str, str]] = {
@@ -109,7 +108,7 @@ def _as_here(row: Row) -> Row:
 
 TABLE: tuple[Row, ...] = tuple(_as_here(row) for row in PAPER)
 
-# The clock that runs while a case is in a state. None: there is none of its own (disputed: the case's deadline goes on).
+# The clock that runs while a case is in a state. None: none of its own (disputed: the case's deadline goes on).
 CLOCKS: Mapping[str, str | None] = {
     "reported": "accept", "verifying": "verify", "accepted": "file", "simple_open": "simple", "filed": "dispatch",
     "returned": "dispatch", "dispatched": "ack", "handling": "handle", "suspended": "handle", "handled": "check",
@@ -119,7 +118,7 @@ CLOCKS: Mapping[str, str | None] = {
 # What a move adds to the counters of a case. The paper leaves open what `send_back` costs (only what the organisation
 # itself had confirmed is rework), so nothing is said of it here.
 COUNTS: Mapping[str, str] = {
-    "return": "return_count", "fail": "rework_count", "reopen": "rework_count",
+    "return": "return_count", "fail": "rework_count", "to_rework": "rework_count", "reopen": "rework_count",
     "extend": "extended_count", "suspend": "suspended_count",
 }  # fmt: skip
 
@@ -165,14 +164,14 @@ class Case:
 
     def refusal(self, action: str, role: str, version: int | None) -> str | None:
         """Why a move is refused before any guard is asked: its error's code; None: it is for the guard to say."""
-        row = row_of(action, self.state)
-        if row is None:
-            return "illegal_move"
-        if role not in row.who:
+        if all(role not in row.who for row in rows_of(action)):
             return "not_allowed"
         if version is not None and version != self.version:
             return "stale_version"
-        return None
+        row = row_of(action, self.state)
+        if row is None:
+            return "illegal_move"
+        return None if role in row.who else "not_allowed"
 
     def make(self, action: str, at: datetime) -> None:
         """Make a move that was not refused."""
