@@ -85,9 +85,7 @@ def case_deadline(city: City, facts: Facts, filing_condition_id: int | None) -> 
     return deadline_of(city, facts.now, filing_condition_id, facts.area_grade)
 
 
-def deadline_of(
-    city: City, start: datetime, filing_condition_id: int | None, area_grade: str = ""
-) -> datetime | None:
+def deadline_of(city: City, start: datetime, filing_condition_id: int | None, area_grade: str = "") -> datetime | None:
     """When handling that begins at a moment must be done under a condition; None where it has no limit."""
     step, limit = handling(city, filing_condition_id, area_grade)
     if limit is None:

@@ -125,10 +125,10 @@ def find(
     ).fetchall()
     page = rows[:limit]
     if case_no is None:
-        named = sum(_names_another(row, to) for row in page)
+        named = sum(names_another(row, to) for row in page)
         audit.looked(conn, "cases", None if bbox is None else ",".join(map(str, bbox)), named, key_id=key_id)
     return {
-        "cases": [_summary(row, knows_people(to, row["organisation_id"])) for row in page],
+        "cases": [summary(row, knows_people(to, row["organisation_id"])) for row in page],
         "after": page[-1]["case_id"] if len(rows) > limit else None,
     }
 
@@ -204,13 +204,14 @@ def _no_such(case_no: str) -> NotFound:
     return NotFound(f"There is no case {case_no}.", case_no=case_no)
 
 
-def _names_another(row: dict[str, Any], to: Actor | None) -> bool:
+def names_another(row: dict[str, Any], to: Actor | None) -> bool:
     """Whether a row tells somebody the name of somebody else."""
     named = row["handler_id"] is not None and knows_people(to, row["organisation_id"])
     return named and to is not None and row["handler_id"] != to.staff_id
 
 
-def _summary(row: dict[str, Any], names: bool) -> dict[str, Any]:
+def summary(row: dict[str, Any], names: bool) -> dict[str, Any]:
+    """A case as lists show it, from a row of `find`; persons by name or as posts."""
     zone = None
     if row["zone_code"] is not None:
         zone = {"code": row["zone_code"], "name_zh": row["zone_zh"], "name_en": row["zone_en"]}

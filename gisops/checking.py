@@ -92,6 +92,4 @@ def close(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | No
 
 def _not_own_work(facts: Facts, by: Actor | None) -> None:
     if by is not None and by.staff_id is not None and by.staff_id == facts.handler_id:
-        raise GuardFailed(
-            "own_work", "不能核查自己处置的案件。", "Nobody checks a case that he handled himself."
-        )
+        raise GuardFailed("own_work", "不能核查自己处置的案件。", "Nobody checks a case that he handled himself.")

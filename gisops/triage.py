@@ -74,9 +74,7 @@ def reject(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
 def file(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """File a case under one of its category's conditions: the case's own time runs from here."""
     condition = sent.values.get("filing_condition")
-    chosen = conn.execute(
-        _SQL["condition"], {"category_id": facts.category.category_id, "seq": condition}
-    ).fetchone()
+    chosen = conn.execute(_SQL["condition"], {"category_id": facts.category.category_id, "seq": condition}).fetchone()
     if chosen is None:
         known = [row["seq"] for row in conn.execute(_SQL["conditions"], {"category_id": facts.category.category_id})]
         if condition is not None or known:

@@ -109,21 +109,38 @@ STATES: dict[str, tuple[str, str]] = {
 
 ACTIONS: dict[str, tuple[str, str]] = {
     "report": ("上报", "Reported"),
+    "push": ("即时推送", "Sent straight to who is responsible"),
+    "order_verify": ("派核实", "Sent to be verified"),
+    "verify": ("核实反馈", "Verified on site"),
     "accept": ("受理", "Accepted"),
     "refuse": ("不予受理", "Not accepted"),
     "file": ("立案", "Filed"),
     "reject": ("不予立案", "Not filed"),
     "dispatch": ("派遣", "Dispatched"),
     "ack": ("签收", "Acknowledged"),
+    "escalate": ("超时未签收，上报上级", "Not acknowledged in time, superior called in"),
     "return": ("退回", "Returned"),
+    "to_acceptor": ("退回受理", "Back to the acceptor"),
+    "dispute": ("提请确权", "Responsibility in dispute"),
+    "determine": ("确权认定", "Responsibility determined"),
+    "assign": ("改派处置人", "Given to another handler"),
+    "extend": ("延时", "Limit extended"),
     "suspend": ("挂账", "Suspended"),
     "resume": ("恢复处置", "Resumed"),
+    "step_done": ("阶段完成", "Stage done"),
     "finish": ("处置反馈", "Handled, with feedback"),
+    "send_back": ("退回继续处置", "Sent back, not done yet"),
     "order_check": ("派核查", "Sent to be checked"),
     "skip_check": ("免核查", "No check needed"),
     "pass": ("核查通过", "Passed the check"),
     "fail": ("核查不通过，返工", "Failed the check, to be done again"),
     "close": ("结案", "Closed"),
+    "to_rework": ("返工", "To be done again"),
+    "promote": ("超时转一般流程立案", "Not done in time, filed in the standard flow"),
+    "not_mine": ("非本人职责，转一般流程", "Not his, to the standard flow"),
+    "reopen": ("重新立案", "Reopened"),
+    "appeal": ("申诉", "Appeal granted"),
+    "unlink": ("撤销并案", "Taken out again"),
     "link": ("并案", "Joined with another case"),
     "void": ("作废", "Voided"),
     "force_close": ("强制结案", "Closed by order"),
@@ -224,3 +241,16 @@ def _facts(row: dict[str, Any], language: str) -> dict[str, Any]:
         "reclassify": row[f"part_category_{language}"],
     }
     return {name: "—" if value is None else value for name, value in facts.items()}
+
+
+JOINED: dict[str, tuple[str, str]] = {
+    "same_part": ("同一部件已有案件，已并入", "There is a case about this very part; your report is in it"),
+    "same_device": ("同一设备已有案件，已并入", "There is a case of this very device; the report is in it"),
+    "joined": ("已并入您所指的案件", "Your report is in the case that you named"),
+}
+
+
+def joined(kind: str) -> dict[str, str]:
+    """Why a report is in a case that was there: ``{code, zh, en}``."""
+    zh, en = JOINED[kind]
+    return {"code": kind, "zh": zh, "en": en}

@@ -66,7 +66,10 @@ def send_return(conn: Connection, city: City, facts: Facts, sent: Sent, by: Acto
     _within(facts, by)
     if facts.began_work:
         raise GuardFailed(
-            "work_began", "已开始处置，不能退回。", "Work on it has begun; it can be returned no more.", state=facts.state
+            "work_began",
+            "已开始处置，不能退回。",
+            "Work on it has begun; it can be returned no more.",
+            state=facts.state,
         )
     if facts.acknowledged_at is not None:
         until = clocks.add(facts.acknowledged_at, "work_hour", RETURN_WITHIN_WORK_HOURS, city.calendar)

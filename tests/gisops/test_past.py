@@ -119,7 +119,7 @@ def test_a_whole_life_is_written_with_its_own_times(told: Connection, city: City
     # the rules filed and sent it in the moment it came; what persons would have done about it is passed over
     assert [h["action"] for h in history] == ["report", *PLAIN]
     assert [h["at"] for h in history[:3]] == [SUMMER] * 3
-    assert [h["role"] for h in history[3:]] == [moves.RULES[a].role for a in PLAIN[2:]]
+    assert [h["role"] for h in history[3:]] == [moves.rule_of(a).role for a in PLAIN[2:]]
     assert {h["action"] for h in history} <= set(wording.ACTIONS)
     assert all(a["to_state"] == b["from_state"] for a, b in pairwise(history))
 
@@ -202,7 +202,8 @@ def test_persons_send_what_the_rules_could_not(told: Connection, city: City, bet
     assert answer.state == "closed"
     sent = next(h for h in history if h["action"] == "dispatch")
     assert (sent["at"], sent["role"]) == (SUMMER + timedelta(minutes=30), "dispatcher")
-    assert sent["payload"]["reason"] == past.AS_PROPOSED
+    assert "reason" not in sent["payload"]
+    assert len(sent["payload"]["text"]) == 64  # the words lie beside the history, which keeps a commitment to them
     decisions = told.execute("SELECT by_hand FROM dispatch_decisions WHERE case_id = %s ORDER BY seq", [answer.case_id])
     assert [d["by_hand"] for d in decisions] == [False, True]
     waiting = one(past.tell(told, city, [replace(unsure, report=replace(unsure.report, client_uid=uid(11)), moves=())]))

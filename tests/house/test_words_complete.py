@@ -31,7 +31,7 @@ def test_every_reason_of_dispatch_has_words_and_no_words_are_left_over() -> None
 
 
 def test_the_reasons_people_give_have_words_too() -> None:
-    given = moves.Addressee(1, "ROADS", None, None, None).decision("…")["answer"]["reasons"]
+    given = moves.Addressee(1, "ROADS", None, None, None).decision()["answer"]["reasons"]
     assert set(given) == BY_PEOPLE
 
 
@@ -69,8 +69,8 @@ def test_states_are_those_a_case_can_be_in(database) -> None:
 
 
 def test_actions_are_those_that_moves_are_recorded_under() -> None:
-    assert set(moves.RULES) == set(wording.ACTIONS)
-    assert {rule.to_state for rule in moves.RULES.values()} <= set(wording.STATES)
+    assert set(moves.ACTIONS) == set(wording.ACTIONS)
+    assert {rule.to_state for rule in moves.TRANSITIONS} <= set(wording.STATES)
     assert set(moves.STAGES) == set(wording.STATES)
 
 

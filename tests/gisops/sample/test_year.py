@@ -40,7 +40,7 @@ def local(case: PastCase) -> datetime:
 
 
 def ends_in(case: PastCase) -> str:
-    return moves.RULES[case.moves[-1].action].to_state if case.moves else "new"
+    return moves.rule_of(case.moves[-1].action).to_state if case.moves else "new"
 
 
 def test_the_same_seed_the_same_year_and_another_another(sample_database: Any, year: list[PastCase]) -> None:
