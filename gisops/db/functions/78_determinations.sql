@@ -13,11 +13,11 @@ DECLARE
   the_case cases;
   part parts;
   minor text;
-  new_code constant text := 'DET-' || number;
+  new_code text;
 BEGIN
-  SELECT c.* INTO the_case FROM cases c
-  JOIN disputes d ON d.district_code = c.district_code AND d.case_id = c.case_id AND d.decided_at IS NULL
-  WHERE c.district_code = district AND c.case_no = number;
+  SELECT c.* INTO the_case FROM cases c WHERE c.district_code = district AND c.case_no = number;
+  SELECT 'DET-' || number || '-' || d.dispute_no INTO new_code
+  FROM disputes d WHERE d.district_code = district AND d.case_id = the_case.case_id AND d.decided_at IS NULL;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no open dispute in case %', number;
   END IF;

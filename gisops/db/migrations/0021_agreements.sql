@@ -66,7 +66,6 @@ CREATE TABLE case_subtasks (
   district_code text NOT NULL,
   case_id uuid NOT NULL,
   subtask_no smallint NOT NULL,
-  role text NOT NULL CHECK (role IN ('lead', 'assist')),
   required boolean NOT NULL DEFAULT true,
   state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'acknowledged', 'done', 'returned', 'cancelled')),
   organisation_id int NOT NULL REFERENCES organisations,
@@ -84,11 +83,10 @@ CREATE TABLE case_subtasks (
   FOREIGN KEY (district_code, case_id) REFERENCES cases,
   CHECK ((state IN ('open', 'acknowledged')) = (ended_at IS NULL))
 );
-COMMENT ON TABLE case_subtasks IS 'district: The parts of a case that several organisations handle together: one leads, the others assist.';
+COMMENT ON TABLE case_subtasks IS 'district: What other organisations do in a case beside the one that holds it, which leads.';
 COMMENT ON COLUMN case_subtasks.district_code IS 'work: Home district.';
 COMMENT ON COLUMN case_subtasks.case_id IS 'work: The case.';
 COMMENT ON COLUMN case_subtasks.subtask_no IS 'work: 1, 2, 3 ... within the case.';
-COMMENT ON COLUMN case_subtasks.role IS 'work: lead or assist.';
 COMMENT ON COLUMN case_subtasks.required IS 'work: Whether the case waits for it.';
 COMMENT ON COLUMN case_subtasks.state IS 'work: open, acknowledged; done, returned, cancelled.';
 COMMENT ON COLUMN case_subtasks.organisation_id IS 'work: Whose.';
@@ -102,9 +100,8 @@ COMMENT ON COLUMN case_subtasks.ended_at IS 'work: When.';
 COMMENT ON COLUMN case_subtasks.reason_code IS 'work: Why it was returned.';
 COMMENT ON COLUMN case_subtasks.task_text_id IS 'work: What is to be done, as it was written (case_texts).';
 COMMENT ON COLUMN case_subtasks.result_text_id IS 'work: What came of it, as it was written (case_texts).';
--- Usage: an organisation has one open part in a case; one of them leads.
+-- Usage: an organisation has one open part in a case.
 CREATE UNIQUE INDEX case_subtasks_open ON case_subtasks (district_code, case_id, organisation_id) WHERE ended_at IS NULL;
-CREATE UNIQUE INDEX case_subtasks_lead ON case_subtasks (district_code, case_id) WHERE ended_at IS NULL AND role = 'lead';
 -- Usage: an organisation's open parts of joint cases.
 CREATE INDEX case_subtasks_organisation ON case_subtasks (organisation_id, case_id) WHERE ended_at IS NULL;
 
@@ -116,7 +113,7 @@ CREATE TABLE disputes (
   opened_at timestamptz NOT NULL,
   parties int[] NOT NULL,
   interim_organisation_id int REFERENCES organisations,
-  decision text CHECK (decision IN ('part_owner', 'dispatch_rule', 'co_ownership_area', 'ownerless', 'once')),
+  decision text CHECK (decision IN ('part_owner', 'dispatch_rule', 'co_ownership_area', 'ownerless')),
   organisation_id int REFERENCES organisations,
   effective_from timestamptz,
   created_kind text CHECK (created_kind IN ('part', 'dispatch_rule', 'co_ownership_area')),
@@ -137,7 +134,7 @@ COMMENT ON COLUMN disputes.opened_seq IS 'work: The entry of the history that op
 COMMENT ON COLUMN disputes.opened_at IS 'work: When.';
 COMMENT ON COLUMN disputes.parties IS 'work: The organisations that said it is not theirs, or hold it.';
 COMMENT ON COLUMN disputes.interim_organisation_id IS 'work: Who secures the place meanwhile; null where nothing is dangerous.';
-COMMENT ON COLUMN disputes.decision IS 'work: What was decided: what fact was written; once for this case alone.';
+COMMENT ON COLUMN disputes.decision IS 'work: What was decided: what fact was written.';
 COMMENT ON COLUMN disputes.organisation_id IS 'work: Whose it is.';
 COMMENT ON COLUMN disputes.effective_from IS 'work: From when the fact holds.';
 COMMENT ON COLUMN disputes.created_kind IS 'work: The table that the fact is in.';

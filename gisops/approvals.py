@@ -1,0 +1,301 @@
+"""Approvals: what one person asks for in a case and another grants. More time, a pause, a late return, to take a case
+back, to end it by order.
+
+A request is a row; granting it is the move it asks for (`acts.act`), whose preparer here finds the request, checks it,
+and marks it granted with the number of the move. So there is one way in which a deadline moves, and no move that nobody
+asked for. Who decides is never who asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from gisops import clocks, texts
+from gisops.city import City
+from gisops.db import queries
+from gisops.db.pool import Connection
+from gisops.errors import InvalidInput, NotAllowed, NotFound
+from gisops.facts import ChangeClock, Facts, GuardFailed, PauseClock, Prepared, Sent
+from gisops.moves import RETURN_REASONS, rule_of
+from gisops.people import Actor
+
+_SQL = queries.load("gisops", "approvals.sql")
+
+_HOLDERS = ("department", "handler", "officer")
+# Who may ask for what; who decides is who may make the move (`moves.TRANSITIONS`).
+ASKERS: Mapping[str, tuple[str, ...]] = {
+    "extend": _HOLDERS,
+    "suspend": _HOLDERS,
+    "return": _HOLDERS,
+    "void": ("acceptor", "dispatcher", "shift_leader"),
+    "force_close": ("shift_leader", "dispatcher", "coordinator", "inspector"),
+}
+MOST_EXTENSIONS = 2
+LONGEST_SUSPENSION = timedelta(days=366)
+
+
+def request(
+    conn: Connection, city: City, facts: Facts, kind: str, sent: Sent, until: datetime | None, by: Actor
+) -> int:
+    """Ask for something in a case; returns the request's number. The case must be one in which it could be granted now:
+    what is asked for in time may be granted later.
+
+    Raises ``InvalidInput``, ``NotAllowed``, ``IllegalMove``, ``GuardFailed``.
+    """
+    if kind not in ASKERS:
+        raise InvalidInput(f"kind is one of {', '.join(ASKERS)}.", field="kind", kinds=list(ASKERS))
+    if by.role not in ASKERS[kind]:
+        raise NotAllowed(f"{kind!r} is not asked for by the role {by.role}.", role=by.role, roles=list(ASKERS[kind]))
+    rule_of(kind, facts.state)
+    if kind in ("extend", "suspend", "return"):
+        within(facts, by)
+    texts.checked(sent.reason, needed="A request")
+    conn.execute(_SQL["hold"], _key(facts))
+    _CHECKS[kind](facts, sent.reason_code, until, facts.now)
+    if conn.execute(_SQL["open_of_kind"], {**_key(facts), "kind": kind}).fetchone() is not None:
+        raise GuardFailed(
+            "asked_already", "同类申请尚未审批。", "Such a request is waiting for its answer already.", kind=kind
+        )
+    row = conn.execute(
+        _SQL["request"],
+        {
+            **_key(facts),
+            "kind": kind,
+            "reason_code": sent.reason_code,
+            "until": until,
+            "details": Jsonb(dict(sent.values)),
+            "organisation_id": by.organisation_id or facts.organisation_id,
+            "account_id": by.account_id,
+            "text_id": texts.keep(conn, facts.district_code, facts.case_id, "approval", sent.reason),
+        },
+    ).fetchone()
+    assert row is not None  # noqa: S101  (INSERT RETURNING)
+    return int(row["approval_no"])
+
+
+def refuse(conn: Connection, facts: Facts, approval_no: int, reason: str, by: Actor) -> None:
+    """Not grant a request, and say why; or take one's own back. Raises ``NotFound``, ``NotAllowed``, ``GuardFailed``,
+    ``InvalidInput``.
+    """
+    conn.execute(_SQL["hold"], _key(facts))
+    one = _one(conn, facts, approval_no)
+    state = "withdrawn" if one["requested_by"] == by.account_id else "refused"
+    if state == "refused":
+        texts.checked(reason, needed="A refusal")
+        may = rule_of(one["kind"]).who
+        if by.role not in may or (one["kind"] == "return" and by.role in _HOLDERS):
+            raise NotAllowed(f"{one['kind']!r} is not decided by the role {by.role}.", role=by.role, roles=list(may))
+    text = texts.keep(conn, facts.district_code, facts.case_id, "approval", reason)
+    _decide(conn, facts, approval_no, state, by, text, None)
+
+
+def kind_of(conn: Connection, facts: Facts, approval_no: int) -> tuple[str, str | None]:
+    """What a request asks for, and its reason code. Raises ``NotFound``, ``GuardFailed`` for one that was answered."""
+    one = _one(conn, facts, approval_no)
+    return str(one["kind"]), one["reason_code"]
+
+
+def of_case(conn: Connection, case_no: str) -> list[dict[str, Any]]:
+    """What was asked for in a case that the connection's viewer may see, in order."""
+    return conn.execute(_SQL["of_case"], {"case_no": case_no}).fetchall()
+
+
+def extend(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """Grant more time: the original limit once more, from where it ended; at most twice, asked for before it ended."""
+    granted = _granting(conn, facts, "extend", sent, by)
+    clock = facts.clock
+    assert clock is not None and clock.deadline is not None  # noqa: S101, PT018  (_granting has asked)
+    assert clock.unit is not None and clock.value is not None  # noqa: S101, PT018
+    again = (clock.unit, clock.value, city.calendar, city.work_day_mode)
+    ends = clocks.extended(clock.deadline, *again)
+    whole = None if facts.deadline is None else max(facts.deadline, clocks.extended(facts.deadline, *again))
+    return Prepared(
+        {"approval": granted["approval_no"], "deadline": ends.isoformat()},
+        {"deadline": whole},
+        {"extended_count": 1},
+        clock=ChangeClock(ends),
+        after=(_marked(granted, by),),
+    )
+
+
+def suspend(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """Grant a pause until a day: once, no longer than a year. It ends by itself."""
+    granted = _granting(conn, facts, "suspend", sent, by)
+    until: datetime = granted["until"]
+    return Prepared(
+        {"approval": granted["approval_no"], "until": until.isoformat()},
+        adds={"suspended_count": 1},
+        clock=PauseClock(until),
+        after=(_marked(granted, by),),
+    )
+
+
+def resume(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """It goes on: what was left of its time before the pause is left again, the case's own as the organisation's."""
+    clock = facts.clock
+    sets: dict[str, Any] = {}
+    if clock is not None and clock.paused_at is not None and clock.unit is not None and facts.deadline is not None:
+        sets["deadline"] = clocks.paused(
+            facts.deadline, clock.paused_at, facts.now, clock.unit, city.calendar, city.work_day_mode
+        )
+    return Prepared(sets=sets, clock="resume")
+
+
+def void(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """Grant that it should not have been filed: it counts against accurate filing."""
+    granted = _granting(conn, facts, "void", sent, by)
+    return Prepared({"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by), _lapsed))
+
+
+def force_close(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """Grant that it ends undone, by order; it is marked in every rate."""
+    granted = _granting(conn, facts, "force_close", sent, by)
+    return Prepared({"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by), _lapsed))
+
+
+def late_return(conn: Connection, facts: Facts, sent: Sent, by: Actor | None) -> Mapping[str, Any] | None:
+    """The request by which a case is returned although work on it began, or the time for it is over: the dispatcher
+    grants it. None where no request is named: then `working.send_return` has its own say.
+    """
+    if "approval" not in sent.values:
+        return None
+    return _granting(conn, facts, "return", sent, by)
+
+
+def marked(granted: Mapping[str, Any], by: Actor | None) -> Any:
+    """What is to be done behind the move that grants a request (``Prepared.after``)."""
+    return _marked(granted, by)
+
+
+def within(facts: Facts, by: Actor) -> None:
+    """Hold somebody to the cases of his organisation, or his own. Raises ``GuardFailed``."""
+    own = by.staff_id is not None and by.staff_id in (facts.handler_id, facts.superior_id)
+    if not own and (by.organisation_id is None or by.organisation_id != facts.organisation_id):
+        raise GuardFailed("own_organisation", "此案不在您的单位。", "This case is not with your organisation.")
+
+
+def lapse(conn: Connection, facts: Facts, but: int | None = None) -> None:
+    """What was asked for in a case that is over needs no answer any more."""
+    conn.execute(_SQL["lapse"], {**_key(facts), "but": but})
+
+
+def _granting(conn: Connection, facts: Facts, kind: str, sent: Sent, by: Actor | None) -> dict[str, Any]:
+    """The request that a move grants, once more checked. Raises ``GuardFailed``, ``InvalidInput``, ``NotFound``."""
+    number = sent.values.get("approval")
+    if number is None:
+        raise GuardFailed(
+            "not_asked_for",
+            "须先提出申请，再审批：values.approval 为申请编号。",
+            "Somebody asks for it first; values.approval is the number of the request.",
+            kind=kind,
+        )
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise InvalidInput("approval is the number of a request.", field="approval")
+    conn.execute(_SQL["hold"], _key(facts))
+    one = _one(conn, facts, number)
+    if one["kind"] != kind:
+        raise GuardFailed(
+            "another_request",
+            "该申请不是此类申请。",
+            f"That request asks for {one['kind']}, not {kind}.",
+            kind=one["kind"],
+        )
+    if by is not None and by.account_id == one["requested_by"]:
+        raise GuardFailed("own_request", "申请人不能审批自己的申请。", "Nobody grants what he asked for himself.")
+    _CHECKS[kind](facts, one["reason_code"], one["until"], one["requested_at"])
+    return one
+
+
+def _one(conn: Connection, facts: Facts, approval_no: int) -> dict[str, Any]:
+    one = conn.execute(_SQL["one"], {**_key(facts), "approval_no": approval_no}).fetchone()
+    if one is None:
+        raise NotFound(f"There is no request {approval_no} in case {facts.case_no}.", approval_no=approval_no)
+    if one["state"] != "requested":
+        raise GuardFailed(
+            "answered_already", "该申请已有结果。", f"That request has been {one['state']} already.", state=one["state"]
+        )
+    return one
+
+
+def _marked(granted: Mapping[str, Any], by: Actor | None) -> Any:
+    def mark(conn: Connection, facts: Facts, seq: int) -> None:
+        # what was written with the decision is the move's own text
+        _decide(conn, facts, granted["approval_no"], "granted", by, None, seq)
+
+    return mark
+
+
+def _lapsed(conn: Connection, facts: Facts, seq: int) -> None:
+    lapse(conn, facts)
+
+
+def _decide(
+    conn: Connection, facts: Facts, approval_no: int, state: str, by: Actor | None, text: Any, seq: int | None
+) -> None:
+    told = {"approval_no": approval_no, "state": state, "text_id": text, "seq": seq}
+    conn.execute(_SQL["decide"], {**_key(facts), **told, "account_id": by.account_id if by else None})
+
+
+def _can_extend(facts: Facts, reason_code: str | None, until: datetime | None, asked_at: datetime) -> None:
+    clock = facts.clock
+    if clock is None or clock.deadline is None or clock.unit is None or clock.value is None:
+        raise GuardFailed("no_limit", "此案没有处置时限，无须延期。", "This case has no limit that could be extended.")
+    if facts.extended_count >= MOST_EXTENSIONS:
+        raise GuardFailed(
+            "extended_out",
+            f"最多延期 {MOST_EXTENSIONS} 次。",
+            f"A limit is extended {MOST_EXTENSIONS} times at most.",
+            extended=facts.extended_count,
+        )
+    if asked_at > clock.deadline:
+        raise GuardFailed(
+            "overdue",
+            "已超过时限，不能申请延期。",
+            "The limit is over; it can be extended no more.",
+            deadline=clock.deadline.isoformat(),
+        )
+
+
+def _can_suspend(facts: Facts, reason_code: str | None, until: datetime | None, asked_at: datetime) -> None:
+    if until is None or until.tzinfo is None:
+        raise InvalidInput("A suspension needs the moment until which it lasts, with its time zone.", field="until")
+    if facts.suspended_count:
+        raise GuardFailed("suspended_already", "只能挂账一次。", "A case is suspended once at most.")
+    if not facts.now < until <= facts.now + LONGEST_SUSPENSION:
+        raise GuardFailed(
+            "until",
+            "挂账须在一年之内的将来某日结束。",
+            "A suspension ends in the future, within a year.",
+            until=until.isoformat(),
+            latest=(facts.now + LONGEST_SUSPENSION).isoformat(),
+        )
+
+
+def _can_return(facts: Facts, reason_code: str | None, until: datetime | None, asked_at: datetime) -> None:
+    if reason_code not in RETURN_REASONS:
+        raise InvalidInput(
+            f"A return needs one of its reasons, not {reason_code!r}.",
+            field="reason_code",
+            reasons=list(RETURN_REASONS),
+        )
+
+
+def _can_end(facts: Facts, reason_code: str | None, until: datetime | None, asked_at: datetime) -> None:
+    return None
+
+
+_CHECKS = {
+    "extend": _can_extend,
+    "suspend": _can_suspend,
+    "return": _can_return,
+    "void": _can_end,
+    "force_close": _can_end,
+}
+
+
+def _key(facts: Facts) -> dict[str, Any]:
+    return {"district_code": facts.district_code, "case_id": facts.case_id}

@@ -1,0 +1,40 @@
+-- name: hold
+-- The case, held until the transaction ends: what is asked for in it and decided about it happens one after the other.
+SELECT c.version FROM cases c WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s FOR UPDATE;
+
+-- name: open_of_kind
+-- The request of a kind that waits for an answer.
+SELECT approval_no FROM approvals WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND kind = %(kind)s AND state = 'requested';
+
+-- name: request
+-- Ask for something.
+INSERT INTO approvals (district_code, case_id, approval_no, kind, reason_code, until, details, organisation_id, requested_by, requested_at, request_text_id)
+SELECT %(district_code)s, %(case_id)s,
+       (SELECT coalesce(max(a.approval_no), 0) + 1 FROM approvals a WHERE a.district_code = %(district_code)s AND a.case_id = %(case_id)s),
+       %(kind)s, %(reason_code)s, %(until)s, %(details)s, %(organisation_id)s, %(account_id)s, app_now(), %(text_id)s
+RETURNING approval_no;
+
+-- name: one
+-- One request, held until the transaction ends.
+SELECT approval_no, kind, state, reason_code, until, details, organisation_id, requested_by, requested_at
+FROM approvals WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND approval_no = %(approval_no)s
+FOR UPDATE;
+
+-- name: decide
+-- Answer a request.
+UPDATE approvals
+SET state = %(state)s, decided_by = %(account_id)s, decided_at = app_now(), decision_text_id = %(text_id)s, seq = %(seq)s
+WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND approval_no = %(approval_no)s AND state = 'requested';
+
+-- name: lapse
+-- What was asked for in a case that is over needs no answer any more.
+UPDATE approvals SET state = 'withdrawn', decided_at = app_now()
+WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND state = 'requested' AND approval_no IS DISTINCT FROM %(but)s;
+
+-- name: of_case
+-- What was asked for in a case that the viewer may see, in order.
+SELECT a.approval_no, a.kind, a.state, a.reason_code, a.until, a.requested_at, a.decided_at, a.seq, o.code AS organisation
+FROM seen_cases(number => %(case_no)s) AS seen
+JOIN approvals a USING (district_code, case_id)
+JOIN organisations o ON o.organisation_id = a.organisation_id
+ORDER BY a.approval_no;
