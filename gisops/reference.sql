@@ -62,6 +62,12 @@ SELECT from_scheme, from_code, to_scheme, to_code, certainty FROM shipped_catego
 ON CONFLICT (from_scheme, from_code, to_scheme, to_code) DO UPDATE SET certainty = excluded.certainty
 WHERE m.certainty IS DISTINCT FROM excluded.certainty;
 
+-- name: upsert_duplicate_rules
+-- How near two reports of the same thing lie; a rule the city has set is never taken back.
+INSERT INTO duplicate_rules (scheme, kind, major, minor, radius_m, hours, certainty)
+SELECT scheme, kind, major, minor, radius_m::real, hours::int, certainty FROM shipped_duplicate_rules
+ON CONFLICT (scheme, kind, major, minor) DO NOTHING;
+
 -- name: upsert_calendar_days
 -- Holidays and days worked in lieu; a day the city has decided for itself stays.
 INSERT INTO calendar_days (day, kind, note)

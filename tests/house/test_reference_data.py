@@ -23,6 +23,7 @@ KEYS = {
     "time_limits": (*CATEGORY, "seq", "step", "area_grade"),
     "part_scopes": (*CATEGORY, "part_scheme", "part_major", "part_minor"),
     "category_map": ("from_scheme", "from_code", "to_scheme", "to_code"),
+    "duplicate_rules": CATEGORY,
     "seasons": ("season", "opens"),
     "work_calendar": ("date",),
     "work_windows": ("opens",),
@@ -191,3 +192,15 @@ def test_the_calendar_is_one_a_clock_can_run_on() -> None:
         weekdays_off = sum(kind == "holiday" and day.weekday() < 5 for day, kind in days.items() if day.year == year)
         in_lieu = sum(kind == "in_lieu" for day, kind in days.items() if day.year == year)
         assert 10 <= weekdays_off - in_lieu <= 14
+
+
+def test_a_rule_for_duplicates_is_of_a_category_that_is_there_and_one_holds_for_all() -> None:
+    rules = {key(row, CATEGORY): row for row in rows("duplicate_rules")}
+    assert ("", "", "", "") in rules
+    named = {code for code in rules if code[3]}
+    assert named
+    assert named <= set(CATEGORIES)
+    for row in rules.values():
+        assert row["certainty"] == "P"
+        assert 1 <= int(row["radius_m"]) <= 1000
+        assert 1 <= int(row["hours"]) <= 8784

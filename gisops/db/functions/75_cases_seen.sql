@@ -108,14 +108,17 @@ CREATE FUNCTION followed_report(uid uuid) RETURNS TABLE (
   post_zh text, post_en text, history jsonb[])
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, public, pg_temp
--- What became of a report, for whoever knows its key, whoever that is: nothing personal.
+-- What became of a report, for whoever knows its key, whoever that is: nothing personal. It may have moved to another case since: where it is now
+-- says its own row, and for a report of before its case, whose only one it was.
 AS $$
   SELECT k.answered_at, c.case_no, c.state, c.stage, c.deadline, o.code, o.name_zh, o.name_en, s.post_zh, s.post_en,
          ARRAY(SELECT jsonb_build_object('at', h.at, 'action', h.action, 'state', h.to_state)
                FROM case_history h
                WHERE h.district_code = c.district_code AND h.case_id = c.case_id ORDER BY h.seq)
   FROM intake_keys k
-  JOIN cases c ON c.district_code = k.district_code AND c.case_id = k.case_id
+  LEFT JOIN reports r ON r.district_code = k.district_code AND r.report_id = k.report_id
+  JOIN cases f ON f.district_code = k.district_code AND f.case_id = coalesce(r.case_id, k.case_id)
+  JOIN cases c ON c.district_code = f.district_code AND c.case_id = CASE WHEN r.case_id IS NULL THEN coalesce(f.duplicate_of, f.case_id) ELSE f.case_id END
   JOIN organisations o ON o.organisation_id = c.organisation_id
   LEFT JOIN staff s ON s.staff_id = c.handler_id
   WHERE k.client_uid = uid

@@ -1,0 +1,189 @@
+-- Twins: which cases a report may be about, and the one way in which a report comes into another case. docs/decisions/0034.
+
+CREATE OR REPLACE FUNCTION case_priority(report_count int) RETURNS smallint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- How far up many reports put a case: 1, 2, 3 from the 3rd, 5th and 10th on.
+RETURN ((report_count >= 3)::int + (report_count >= 5)::int + (report_count >= 10)::int)::smallint;
+
+CREATE OR REPLACE FUNCTION bigrams(said text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- The pairs of neighbouring characters in the first 200 of a text, each once, spaces and case aside. Chinese has no spaces to find words by.
+RETURN (
+  SELECT coalesce(array_agg(DISTINCT substr(t.word, n, 2)), '{}')
+  FROM (SELECT left(lower(regexp_replace(said, '\s+', '', 'g')), 200) AS word) t
+  CROSS JOIN LATERAL generate_series(1, length(t.word) - 1) AS n);
+
+CREATE OR REPLACE FUNCTION likeness(one text[], other text[]) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- Jaccard: what two sets share, of all that either has; 0 where one has nothing.
+RETURN CASE WHEN cardinality(one) = 0 OR cardinality(other) = 0 THEN 0 ELSE (
+  SELECT count(*)::float8 / (cardinality(one) + cardinality(other) - count(*)) FROM unnest(one) AS o (pair) WHERE o.pair = ANY (other)) END;
+
+CREATE OR REPLACE FUNCTION category_closeness(one int, other int) RETURNS float8
+LANGUAGE sql STABLE PARALLEL SAFE
+-- 1 the same minor class, in one scheme or by the map between two; 0.5 the same major class; 0 nothing in common.
+RETURN CASE WHEN one = other THEN 1 ELSE (
+  SELECT CASE WHEN a.pattern_major = b.pattern_major THEN 0.5
+              WHEN a.scheme <> b.scheme AND EXISTS (
+                SELECT FROM category_map m
+                WHERE (m.from_scheme, m.from_code, m.to_scheme, m.to_code) IN ((a.scheme, a.code, b.scheme, b.code), (b.scheme, b.code, a.scheme, a.code))
+              ) THEN 1 ELSE 0 END
+  FROM categories a CROSS JOIN categories b
+  WHERE a.category_id = one AND b.category_id = other) END;
+
+DROP FUNCTION IF EXISTS twin_cases;
+CREATE FUNCTION twin_cases(
+  numbers int[], lons float8[], lats float8[], reaches_m float8[], fuzzes_m float8[], hours int[], category_ids int[], part_ids uuid[], part_codes text[],
+  source_refs text[], texts text[], excepts uuid[]
+) RETURNS TABLE (
+  n int, district_code text, case_id uuid, is_open boolean, same_part boolean, named_part boolean, same_device boolean, closeness float8, distance_m float8,
+  likeness float8, score float8, closed_at timestamptz, in_hours boolean
+)
+LANGUAGE plpgsql STABLE ROWS 10
+-- For each report the cases that it may be about: of the same part, or of a compatible category (the same minor class 1, the same major class 0.5) and
+-- no farther off than `reaches_m` (the category's radius) and `fuzzes_m` (how wrong the position may be) together. Open ones, and those closed within
+-- 30 days or `hours`; ten of each at most, the nearest. score = 0.5 distance + 0.3 category + 0.2 text, and 1 for the same part.
+-- Planned once, for each input goes through its indexes whatever their number (see dispatch).
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH asked AS MATERIALIZED (
+    SELECT u.*, m.p, m.kx, m.ky, ST_Expand(m.p, (u.reach_m + u.fuzz_m) / m.kx, (u.reach_m + u.fuzz_m) / m.ky) AS box, u.reach_m + u.fuzz_m AS far_m,
+           app_now() - make_interval(hours => greatest(u.hours, 720)) AS closed_since,
+           app_now() - make_interval(hours => u.hours) AS proposed_since, bigrams(u.said) AS pairs,
+           -- a part that changed hands is another record of the same code
+           ARRAY(SELECT q.part_id FROM parts p JOIN parts q ON q.code = p.code AND q.district_code = p.district_code WHERE p.part_id = u.part_id) AS part_ids
+    FROM unnest(numbers, lons, lats, reaches_m, fuzzes_m, hours, category_ids, part_ids, part_codes, source_refs, texts, excepts)
+         AS u (n, lon, lat, reach_m, fuzz_m, hours, category_id, part_id, part_code, source_ref, said, except_id)
+    CROSS JOIN LATERAL (
+      SELECT ST_SetSRID(ST_MakePoint(u.lon, u.lat), 4326) AS p, metres_per_degree_lon(u.lat) AS kx, metres_per_degree_lat(u.lat) AS ky OFFSET 0
+    ) m
+  )
+  SELECT a.n, f.district_code, f.case_id, f.stage < 7, f.same_part, f.same_part AND f.names_part, f.same_device, f.closeness, f.distance_m, t.likeness,
+         CASE WHEN f.same_part THEN 1 ELSE
+           round((0.5 * greatest(0, least(1, (a.far_m - f.distance_m) / a.reach_m)) + 0.3 * f.closeness + 0.2 * t.likeness)::numeric, 4)::float8 END,
+         f.closed_at, f.stage < 7 OR f.closed_at > a.proposed_since
+  FROM asked a
+  CROSS JOIN LATERAL (
+    -- by part and by place the same may be found twice
+    SELECT DISTINCT ON (c.district_code, c.case_id) c.*
+    FROM (
+      (SELECT c.district_code, c.case_id, c.stage, c.closed_at, true AS same_part, w.closeness, w.distance_m, w.names_part, w.same_device
+       FROM cases c
+       CROSS JOIN LATERAL (
+         SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m, category_closeness(a.category_id, c.category_id) AS closeness,
+                a.part_code IS NOT NULL AND EXISTS (SELECT FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id
+                                                                            AND r.part_code = a.part_code) AS names_part,
+                false AS same_device
+       ) w
+       WHERE c.part_id = ANY (a.part_ids) AND (c.stage < 7 OR c.state = 'closed' AND c.closed_at > a.closed_since) AND c.case_id IS DISTINCT FROM a.except_id
+       ORDER BY c.stage < 7 DESC, c.closed_at DESC, c.case_id LIMIT 10)
+      UNION ALL
+      (SELECT c.district_code, c.case_id, c.stage, c.closed_at, false, w.closeness, w.distance_m, false, w.same_device
+       FROM cases c
+       CROSS JOIN LATERAL (
+         SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m, category_closeness(a.category_id, c.category_id) AS closeness,
+                a.source_ref IS NOT NULL AND EXISTS (SELECT FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id
+                                                       AND r.source_ref = a.source_ref AND r.category_id = a.category_id) AS same_device
+         OFFSET 0
+       ) w
+       WHERE c.stage < 7 AND c.geom && a.box AND c.case_id IS DISTINCT FROM a.except_id AND w.closeness > 0 AND w.distance_m <= a.far_m
+       ORDER BY w.same_device DESC, w.distance_m, c.case_id LIMIT 10)
+      UNION ALL
+      (SELECT c.district_code, c.case_id, c.stage, c.closed_at, false, w.closeness, w.distance_m, false, false
+       FROM cases c
+       CROSS JOIN LATERAL (
+         SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m, category_closeness(a.category_id, c.category_id) AS closeness OFFSET 0
+       ) w
+       WHERE c.state = 'closed' AND c.geom && a.box AND c.closed_at > a.closed_since AND c.case_id IS DISTINCT FROM a.except_id
+         AND w.closeness > 0 AND w.distance_m <= a.far_m
+       ORDER BY w.distance_m, c.case_id LIMIT 10)
+    ) c
+    ORDER BY c.district_code, c.case_id, c.same_part DESC
+  ) f
+  CROSS JOIN LATERAL (
+    SELECT coalesce((
+      SELECT likeness(a.pairs, bigrams(r.text)) FROM reports r
+      WHERE a.pairs <> '{}' AND NOT f.same_part AND r.district_code = f.district_code AND r.case_id = f.case_id
+      ORDER BY r.report_id LIMIT 1), 0) AS likeness
+  ) t
+  ORDER BY a.n, f.distance_m, f.case_id;
+END
+$$;
+
+DROP FUNCTION IF EXISTS seen_near;
+CREATE FUNCTION seen_near(number text, reach_m float8, hours int) RETURNS TABLE (
+  district_code text, case_id uuid, is_open boolean, same_part boolean, same_device boolean, closeness float8, distance_m float8, likeness float8, score float8,
+  in_hours boolean
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10
+SET search_path = pg_catalog, public, pg_temp
+-- The same for a case that the viewer may see, by its first report: of the others, those that he may see.
+AS $$
+#variable_conflict use_column
+DECLARE
+  v record;
+BEGIN
+  SELECT * INTO v FROM viewer();
+  RETURN QUERY
+  SELECT f.district_code, f.case_id, f.is_open, f.same_part, f.same_device, f.closeness, f.distance_m, f.likeness, f.score, f.in_hours
+  FROM seen_cases(number => number) s
+  JOIN cases c ON c.district_code = s.district_code AND c.case_id = s.case_id
+  LEFT JOIN LATERAL (
+    SELECT q.text, q.accuracy_m, q.part_code, q.source_ref FROM reports q
+    WHERE q.district_code = c.district_code AND q.case_id = c.case_id ORDER BY q.report_id LIMIT 1
+  ) r ON true
+  CROSS JOIN LATERAL twin_cases(
+    ARRAY[1], ARRAY[ST_X(c.geom)], ARRAY[ST_Y(c.geom)], ARRAY[reach_m], ARRAY[least(coalesce(r.accuracy_m, 0), 100)::float8], ARRAY[hours], ARRAY[c.category_id],
+    ARRAY[c.part_id], ARRAY[r.part_code], ARRAY[r.source_ref], ARRAY[coalesce(r.text, '')], ARRAY[c.case_id]) f
+  JOIN cases o ON o.district_code = f.district_code AND o.case_id = f.case_id
+  WHERE v.everywhere OR o.handler_id = v.staff_id OR o.superior_id = v.staff_id OR o.organisation_id = v.organisation_id
+     OR o.unit_id IN (SELECT u.unit_id FROM account_units u WHERE u.account_id = v.account_id);
+END
+$$;
+
+DROP FUNCTION IF EXISTS move_reports;
+CREATE FUNCTION move_reports(district text, from_case uuid, to_case uuid, kind text, moved uuid[], by_account int) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- Take reports from one case into another of the district and write down where they were; returns how many. `moved` NULL: all that are there;
+-- of 'unlinked', those that came with `to_case`. The one way in which a report's case changes: its row is nobody's to write at the doors.
+AS $$
+#variable_conflict use_variable
+DECLARE
+  chosen uuid[];
+BEGIN
+  IF kind NOT IN ('linked', 'unlinked', 'taken_out') OR from_case = to_case THEN
+    RAISE EXCEPTION 'reports do not move so: %', kind;
+  END IF;
+  -- The rows are held before it is asked where they are: two who link at once come one after the other.
+  SELECT array_agg(r.report_id) INTO chosen
+  FROM (SELECT q.report_id FROM reports q WHERE q.district_code = district AND q.case_id = from_case ORDER BY q.report_id FOR NO KEY UPDATE) r
+  WHERE (moved IS NULL OR r.report_id = ANY (moved))
+    AND (kind <> 'unlinked' OR to_case = (
+      SELECT l.case_id FROM report_links l
+      WHERE l.district_code = district AND l.report_id = r.report_id AND l.kind NOT IN ('linked', 'unlinked') ORDER BY l.seq DESC LIMIT 1));
+  INSERT INTO report_links (district_code, report_id, seq, case_id, kind, since, until)
+  SELECT district, r.report_id, 1, from_case, 'opened', r.received_at, app_now()
+  FROM reports r
+  WHERE r.district_code = district AND r.report_id = ANY (chosen)
+    AND NOT EXISTS (SELECT FROM report_links l WHERE l.district_code = district AND l.report_id = r.report_id);
+  UPDATE report_links l SET until = app_now() WHERE l.district_code = district AND l.report_id = ANY (chosen) AND l.until IS NULL;
+  INSERT INTO report_links (district_code, report_id, seq, case_id, kind, since, account_id)
+  SELECT district, l.report_id, max(l.seq) + 1, to_case, kind, app_now(), by_account
+  FROM report_links l
+  WHERE l.district_code = district AND l.report_id = ANY (chosen)
+  GROUP BY l.report_id;
+  UPDATE reports r SET case_id = to_case WHERE r.district_code = district AND r.report_id = ANY (chosen);
+  RETURN coalesce(cardinality(chosen), 0);
+END
+$$;
+REVOKE ALL ON FUNCTION move_reports FROM PUBLIC;
+
+GRANT CREATE ON SCHEMA public TO gisops_windows;
+ALTER FUNCTION seen_near OWNER TO gisops_windows;
+REVOKE CREATE ON SCHEMA public FROM gisops_windows;
+REVOKE ALL ON FUNCTION seen_near FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION seen_near TO gisops_reader;

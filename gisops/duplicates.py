@@ -1,0 +1,381 @@
+"""Duplicates: which cases a report may be about, how sure that is, and what becomes of it (docs/decisions/0034).
+
+The search runs in the database (`twin_cases`), one statement for one report or a thousand. Here stands what follows
+from what it finds: a report joins an open case by itself only where both name the same part, or one device saw the same
+thing; all else is proposed to people, or is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import cos, hypot, pi, radians, sin, sqrt
+from typing import Any, Literal
+from uuid import UUID
+
+from gisops import audit, wording
+from gisops.city import Category, City
+from gisops.db import queries
+from gisops.db.pool import Connection
+from gisops.errors import Conflict, NotFound
+from gisops.people import Actor, knows_people
+from gisops.scopes import Scope, scope_of
+
+_SQL = queries.load("gisops", "duplicates.sql")
+
+# From here on a case is proposed; from there on, and only where it is certain, a report joins it by itself.
+PROPOSED_FROM, JOINED_FROM = 0.5, 0.85
+# The same again within so long after its closing is a recurrence, or even work to be done again.
+RECURRENCE, REWORK = timedelta(days=30), timedelta(days=7)
+# A phone that knows no better than this would make the whole neighbourhood a duplicate.
+WORST_FUZZ_M = 100.0
+MOST_PROPOSED = 5
+# What sees by itself, and says which device it is.
+DEVICE_CHANNELS = frozenset({"video", "sensor"})
+
+Kind = Literal["same_part", "same_device", "joined"]
+Key = tuple[str, UUID]
+
+
+class NotJoinable(Conflict):
+    """A report can join an open case near by, of a category that the public is told of."""
+
+    code = "not_joinable"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A report as the search is asked about it: WGS-84 degrees, metres; ``joins`` is the case its sender names."""
+
+    lon: float
+    lat: float
+    accuracy_m: float
+    category: Category
+    part_id: UUID | None = None
+    part_code: str | None = None
+    source_ref: str | None = None
+    text: str = ""
+    joins: str | None = None
+    district_code: str = ""
+
+    @property
+    def fuzz_m(self) -> float:
+        """How wrong the position may be, as far as the search goes along with it."""
+        return min(self.accuracy_m, WORST_FUZZ_M)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A case that a report may be about; ``score`` is 0.5 distance + 0.3 category + 0.2 text, 1 for the same part."""
+
+    district_code: str
+    case_id: UUID
+    is_open: bool
+    same_part: bool
+    named_part: bool
+    same_device: bool
+    closeness: float
+    distance_m: float
+    likeness: float
+    score: float
+    closed_at: datetime | None
+    in_hours: bool
+
+    @property
+    def key(self) -> Key:
+        """Its row's key."""
+        return self.district_code, self.case_id
+
+    @property
+    def certain(self) -> Kind | None:
+        """Why it is the same beyond doubt, if it is: a part that both reports name, or one device's own sighting."""
+        if not self.is_open:
+            return None
+        if self.named_part and self.closeness > 0:
+            return "same_part"
+        return "same_device" if self.same_device else None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the candidates of a report come to: the case it joins by itself, those to propose, the one it is again."""
+
+    certain: Candidate | None
+    proposed: tuple[Candidate, ...]
+    recurrence: Candidate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A case that a report joins, as it stands; held until the transaction's end, so that it stays open meanwhile."""
+
+    district_code: str
+    case_id: UUID
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a report: it joins ``held``, or the case that the ``with_n``-th of its batch opens, or opens one.
+
+    ``proposed`` is what anybody may be told of cases that it may be about.
+    """
+
+    kind: Kind | None = None
+    held: Held | None = None
+    with_n: int | None = None
+    proposed: tuple[dict[str, Any], ...] = ()
+    recurrence_of: UUID | None = None
+    is_rework: bool = False
+
+
+NEW = Fate()
+
+
+def near(conn: Connection, asked: Sequence[Asked]) -> list[list[Candidate]]:
+    """Search for the cases that reports may be about, in one statement; the nearest first, for each in order."""
+    found: list[list[Candidate]] = [[] for _ in asked]
+    rows = conn.execute(
+        _SQL["near"],
+        {
+            "n": list(range(len(asked))),
+            "lon": [one.lon for one in asked],
+            "lat": [one.lat for one in asked],
+            "reach_m": [one.category.twin_radius_m for one in asked],
+            "fuzz_m": [one.fuzz_m for one in asked],
+            "hours": [one.category.twin_hours for one in asked],
+            "category_id": [one.category.category_id for one in asked],
+            "part_id": [one.part_id for one in asked],
+            "part_code": [one.part_code for one in asked],
+            "source_ref": [one.source_ref for one in asked],
+            "text": [one.text for one in asked],
+        },
+    )
+    for row in rows:
+        found[row.pop("n")].append(Candidate(**row))
+    return found
+
+
+def choose(candidates: Iterable[Candidate], now: datetime, without: Collection[Key] = ()) -> Choice:
+    """Choose by score, then by distance; what was closed longest ago comes last. ``without`` are cases to leave out."""
+    ranked = sorted(
+        (one for one in candidates if one.key not in without),
+        key=lambda c: (c.certain is None, -c.score, c.distance_m, c.case_id),
+    )
+    certain = next((one for one in ranked if one.certain is not None), None)
+    proposed = tuple(
+        one for one in ranked if one.in_hours and one.score >= PROPOSED_FROM and (certain is None or one is not certain)
+    )
+    again = [
+        one
+        for one in ranked
+        if one.closed_at is not None
+        and not one.is_open
+        and now - one.closed_at < RECURRENCE
+        and (one.same_part and one.closeness > 0 or one.closeness == 1)
+    ]
+    latest = max(again, key=lambda c: (c.closed_at, c.score, c.case_id), default=None)
+    return Choice(certain, proposed, latest)
+
+
+def fates(
+    conn: Connection, city: City, asked: Sequence[Asked], now: datetime, by: Actor | None
+) -> list[Fate | NotJoinable]:
+    """Decide what becomes of reports that come in together, at the moment ``now``.
+
+    Reports of one part or one device wait for each other here, so that of two in the same instant the second finds the
+    case that the first opened. A report that asks to join a case it cannot join is told so.
+    """
+    if not asked:
+        return []
+    keys = sorted({key for one in asked for key in _keys(one)})
+    if keys:
+        conn.execute(_SQL["wait_for_twins"], {"keys": keys})
+    found = near(conn, asked)
+    choices = [choose(candidates, now) for candidates in found]
+    wanted = {choice.certain.key for choice in choices if choice.certain is not None}
+    numbers = {one.joins for one in asked if one.joins is not None}
+    held = _hold(conn, wanted, numbers) if wanted or numbers else []
+    by_key = {(one.district_code, one.case_id): one for one in held}
+    by_number = {one.row["case_no"]: one for one in held}
+    # One that was closed between search and hold is nobody's to join; what it was is left to the next report.
+    gone = wanted - by_key.keys()
+    if gone:
+        choices = [choose(candidates, now, gone) for candidates in found]
+    scope = scope_of(conn, by.account_id) if by is not None else None
+    known = _public(conn, choices, scope)
+    opened: dict[str, list[int]] = {}
+    answers: list[Fate | NotJoinable] = []
+    for n, (one, choice) in enumerate(zip(asked, choices, strict=True)):
+        if one.joins is not None:
+            answers.append(_joined(city, one, by_number.get(one.joins), scope))
+        elif choice.certain is not None and choice.certain.key in by_key:
+            answers.append(Fate(choice.certain.certain, by_key[choice.certain.key]))
+        else:
+            twin = _twin(one, asked, opened)
+            if twin is not None:
+                answers.append(Fate(twin[0], with_n=twin[1]))
+                continue
+            for key in _keys(one):
+                opened.setdefault(key, []).append(n)
+            again = choice.recurrence
+            answers.append(
+                Fate(
+                    proposed=_told(choice, known),
+                    recurrence_of=None if again is None or again.district_code != one.district_code else again.case_id,
+                    is_rework=again is not None and again.closed_at is not None and now - again.closed_at < REWORK,
+                )
+            )
+    return answers
+
+
+def _keys(one: Asked) -> list[str]:
+    """By what a report can be certain to be about the same as another."""
+    return [f"{what}:{key}" for what, key in (("part", one.part_code), ("device", one.source_ref)) if key is not None]
+
+
+def _hold(conn: Connection, keys: Collection[Key], numbers: Collection[str]) -> list[Held]:
+    rows = conn.execute(
+        _SQL["hold"],
+        {
+            "districts": [district for district, _ in keys],
+            "case_ids": [case_id for _, case_id in keys],
+            "numbers": list(numbers),
+        },
+    )
+    return [Held(row["district_code"], row["case_id"], row) for row in rows]
+
+
+def _twin(one: Asked, asked: Sequence[Asked], opened: Mapping[str, list[int]]) -> tuple[Kind, int] | None:
+    """Which report of the same batch, that opens a case, is certainly about the same thing."""
+    for n in opened.get(f"part:{one.part_code}", ()):
+        if one.district_code == asked[n].district_code and closeness(one.category, asked[n].category) > 0:
+            return "same_part", n
+    for n in opened.get(f"device:{one.source_ref}", ()):
+        other = asked[n]
+        far_m = one.category.twin_radius_m + one.fuzz_m
+        if (
+            one.district_code == other.district_code
+            and one.category.category_id == other.category.category_id
+            and distance_m(one, other) <= far_m
+        ):
+            return "same_device", n
+    return None
+
+
+def closeness(one: Category, other: Category) -> float:
+    """How near two categories of one scheme are: 1 the same minor class, 0.5 the same major class, else 0."""
+    if one.category_id == other.category_id:
+        return 1.0
+    return 0.5 if (one.scheme, one.code[:3]) == (other.scheme, other.code[:3]) else 0.0
+
+
+def distance_m(one: Asked, other: Asked) -> float:
+    """Metres between two reports in the plane at the first, as `local_distance_m` has them."""
+    squared = 1 - 0.006694379990141316 * sin(radians(one.lat)) ** 2
+    kx = pi / 180 * 6378137.0 * cos(radians(one.lat)) / sqrt(squared)
+    ky = pi / 180 * 6378137.0 * (1 - 0.006694379990141316) / squared**1.5
+    return round(hypot((other.lon - one.lon) * kx, (other.lat - one.lat) * ky), 3)
+
+
+def _joined(city: City, one: Asked, held: Held | None, scope: Scope | None) -> Fate | NotJoinable:
+    """The fate of a report whose sender says which case it is about: near enough, open, and one he may know of."""
+    if held is not None and _may_know(held.row, scope):
+        category = city.by_category_id.get(held.row["category_id"], one.category)
+        at = Asked(held.row["lon"], held.row["lat"], 0, category)
+        reach = max(one.category.twin_radius_m, category.twin_radius_m)
+        if distance_m(one, at) <= reach + one.fuzz_m:
+            return Fate("joined", held)
+    return NotJoinable(
+        f"There is no open case {one.joins} near this point that a report could join; send it without `joins`.",
+        case_no=one.joins,
+    )
+
+
+def _may_know(row: dict[str, Any], scope: Scope | None) -> bool:
+    """Whether somebody may be told that there is such a case: the public of public categories, a viewer in his scope."""
+    if scope is None:
+        return bool(row["public"])
+    return scope.sees(row["unit_id"], (row["handler_id"], row["superior_id"]), row["organisation_id"])
+
+
+def _public(conn: Connection, choices: Sequence[Choice], scope: Scope | None) -> dict[Key, dict[str, Any]]:
+    """Of the cases that are proposed those that somebody may be told of, whoever comes to hold the report's key."""
+    keys = {one.key for choice in choices for one in choice.proposed}
+    if not keys:
+        return {}
+    asked = {"districts": [district for district, _ in keys], "case_ids": [case_id for _, case_id in keys]}
+    rows = conn.execute(_SQL["proposed"], asked).fetchall()
+    return {(row["district_code"], row["case_id"]): row for row in rows if row["public"] and _may_know(row, scope)}
+
+
+def _told(choice: Choice, known: Mapping[Key, dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """How many reported each proposed case, how far it is, where it stands: no text and no photo, as it goes into the
+    answer that is kept.
+    """
+    named = [(one, known[one.key]) for one in choice.proposed if one.key in known]
+    return tuple(
+        {
+            "case_no": row["case_no"],
+            **wording.state(row["state"]),
+            "stage": row["stage"],
+            "report_count": row["report_count"],
+            "distance_m": round(one.distance_m),
+        }
+        for one, row in named[:MOST_PROPOSED]
+    )
+
+
+def of_case(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | None = None) -> dict[str, Any]:
+    """Cases that a case may be a duplicate of, the best first, for somebody at the desk: those in his scope.
+
+    Each with its score and the parts of it (``distance_m`` metres, ``closeness`` and ``likeness`` from 0 to 1); what
+    reporters wrote and their photos only for those who may know, which is written into the audit. For a viewer
+    (`scopes.look_as`). Raises ``NotFound``.
+    """
+    case = conn.execute(_SQL["of_what"], {"case_no": case_no}).fetchone()
+    if case is None:
+        raise NotFound(f"There is no case {case_no}.", case_no=case_no)
+    category = city.by_category_id.get(case["category_id"])
+    reach_m, hours = (category.twin_radius_m, category.twin_hours) if category is not None else (20.0, 72)
+    rows = conn.execute(_SQL["of_case"], {"case_no": case_no, "reach_m": reach_m, "hours": hours}).fetchall()
+    named = sum(knows_people(to, row["organisation_id"]) for row in rows)
+    if named:
+        audit.looked(conn, "cases", None, named, object=case_no, key_id=key_id)
+    return {
+        "case_no": case_no,
+        "radius_m": reach_m,
+        "hours": hours,
+        "duplicates": [_proposal(row, knows_people(to, row["organisation_id"])) for row in rows],
+    }
+
+
+def _proposal(row: dict[str, Any], knows: bool) -> dict[str, Any]:
+    shown = {
+        "case_no": row["case_no"],
+        **wording.state(row["state"]),
+        "stage": row["stage"],
+        "version": row["version"],
+        "category": {
+            "code": row["code"],
+            "scheme": row["scheme"],
+            "name_zh": row["name_zh"],
+            "name_en": row["name_en"],
+        },
+        "report_count": row["report_count"],
+        "reported_at": row["reported_at"],
+        "closed_at": row["closed_at"],
+        "score": row["score"],
+        "parts": {
+            "same_part": row["same_part"],
+            "same_device": row["same_device"],
+            "distance_m": round(row["distance_m"], 1),
+            "closeness": row["closeness"],
+        },
+    }
+    if not knows:
+        return shown
+    # how alike the texts are would tell somebody who may not read one what is in it
+    shown["parts"]["likeness"] = row["likeness"]
+    return {**shown, "text": row["text"], "photos": row["photos"]}
