@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gisops import audit, case_clocks, checking, moves, scopes, triage, working
+from gisops import audit, case_clocks, checking, evidence, moves, notices, scopes, triage, working
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -103,13 +103,27 @@ def act(
     rule = _rule(facts, action, sent, role)
     _check_reason(rule, sent)
     prepared = PREPARERS[action](conn, city, facts, sent, by)
+    prepared = evidence.with_photos(conn, city, action, facts, sent, by, prepared)
     done = _write(conn, city, facts, rule, sent, prepared, by, role)
     for then in prepared.after:
         then(conn, facts, done.seq)
+    _tell(conn, facts, done, action, prepared, by)
     if by is not None:
         told = {"account_id": by.account_id, "key_id": key_id, "district": facts.district_code}
         audit.add(conn, action, "cases", object=case_no, rows=1, **told)
     return done
+
+
+def _tell(conn: Connection, facts: Facts, done: Done, action: str, prepared: Prepared, by: Actor | None) -> None:
+    """Tell who gets to know of it: those that the move itself says, and those whom its preparer names."""
+    about = notices.Subject(done.district_code, done.case_id, done.seq)
+    stage = moves.STAGES[done.state]
+    told = notices.of_move(action, done.state, stage, facts.desk_id, by.staff_id if by else None)
+    said = {"action": action, "state": done.state, "stage": stage}
+    for one in prepared.told:
+        who = notices.Recipient(one.staff_id, one.account_id, one.organisation_id)
+        told.append(notices.Told(one.kind, [who], said))
+    notices.tell_many(conn, [(about, one) for one in told])
 
 
 def read(conn: Connection, city: City, case_no: str, by: Actor | None) -> Facts:

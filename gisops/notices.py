@@ -8,9 +8,9 @@ signs in, the notice is itself the delivery; what has to leave the house lies be
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -26,36 +26,50 @@ _MOST_UNREAD = 1000
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
+Part = Literal["handler", "superior", "reporters"]
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Somebody who is told: a member of staff, an account, whoever acts for an organisation, or everybody who reported
-    the case (``reporters``). Exactly one of them.
+    """Somebody who is told: a member of staff, an account, whoever acts for an organisation, or a part in the case as
+    it is when it is told: its handler (where there is none, whoever acts for its organisation), the superior beside
+    him, everybody who reported it. Exactly one of them.
     """
 
     staff_id: int | None = None
     account_id: int | None = None
     organisation_id: int | None = None
-    reporters: bool = False
+    part: Part | None = None
 
     def __post_init__(self) -> None:
         """Refuse nobody, and two at once."""
-        if sum(one is not None for one in (self.staff_id, self.account_id, self.organisation_id)) + self.reporters != 1:
+        if sum(one is not None for one in (self.staff_id, self.account_id, self.organisation_id, self.part)) != 1:
             raise ValueError(f"{self} is not one recipient")
 
 
-REPORTERS = Recipient(reporters=True)
+HANDLER, SUPERIOR, REPORTERS = (Recipient(part=part) for part in get_args(Part))
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """One thing that is told to some: its kind, who hears it, what it says, and what told it where the act alone does
-    not say (a clock and its level).
+    not say (a clock and its level). ``but_staff_id`` is left out: who did it himself is not told that he did.
     """
 
     kind: str
     to: Sequence[Recipient]
-    facts: Mapping[str, Fact]
+    facts: Mapping[str, Fact] = field(default_factory=dict)
     cause: str = ""
+    but_staff_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The case that is told of, and the last entry of its history."""
+
+    district_code: str
+    case_id: UUID
+    seq: int
 
 
 def tell(
@@ -71,27 +85,28 @@ def tell(
     """Tell some of one thing about a case, in the transaction of the act; returns how many had not been told yet.
 
     ``seq`` is the last entry of the case's history. Reporters hear ``action``, ``state`` and ``stage`` of the facts and
-    nothing else.
+    nothing else. What the case is called, what it is about and its deadline are added to the facts.
     """
-    return tell_all(conn, district_code, case_id, seq, [Told(kind, to, facts, cause)])
+    return tell_many(conn, [(Subject(district_code, case_id, seq), Told(kind, to, facts, cause))])
 
 
-def tell_all(conn: Connection, district_code: str, case_id: UUID, seq: int, told: Sequence[Told]) -> int:
-    """Tell several things about a case in one round trip; returns how many notices are new."""
+def tell_many(conn: Connection, told: Iterable[tuple[Subject, Told]]) -> int:
+    """Tell several things, of one case or of many, in one round trip; returns how many notices are new."""
     rows = [
         {
-            "district_code": district_code,
-            "case_id": case_id,
-            "seq": seq,
+            "district_code": about.district_code,
+            "case_id": about.case_id,
+            "seq": about.seq,
             "kind": one.kind,
             "cause": one.cause,
             "facts": dict(one.facts),
             "staff_id": to.staff_id,
             "account_id": to.account_id,
             "organisation_id": to.organisation_id,
-            "reporters": to.reporters,
+            "part": to.part,
+            "but_staff_id": one.but_staff_id,
         }
-        for one in told
+        for about, one in told
         for to in one.to
     ]
     if not rows:
@@ -99,6 +114,40 @@ def tell_all(conn: Connection, district_code: str, case_id: UUID, seq: int, told
     row = conn.execute(_SQL["tell"], {"rows": Jsonb(rows)}).fetchone()
     assert row is not None  # noqa: S101  (SELECT of a function)
     return int(row["told"])
+
+
+# Who gets to know of a move beside the reporters, who are told of each. What timers do is told by the timers.
+_SENT = frozenset({"push", "dispatch", "determine", "assign"})
+_HANDLERS = frozenset(
+    {"fail", "send_back", "to_rework", "resume", "extend", "suspend", "close", "force_close", "void", "appeal"}
+)
+_DESKS = frozenset({"return", "dispute", "not_mine", "reopen", "promote"})
+
+
+def of_move(action: str, state: str, stage: int, desk_id: int, by_staff_id: int | None = None) -> list[Told]:
+    """What is told of a move, and to whom: the handler and his superior of a case that was sent to them, the handler of
+    what others did with his case, the desk of what came back to it, and the reporters of every move.
+    """
+    facts: dict[str, Fact] = {"action": action, "state": state, "stage": stage}
+    told = [Told("progress", [REPORTERS], facts)]
+    if action in _SENT:
+        told.append(Told("assigned", [HANDLER], facts, but_staff_id=by_staff_id))
+        told.append(Told("beside", [SUPERIOR], facts, but_staff_id=by_staff_id))
+    elif action in _HANDLERS:
+        told.append(Told("moved", [HANDLER], facts, but_staff_id=by_staff_id))
+    elif action in _DESKS:
+        told.append(Told("moved", [Recipient(organisation_id=desk_id)], facts, but_staff_id=by_staff_id))
+    return told
+
+
+def opened(conn: Connection, cases: Iterable[tuple[Subject, str, str, int]]) -> int:
+    """Tell the handlers and superiors of cases that were opened and sent to them at once: ``(case, action, state,
+    stage)``, the last move. Their reporters have their answer already.
+    """
+    told = []
+    for about, action, state, stage in cases:
+        told += [(about, one) for one in of_move(action, state, stage, 0) if one.kind in ("assigned", "beside")]
+    return tell_many(conn, told)
 
 
 def mine(conn: Connection, before: UUID | None, limit: int) -> dict[str, Any]:

@@ -52,13 +52,13 @@ def ack(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None
 
 
 def escalate(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
-    """Nobody took it on in time: one level up is called in."""
-    level = facts.escalation + 1
+    """Nobody took it on in time: one level up is called in, or more where several were passed meanwhile (``level``)."""
+    level = max(int(sent.values.get("level", 0)), facts.escalation + 1)
     payload: dict[str, Any] = {"level": level}
     row = conn.execute(_SQL["above"], {"organisation_id": facts.organisation_id}).fetchone()
     above = None if row is None else row["lead_staff_id"] if level == 1 else row["above_staff_id"]
     sets = {} if above is None or above == facts.handler_id else {"superior_id": above}
-    return Prepared(payload, sets, {"escalation": 1}, clock="keep")
+    return Prepared(payload, sets, {"escalation": level - facts.escalation}, clock="keep")
 
 
 def send_return(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
@@ -231,7 +231,7 @@ def _next_stage(city: City, facts: Facts) -> StartClock | None:
     for later in case_clocks.STAGED[case_clocks.STAGED.index(step) + 1 :]:
         limit = case_clocks.limit_of(city, facts.filing_condition_id, later, facts.area_grade)
         if limit is not None:
-            return StartClock(later, limit.unit, limit.value)
+            return case_clocks.limited(later, limit)
     return None
 
 

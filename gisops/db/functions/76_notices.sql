@@ -12,36 +12,42 @@ DROP FUNCTION IF EXISTS tell;
 CREATE FUNCTION tell(sent jsonb) RETURNS int
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
--- Write notices: each of [{district_code, case_id, seq, kind, cause, facts, staff_id | account_id | organisation_id | reporters}], the same once
--- only, however often it is told; returns how many are new. `reporters` is everybody who sent a report of the case; they learn what happened and
--- where it stands, whatever else the facts say. What the case is called and what it is about, as of now, is added to the facts. Webhooks that listen to a kind get one notice of each. What is sent by SMS or e-mail gets a
--- delivery where such a way out is open.
+-- Write notices: each of [{district_code, case_id, seq, kind, cause, facts, staff_id | account_id | organisation_id | part, but_staff_id}], the same once
+-- only, however often it is told; returns how many are new. `part` is read off the case as it is now: handler (where there is none, whoever acts for
+-- its organisation), superior, or reporters: everybody who sent a report of it. They learn what happened and where it stands, whatever else the
+-- facts say. What the case is called and what it is about is added to the facts. Webhooks that listen to a kind get one notice of each. What is sent
+-- by SMS or e-mail gets a delivery where such a way out is open.
 AS $$
   WITH asked AS MATERIALIZED (
-    SELECT r.district_code, r.case_id, r.seq, r.kind, coalesce(r.cause, '') AS why, r.staff_id, r.account_id, r.organisation_id, r.reporters, c.organisation_id AS holder_id,
-           coalesce(r.facts, '{}') AS facts,
-           jsonb_build_object('case_no', c.case_no, 'category', k.code, 'category_zh', k.name_zh, 'category_en', k.name_en) AS about
+    SELECT r.district_code, r.case_id, r.seq, r.kind, coalesce(r.cause, '') AS why, r.part,
+           coalesce(r.staff_id, CASE r.part WHEN 'handler' THEN c.handler_id WHEN 'superior' THEN nullif(c.superior_id, c.handler_id) END) AS staff_id,
+           r.account_id, coalesce(r.organisation_id, CASE WHEN r.part = 'handler' AND c.handler_id IS NULL THEN c.organisation_id END) AS organisation_id,
+           r.but_staff_id, c.organisation_id AS holder_id, coalesce(r.facts, '{}') AS facts,
+           jsonb_build_object('case_no', c.case_no, 'category', k.code, 'category_zh', k.name_zh, 'category_en', k.name_en) AS about, c.deadline
     FROM jsonb_to_recordset(sent) AS r (
-      district_code text, case_id uuid, seq int, kind text, cause text, facts jsonb, staff_id int, account_id int, organisation_id int, reporters boolean)
+      district_code text, case_id uuid, seq int, kind text, cause text, facts jsonb, staff_id int, account_id int, organisation_id int, part text,
+      but_staff_id int)
     JOIN cases c ON c.district_code = r.district_code AND c.case_id = r.case_id
     JOIN categories k ON k.category_id = c.category_id
   ), wanted AS (
     SELECT a.district_code, a.case_id, a.seq, a.kind, a.why, a.staff_id, a.account_id, a.organisation_id, NULL::uuid AS report_id, NULL::int AS reporter_id,
-           NULL::int AS webhook_id, a.facts || a.about AS facts,
+           NULL::int AS webhook_id, jsonb_strip_nulls(jsonb_build_object('deadline', a.deadline)) || a.facts || a.about AS facts,
            CASE WHEN a.staff_id IS NOT NULL THEN 'staff:' || a.staff_id WHEN a.account_id IS NOT NULL THEN 'account:' || a.account_id
                 ELSE 'organisation:' || a.organisation_id END AS recipient
     FROM asked a
-    WHERE a.reporters IS NOT TRUE
+    WHERE a.part IS DISTINCT FROM 'reporters' AND a.staff_id IS DISTINCT FROM coalesce(a.but_staff_id, 0)
+      AND num_nonnulls(a.staff_id, a.account_id, a.organisation_id) = 1
     UNION ALL
     SELECT a.district_code, a.case_id, a.seq, a.kind, a.why, NULL, NULL, NULL, r.report_id, r.account_id, NULL,
            jsonb_strip_nulls(jsonb_build_object('action', a.facts -> 'action', 'state', a.facts -> 'state', 'stage', a.facts -> 'stage')) || a.about,
            'report:' || r.report_id
     FROM asked a
     JOIN reports r ON r.district_code = a.district_code AND r.case_id = a.case_id
-    WHERE a.reporters
+    WHERE a.part = 'reporters'
     UNION ALL
     SELECT DISTINCT ON (a.district_code, a.case_id, a.seq, a.kind, a.why, w.webhook_id)
-           a.district_code, a.case_id, a.seq, a.kind, a.why, NULL::int, NULL::int, NULL::int, NULL::uuid, NULL::int, w.webhook_id, a.facts || a.about, 'webhook:' || w.webhook_id
+           a.district_code, a.case_id, a.seq, a.kind, a.why, NULL::int, NULL::int, NULL::int, NULL::uuid, NULL::int, w.webhook_id,
+           jsonb_strip_nulls(jsonb_build_object('deadline', a.deadline)) || a.facts || a.about, 'webhook:' || w.webhook_id
     FROM asked a
     JOIN webhooks w ON w.active AND a.kind = ANY (w.kinds) AND (w.organisation_id IS NULL OR w.organisation_id = a.holder_id)
   ), told AS (

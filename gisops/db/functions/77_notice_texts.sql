@@ -9,7 +9,6 @@ INSERT INTO notice_texts (kind, title_zh, title_en, text_zh, text_en, sms, mail)
   ('overdue', '已超时', 'Overdue', '案件{case_no}（{category_zh}）已超时，截止时间为{deadline}。', 'Case {case_no} ({category_en}) is overdue since {deadline}.', true, true),
   ('escalate', '超时升级', 'Escalated', '案件{case_no}（{category_zh}）已用时限的{percent}%，升级至第{level}级。', 'Case {case_no} ({category_en}) has used {percent}% of its time: escalated to level {level}.', true, true),
   ('promote', '简易案件转立案', 'Promoted to the standard flow', '简易案件{case_no}（{category_zh}）超时未结，已转一般流程立案。', 'Simple case {case_no} ({category_en}) ran over its time and was filed.', true, false),
-  ('resume', '恢复处置', 'Resumed', '案件{case_no}（{category_zh}）挂账期满，恢复处置。', 'Case {case_no} ({category_en}) goes on: its suspension is over.', true, false),
   ('timer_failed', '计时任务受阻', 'A timer could not do its work', '案件{case_no}的计时任务（{due_kind}）未能执行：{error}。', 'The timer of case {case_no} ({due_kind}) could not do its work: {error}.', false, true),
   ('message', '案件留言', 'A message on a case', '案件{case_no}（{category_zh}）有新留言。', 'There is a new message on case {case_no} ({category_en}).', false, false),
   ('order', '督办', 'Supervision order', '案件{case_no}（{category_zh}）已被督办。', 'Case {case_no} ({category_en}) is under a supervision order.', true, true),
