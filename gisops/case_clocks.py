@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from gisops import clocks
+from gisops import clocks, seasons
 from gisops.city import City, TimeLimit
 from gisops.facts import ChangeClock, Clock, ClockChange, Facts, PauseClock, StartClock
 
@@ -26,7 +26,6 @@ STEPS = {
 }  # fmt: skip
 # The time of whoever holds the case; every other step is the centre's.
 HOLDERS_STEPS = frozenset({"ack", "simple", "handle", "stop", "penalise", "restore"})
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Handling in one go, or in stages one after the other.
 STAGED = ("stop", "penalise", "restore")
 
@@ -72,12 +71,26 @@ def belonging(
         step, limit = handling(city, filing_condition_id, area_grade)
     else:
         limit = stage_limit(city, step, severity)
-    return StartClock(step) if limit is None else StartClock(step, limit.unit, limit.value)
+    return StartClock(step) if limit is None else limited(step, limit)
 
 
-def deadline(city: City, start: datetime, unit: str, value: float | Decimal) -> datetime:
-    """When a limit that begins at ``start`` ends, by the city's calendar and its way of counting work days."""
-    return clocks.add(start, unit, value, city.calendar, city.work_day_mode)
+def limited(step: str, limit: TimeLimit) -> StartClock:
+    """The clock of a step with its limit."""
+    return StartClock(step, limit.unit, limit.value, season=limit.season)
+
+
+def begins(city: City, at: datetime, season: str) -> datetime:
+    """When a limit begins to run that is set at a moment: then, or when its season opens."""
+    return seasons.begins(at, city.seasons.get(season, ()), city.timezone)
+
+
+def deadline(
+    city: City, start: datetime, unit: str, value: float | Decimal, organisation_id: int | None = None
+) -> datetime:
+    """When a limit that begins at ``start`` ends, by the calendar of the city, or of the organisation where it has its
+    own, and the city's way of counting work days.
+    """
+    return clocks.add(start, unit, value, city.calendar_of(organisation_id), city.work_day_mode)
 
 
 def case_deadline(city: City, facts: Facts, filing_condition_id: int | None) -> datetime | None:
@@ -90,26 +103,30 @@ def deadline_of(city: City, start: datetime, filing_condition_id: int | None, ar
     step, limit = handling(city, filing_condition_id, area_grade)
     if limit is None:
         return None
-    ends = deadline(city, start, limit.unit, limit.value)
+    ends = deadline(city, begins(city, start, limit.season), limit.unit, limit.value)
     for later in STAGED[STAGED.index(step) + 1 :] if step in STAGED else ():
         if (limit := limit_of(city, filing_condition_id, later, area_grade)) is not None:
-            ends = deadline(city, ends, limit.unit, limit.value)
+            ends = deadline(city, begins(city, ends, limit.season), limit.unit, limit.value)
     return ends
 
 
 def due_at(
-    city: City, percent: int, started_at: datetime, unit: str | None, value: float | Decimal | None, ends: datetime
+    city: City,
+    percent: int,
+    started_at: datetime,
+    unit: str | None,
+    value: float | Decimal | None,
+    ends: datetime,
+    organisation_id: int | None = None,
 ) -> datetime:
-    """The moment when so many per cent of a limit have run, in its own unit; the whole of it is the deadline itself."""
-    if percent == 100:
-        return ends
-    if unit is not None and value is not None and (unit != "work_day" or city.work_day_mode == "running"):
-        # measured back or on from the deadline, so that pauses and extensions are taken into account
-        share = float(value) * abs(percent - 100) / 100
-        if percent > 100:
-            return deadline(city, ends, unit, share)
-        return max(started_at, min(ends, deadline(city, started_at, unit, float(value) * percent / 100)))
-    # days that end with the day are not divided: the share is one of the time that passes
+    """The moment when so many per cent of a limit have run, in its own unit; the whole of it is the deadline itself.
+
+    Measured back or on from the deadline, so that pauses and extensions are taken into account.
+    """
+    if unit is not None and value is not None:
+        calendar = city.calendar_of(organisation_id)
+        return clocks.after(started_at, percent, unit, value, calendar, city.work_day_mode, deadline=ends)
+    # a deadline that was set without a limit: the share is one of the time that passes
     return started_at + (ends - started_at) * (percent / 100)
 
 
@@ -121,6 +138,7 @@ def due(
     value: float | Decimal | None,
     ends: datetime | None,
     behind: int = 0,
+    organisation_id: int | None = None,
 ) -> Due | None:
     """What is due next for a clock: the first of its step's escalations beyond ``behind`` per cent; None where there is
     no limit, or nothing more to come.
@@ -129,40 +147,37 @@ def due(
         return None
     for row in city.escalations.get(step) or city.escalations.get("", ()):
         if row.percent > behind:
-            return Due(due_at(city, row.percent, started_at, unit, value, ends), row.due_kind, row.level)
+            at = due_at(city, row.percent, started_at, unit, value, ends, organisation_id)
+            return Due(at, row.due_kind, row.level)
     return None
 
 
 def course(city: City, clock: Mapping[str, Any]) -> list[Due]:
-    """Everything that comes due for a clock (a row: step, started_at, unit, value, deadline), in order; nothing without
-    a deadline.
+    """Everything that comes due for a clock (a row: step, organisation_id, started_at, unit, value, deadline), in
+    order; nothing without a deadline.
     """
     ends = clock["deadline"]
     if ends is None:
         return []
     rows = city.escalations.get(clock["step"]) or city.escalations.get("", ())
-    return [
-        Due(
-            due_at(city, row.percent, clock["started_at"], clock["unit"], clock["value"], ends), row.due_kind, row.level
-        )
-        for row in rows
-    ]
+    told = (clock["started_at"], clock["unit"], clock["value"], ends, clock.get("organisation_id"))
+    return [Due(due_at(city, row.percent, *told), row.due_kind, row.level) for row in rows]
 
 
 def started(city: City, clock: StartClock, at: datetime, holder_id: int) -> dict[str, Any]:
     """The row of a clock that starts: columns of ``case_clocks`` but for the case's keys and the number."""
-    begins = clock.starts_at or at
-    ends = clock.deadline
-    if ends is None and clock.unit is not None and clock.value is not None:
-        ends = deadline(city, begins, clock.unit, clock.value)
-    first = due(city, clock.step, begins, clock.unit, clock.value, ends)
+    starts = clock.starts_at or begins(city, at, clock.season)
     owner = clock.organisation_id
     if owner is None:
         owner = holder_id if clock.step in HOLDERS_STEPS else city.desk_id
+    ends = clock.deadline
+    if ends is None and clock.unit is not None and clock.value is not None:
+        ends = deadline(city, starts, clock.unit, clock.value, owner)
+    first = due(city, clock.step, starts, clock.unit, clock.value, ends, organisation_id=owner)
     return {
         "step": clock.step,
         "organisation_id": owner,
-        "started_at": begins,
+        "started_at": starts,
         "unit": clock.unit,
         "value": clock.value,
         "deadline": ends,
@@ -205,31 +220,22 @@ def resumed(city: City, facts: Facts) -> datetime | None:
     clock = facts.clock
     if clock is None or clock.deadline is None or clock.paused_at is None:
         return None if clock is None else clock.deadline
-    return moved_by_pause(city, clock.unit, clock.paused_at, facts.now, clock.deadline)
+    return moved_by_pause(city, clock.unit, clock.paused_at, facts.now, clock.deadline, clock.organisation_id)
 
 
-def moved_by_pause(city: City, unit: str | None, paused_at: datetime, now: datetime, ends: datetime) -> datetime:
-    """Where a deadline lies after a pause. Natural time is simply added; working time that was left is run anew. One
-    that was over already stays.
+def moved_by_pause(
+    city: City,
+    unit: str | None,
+    paused_at: datetime,
+    now: datetime,
+    ends: datetime,
+    organisation_id: int | None = None,
+) -> datetime:
+    """Where a deadline lies after a pause: as much running time behind it as was left before it. One that was over
+    already stays.
     """
-    if ends <= paused_at:
-        return ends
-    if unit in ("work_hour", "work_day"):
-        left = _working(city, paused_at, ends)
-        return clocks.add(now, "work_hour", Decimal(left) / 3_600_000_000, city.calendar)
-    return now + (ends - paused_at)
-
-
-def _working(city: City, start: datetime, end: datetime) -> int:
-    """Working time between two moments, microseconds."""
-    first, last = ((at - _EPOCH) // timedelta(microseconds=1) for at in (start, end))
-    day, through = start.astimezone(city.timezone).date(), end.astimezone(city.timezone).date()
-    total = 0
-    while day <= through:
-        for opens, closes in city.calendar.spans(day):
-            total += max(0, min(closes, last) - max(opens, first))
-        day += timedelta(days=1)
-    return total
+    calendar = city.calendar_of(organisation_id)
+    return clocks.paused(ends, paused_at, now, unit or "natural_day", calendar, city.work_day_mode)
 
 
 def _stop(running: Clock | None, now: datetime, outcome: str) -> dict[str, Any]:
@@ -248,7 +254,9 @@ def _go_on(city: City, facts: Facts, wanted: ChangeClock) -> dict[str, Any]:
     following = None
     if wanted.deadline is not None:
         done = _percent_done(city, clock)
-        following = due(city, clock.step, clock.started_at, clock.unit, value, wanted.deadline, done)
+        following = due(
+            city, clock.step, clock.started_at, clock.unit, value, wanted.deadline, done, clock.organisation_id
+        )
     return {
         "deadline": wanted.deadline,
         "value": value,

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gisops import audit, moves, wording
+from gisops import audit, case_clocks, moves, wording
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -70,7 +70,7 @@ def file(
 ) -> None:
     """File a case under its category's default condition: from here its time runs."""
     life.filing_condition_id = category.filing_condition_id
-    life.deadline = city.deadline(category, at)
+    life.deadline = case_clocks.deadline_of(city, at, category.filing_condition_id, life.area_grade)
     life.go("file", at, role, account_id, {"filing_condition_id": category.filing_condition_id})
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gisops import clocks
+from gisops import clocks, seasons
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import NotReady, UnknownCategory
@@ -25,10 +25,13 @@ DEFAULT_ACCURACY_M = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class TimeLimit:
-    """How long handling may take: a number of units (docs/reference/glossary.md)."""
+    """How long handling may take: a number of units (docs/reference/glossary.md), from when its season opens, if it has
+    one.
+    """
 
     unit: clocks.Unit
     value: float
+    season: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ class City:
     limits: Mapping[int, tuple[StepLimit, ...]] = field(default_factory=dict)
     stage_limits: Mapping[tuple[str, str], TimeLimit] = field(default_factory=dict)
     escalations: Mapping[str, tuple[Escalation, ...]] = field(default_factory=dict)
+    seasons: Mapping[str, tuple[seasons.Season, ...]] = field(default_factory=dict)
+    calendars: Mapping[int, clocks.WorkCalendar] = field(default_factory=dict)
 
     @cached_property
     def by_category_id(self) -> Mapping[int, Category]:
@@ -123,8 +128,14 @@ class City:
 
     @property
     def work_day_mode(self) -> clocks.WorkDayMode:
-        """How this city counts work days: as a running clock, or to the end of the last day."""
-        return "end_of_day" if self.settings.get("work_day_mode") == "end_of_day" else "running"
+        """How this city counts work days (`clocks.add`): its setting, else as a running clock."""
+        return next((mode for mode in clocks.WORK_DAY_MODES if mode == self.settings.get("work_day_mode")), "running")
+
+    def calendar_of(self, organisation_id: int | None) -> clocks.WorkCalendar:
+        """When an organisation works: by the calendar of its code, where there is one, else as the city does."""
+        if organisation_id is None:
+            return self.calendar
+        return self.calendars.get(organisation_id, self.calendar)
 
     def category(self, text: str) -> Category:
         """Find a category by ``E04-05`` (the city's scheme) or ``scheme:E04-05``.
@@ -175,6 +186,8 @@ def load(conn: Connection) -> City:
         auto_file=row["auto_file"],
         accuracy_m={**DEFAULT_ACCURACY_M, **row["settings"].get("accuracy_m", {})},
         calendar=_calendar(conn, zone),
+        calendars=_calendars(conn, zone),
+        seasons=_seasons(conn),
         categories=categories,
         organisations=by_code["organisations"],
         areas=by_code["areas"],
@@ -201,7 +214,7 @@ def _category(row: dict[str, Any]) -> Category:
 def _limits(conn: Connection) -> dict[int, tuple[StepLimit, ...]]:
     found: dict[int, list[StepLimit]] = {}
     for row in conn.execute(_SQL["limits"]):
-        limit = TimeLimit(row["unit"], float(row["value"]))
+        limit = TimeLimit(row["unit"], float(row["value"]), row["season"])
         found.setdefault(row["filing_condition_id"], []).append(
             StepLimit(row["step"], row["area_grade"], row["season"], limit)
         )
@@ -215,6 +228,13 @@ def _escalations(conn: Connection) -> dict[str, tuple[Escalation, ...]]:
     return {step: tuple(rows) for step, rows in found.items()}
 
 
+def _seasons(conn: Connection) -> dict[str, tuple[seasons.Season, ...]]:
+    found: dict[str, list[seasons.Season]] = {}
+    for row in conn.execute(_SQL["seasons"]):
+        found.setdefault(row["season"], []).append(seasons.Season.parse(row["opens"], row["closes"]))
+    return {season: tuple(rows) for season, rows in found.items()}
+
+
 def _names(conn: Connection, query: str) -> dict[str, Name]:
     return {row["code"]: Name(**row) for row in conn.execute(_SQL[query])}
 
@@ -224,3 +244,13 @@ def _calendar(conn: Connection, zone: ZoneInfo) -> clocks.WorkCalendar:
     days = {row["day"]: row["kind"] for row in conn.execute(_SQL["calendar_days"])}
     # A city that has not said when it works gets the calendar's own default rather than none at all.
     return clocks.WorkCalendar(zone, windows, days=days) if windows else clocks.WorkCalendar(zone, days=days)
+
+
+def _calendars(conn: Connection, zone: ZoneInfo) -> dict[int, clocks.WorkCalendar]:
+    """Calendars of organisations: hours of their own, and the city's days but for those they have set otherwise."""
+    found = {}
+    for row in conn.execute(_SQL["calendars"]).fetchall():
+        windows = tuple(zip(row["opens"], row["closes"], strict=True))
+        days = {one["day"]: one["kind"] for one in conn.execute(_SQL["days_of"], {"calendar": row["code"]})}
+        found[row["organisation_id"]] = clocks.WorkCalendar(zone, windows, days=days)
+    return found

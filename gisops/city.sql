@@ -51,6 +51,22 @@ SELECT opens, closes FROM work_windows WHERE calendar = 'city' ORDER BY opens;
 -- The days that are not what their weekday says.
 SELECT day, kind FROM calendar_days WHERE calendar = 'city';
 
+-- name: calendars
+-- Organisations that have working hours of their own: the calendar of their code.
+SELECT o.organisation_id, o.code, array_agg(w.opens ORDER BY w.opens) AS opens, array_agg(w.closes ORDER BY w.opens) AS closes
+FROM work_windows w
+JOIN organisations o ON o.code = w.calendar
+WHERE w.calendar <> 'city'
+GROUP BY o.organisation_id, o.code;
+
+-- name: days_of
+-- The days of a calendar of its own: the city's, but for those it has set otherwise.
+SELECT DISTINCT ON (day) day, kind FROM calendar_days WHERE calendar IN ('city', %(calendar)s) ORDER BY day, calendar = 'city';
+
+-- name: seasons
+-- When each season opens and closes.
+SELECT season, opens, closes FROM seasons ORDER BY season, opens;
+
 -- name: limits
 -- How long each step of handling may take under each filing condition.
 SELECT filing_condition_id, step, area_grade, season, unit, value FROM time_limits ORDER BY filing_condition_id, step, area_grade;

@@ -27,9 +27,12 @@ class GuardFailed(Conflict):
 
     code = "guard_failed"
 
-    def __init__(self, guard: str, zh: str, en: str, **facts: Any) -> None:
+    def __init__(self, guard: str | None = None, zh: str = "", en: str = "", **facts: Any) -> None:
         """``guard`` is a stable word for what does not hold; ``zh``, ``en`` say it, and what would be right."""
-        super().__init__(f"{zh} / {en}", guard=guard, zh=zh, en=en, **facts)
+        if zh:
+            super().__init__(f"{zh} / {en}", guard=guard, zh=zh, en=en, **facts)
+        else:
+            super().__init__(guard, **facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ class Sent:
 class StartClock:
     """A clock to be started, in place of the one that belongs to the state. Without a ``deadline`` it is reckoned from
     ``unit`` and ``value``; ``organisation_id`` None is who it belongs to by its step; ``starts_at`` lies ahead for a
-    limit that waits for its season.
+    limit that waits, as does one with a ``season`` outside of it.
     """
 
     step: str
@@ -131,6 +134,7 @@ class StartClock:
     deadline: datetime | None = None
     organisation_id: int | None = None
     starts_at: datetime | None = None
+    season: str = ""
 
 
 @dataclass(frozen=True, slots=True)

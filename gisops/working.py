@@ -168,8 +168,9 @@ def send_back(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor 
     if facts.handle_deadline is None:
         return Prepared()
     step, limit = _last_stage(city, facts)
-    told = (limit.unit, limit.value) if limit else (None, None)
-    return Prepared(clock=StartClock(step, *told, deadline=facts.handle_deadline))
+    if limit is None:
+        return Prepared(clock=StartClock(step, deadline=facts.handle_deadline))
+    return Prepared(clock=StartClock(step, limit.unit, limit.value, deadline=facts.handle_deadline))
 
 
 def promote(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
