@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gisops import case_clocks, coordinates
+from gisops import case_clocks, coordinates, evidence
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -84,17 +84,24 @@ def file(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | Non
                 conditions=known,
             )
         return Prepared({"filing_condition_id": None})
-    if chosen["min_photos"] > len(facts.photos) and city.settings.get("evidence", True):
-        raise GuardFailed(
-            "evidence",
-            f"此立案条件要求至少 {chosen['min_photos']} 张照片，上报中有 {len(facts.photos)} 张。",
-            f"This condition needs at least {chosen['min_photos']} photographs; the report has {len(facts.photos)}.",
-            min_photos=chosen["min_photos"],
-            photos=len(facts.photos),
-        )
+    if chosen["min_photos"] and city.settings.get("evidence", True):
+        _has_photos(conn, facts, chosen["min_photos"])
     key = chosen["filing_condition_id"]
     sets = {"filing_condition_id": key, "deadline": case_clocks.case_deadline(city, facts, key)}
     return Prepared({"filing_condition_id": key}, sets)
+
+
+def _has_photos(conn: Connection, facts: Facts, needed: int) -> None:
+    """Raise ``GuardFailed`` where its reports, and whoever was sent to look, showed fewer than a condition needs."""
+    there = evidence.shown(conn, facts)
+    if there < needed:
+        raise GuardFailed(
+            "evidence",
+            f"此立案条件要求至少 {needed} 张照片，现有 {there} 张。",
+            f"This condition needs at least {needed} photographs, and the case has {there}.",
+            min_photos=needed,
+            photos=there,
+        )
 
 
 def position(city: City, sent: Sent) -> tuple[float, float, float]:

@@ -30,6 +30,7 @@ from gisops.cluster import ADMIN, APP, OWNER, Cluster
 from gisops.db.migrate import migrate
 from gisops.db.pool import Connection, connect
 from gisops.settings import Settings
+from tests.photos import evidence_asked
 
 # Nothing here outlives a run, so nothing needs to reach the disk.
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "256MB"}
@@ -137,6 +138,9 @@ def sample_template(cluster: Cluster, template: str) -> str:
 
     made = _create(cluster, template)
     sample.load(made.owner_url, made.settings(), size="district")
+    with connect(made.owner_url) as conn:
+        # What moves ask of photographs is tests/gisops/test_evidence.py's business, which asks for it anew.
+        evidence_asked(conn, False)
     return made.name
 
 
