@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
-from gisops import cases, coordinates, numbers, photos, wording
+from gisops import cases, coordinates, notices, numbers, photos, wording
 from gisops.city import Category, City, Name
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -262,7 +262,26 @@ def record(conn: Connection, city: City, new: Sequence[Opened], by: Actor | None
             told = _told(one, row["case_no"], row["report_id"], city)
         rows.append(row | told | {"n": n})
     answers = {row["client_uid"]: row["answer"] for row in rows}
-    return {uid: Receipt(answers[uid].encode(), fresh=True) for uid in _write(conn, rows)}
+    written = _write(conn, rows)
+    _tell_opened(conn, [row for one, row in zip(new, rows, strict=True) if one.fate.kind is None], set(written))
+    return {uid: Receipt(answers[uid].encode(), fresh=True) for uid in written}
+
+
+def _tell_opened(conn: Connection, rows: list[dict[str, Any]], written: set[UUID]) -> None:
+    """Tell those to whom a new case was sent at once; who reported it has his answer."""
+    notices.opened(
+        conn,
+        [
+            (
+                notices.Subject(row["district_code"], row["case_id"], row["version"]),
+                row["history"][-1]["action"],
+                row["state"],
+                row["stage"],
+            )
+            for row in rows
+            if row["client_uid"] in written
+        ],
+    )
 
 
 @dataclass(frozen=True, slots=True)
