@@ -31,6 +31,7 @@ __all__ = [
 _SQL = queries.load("gisops", "acts.sql")
 
 LONGEST_REASON = 1_000
+RETURNS_UNTIL_DISPUTE = 3
 
 # Every action that `act` does has exactly one; `report` and `push` are intake's (`cases.intake`).
 PREPARERS: dict[str, Preparer] = {
@@ -57,6 +58,8 @@ PREPARERS: dict[str, Preparer] = {
     "fail": checking.fail,
     "close": checking.close,
     "to_rework": checking.to_rework,
+    "link": links.link,
+    "unlink": links.unlink,
 }
 
 
@@ -109,8 +112,21 @@ def act(
         then(conn, facts, done.seq)
     _tell(conn, facts, done, action, prepared, by)
     if by is not None:
-        told = {"account_id": by.account_id, "key_id": key_id, "district": facts.district_code}
-        audit.add(conn, action, "cases", object=case_no, rows=1, **told)
+        # what sends a case somewhere has a word of its own; which act any other was, is a fact of its entry
+        audit.add(
+            conn,
+            "dispatch" if action == "dispatch" else "act",
+            "cases",
+            object=case_no,
+            rows=1,
+            facts={} if action == "dispatch" else {"action": action},
+            account_id=by.account_id,
+            key_id=key_id,
+            district=facts.district_code,
+        )
+    if action == "return" and facts.return_count + 1 >= RETURNS_UNTIL_DISPUTE:
+        # those whom it was sent to have said often enough that it is not theirs: whose it is must be determined
+        return act(conn, city, case_no, "dispute", Sent(None), None)
     return done
 
 
@@ -119,7 +135,7 @@ def _tell(conn: Connection, facts: Facts, done: Done, action: str, prepared: Pre
     about = notices.Subject(done.district_code, done.case_id, done.seq)
     stage = moves.STAGES[done.state]
     told = notices.of_move(action, done.state, stage, facts.desk_id, by.staff_id if by else None)
-    said = {"action": action, "state": done.state, "stage": stage}
+    said: dict[str, notices.Fact] = {"action": action, "state": done.state, "stage": stage}
     for one in prepared.told:
         who = notices.Recipient(one.staff_id, one.account_id, one.organisation_id)
         told.append(notices.Told(one.kind, [who], said))
@@ -251,5 +267,5 @@ def _category(row: Mapping[str, Any], city: City) -> Category:
     if known is not None:
         return known
     names = ("scheme", "code", "zh", "en", "severity", "public", "auto_file")
-    told = [row[f"category_{name}"] for name in names]
-    return Category(row["category_id"], *told, filing_condition_id=None, limit=None)
+    told = (row[f"category_{name}"] for name in names)
+    return Category(row["category_id"], *told, None, None)

@@ -134,7 +134,8 @@ def find(
 
 
 def read(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | None = None) -> dict[str, Any]:
-    """One case with its reports, history and recipients, as ``to`` may see it. Raises ``NotFound``.
+    """One case with its reports, history, recipients and clocks, as ``to`` may see it, and what is ``allowed`` to him
+    in its state. Raises ``NotFound``.
 
     Where that names people, or shows what a reporter wrote, it is written into the audit.
     """
@@ -151,9 +152,10 @@ def read(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | No
             del report["text"]
         for entry in story["history"]:
             entry["payload"] = wording.without_people(entry["payload"])
+            del entry["reason"]
     for entry in story["history"]:
         entry["zh"], entry["en"] = wording.ACTIONS[entry["action"]]
-    return {**found[0], **story}
+    return {**found[0], **story, "allowed": moves.allowed(found[0]["state"], to.role)}
 
 
 def place(conn: Connection, case_no: str) -> Place:

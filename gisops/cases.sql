@@ -23,13 +23,20 @@ SELECT ARRAY(SELECT jsonb_build_object('report_id', r.report_id, 'channel', r.ch
                                        'photos', r.photos)
              FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id ORDER BY r.report_id) AS reports,
        ARRAY(SELECT jsonb_build_object('seq', h.seq, 'action', h.action, 'from_state', h.from_state, 'state', h.to_state, 'at', h.at, 'role', h.role,
-                                       'organisation', o.code, 'payload', h.payload, 'hash', encode(h.hash, 'hex'))
+                                       'organisation', o.code, 'payload', h.payload, 'hash', encode(h.hash, 'hex'),
+                                       'reason', (SELECT t.text FROM case_texts t
+                                                  WHERE t.district_code = h.district_code AND t.case_id = h.case_id AND t.seq = h.seq AND t.kind = 'move'))
              FROM case_history h LEFT JOIN organisations o ON o.organisation_id = h.organisation_id
              WHERE h.district_code = c.district_code AND h.case_id = c.case_id ORDER BY h.seq) AS history,
        ARRAY(SELECT jsonb_build_object('role', q.role, 'code', s.code, 'name', s.name, 'post_zh', s.post_zh, 'post_en', s.post_en,
                                        'notified_at', q.notified_at, 'acknowledged_at', q.acknowledged_at)
              FROM case_recipients q JOIN staff s ON s.staff_id = q.staff_id
              WHERE q.district_code = c.district_code AND q.case_id = c.case_id ORDER BY q.seq, q.role) AS recipients,
+       ARRAY(SELECT jsonb_build_object('step', k.step, 'organisation', o.code, 'started_at', k.started_at, 'unit', k.unit, 'value', k.value,
+                                       'deadline', k.deadline, 'paused_at', k.paused_at, 'stopped_at', k.stopped_at, 'outcome', k.outcome,
+                                       'level', k.level)
+             FROM case_clocks k JOIN organisations o ON o.organisation_id = k.organisation_id
+             WHERE k.district_code = c.district_code AND k.case_id = c.case_id ORDER BY k.clock_no) AS clocks,
        c.organisation_id
 FROM seen_cases(number => %(case_no)s) AS seen
 JOIN cases c USING (district_code, case_id);

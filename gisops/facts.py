@@ -172,7 +172,8 @@ class Told:
 class Prepared:
     """What a move writes. ``sets`` are columns of the case, ``adds`` are added to its counters; ``payload`` goes into
     the history (codes and figures, no person's text); ``outcome`` is how the clock that stops ended ("done" becomes
-    "late" by itself behind the deadline); ``to_state`` takes one of the rule's ``or_to``.
+    "late" by itself behind the deadline); ``to_state`` takes one of the rule's ``or_to``; ``told`` is told beside what
+    every move of its kind tells (`notices.of_move`).
     """
 
     payload: Mapping[str, Any] = field(default_factory=dict)

@@ -168,7 +168,7 @@ class Life:
         following = case_clocks.belonging(self.city, to_state, self.severity, self.filing_condition_id, self.area_grade)
         if following is not None:
             row = case_clocks.started(self.city, following, at, self.organisation_id)
-            empty = {"paused_at": None, "stopped_at": None, "outcome": None, "level": 0, "paused": []}
+            empty: dict[str, Any] = {"paused_at": None, "stopped_at": None, "outcome": None, "level": 0, "paused": []}
             self.clocks.append({"clock_no": len(self.clocks) + 1, **row, **empty})
 
     def _resume(self, running: dict[str, Any], at: datetime) -> None:

@@ -17,7 +17,8 @@ from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import GisopsError, InvalidInput, NotFound
 from gisops.people import Actor, knows_people, knows_whereabouts
-from gisops.positions import Kept, Sent
+from gisops.positions import Kept
+from gisops.positions import Sent as SentPosition
 from gisops.reports import NewReport, Receipt
 
 
@@ -130,31 +131,22 @@ def follow_report(conn: Connection, city: City, client_uid: UUID) -> dict[str, A
     }
 
 
-def dispatch_by_hand(
-    conn: Connection,
-    city: City,
-    case_no: str,
-    organisation: str,
-    staff: str | None,
-    reason: str,
-    expected_version: int,
-    by: Actor,
-    key_id: int | None = None,
+def act_on_case(
+    conn: Connection, city: City, case_no: str, action: str, sent: acts.Sent, by: Actor, key_id: int | None = None
 ) -> dict[str, Any]:
-    """Somebody at the desk sends a case where the rules did not, and says why.
+    """Somebody does something with a case.
 
     What comes back is the case as he sees it; whom it was his only by being told of it, sees it no more.
     """
-    sent = acts.Sent(expected_version, reason, values={"organisation": organisation, "staff": staff})
-    acts.act(conn, city, case_no, "dispatch", sent, by, key_id)
+    done = acts.act(conn, city, case_no, action, sent, by, key_id)
     scopes.look_as(conn, by.account_id)
     try:
         return cases.read(conn, city, case_no, by, key_id)
     except NotFound:
-        return {"case_no": case_no, **cases.standing("dispatched", moves.STAGES["dispatched"])}
+        return {"case_no": case_no, **cases.standing(done.state, moves.STAGES[done.state])}
 
 
-def keep_positions(conn: Connection, city: City, by: Actor, sent: Sequence[Sent]) -> Kept:
+def keep_positions(conn: Connection, city: City, by: Actor, sent: Sequence[SentPosition]) -> Kept:
     """An officer's device says where it was: now, or also while it had no network."""
     return positions.keep(conn, city, by, sent)
 

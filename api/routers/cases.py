@@ -11,16 +11,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from api import answers
 from api.auth import Identity
 from api.deps import Ctx, Seeing, SeeingCtx, SignedIn, Tx, requires
-from api.schemas.cases import DispatchIn
-from api.schemas.shapes import QueryText
-from gisops import cases, operations
+from api.schemas.acts import BODIES, roles_of
+from api.schemas.shapes import Body, QueryText
+from gisops import cases, operations, wording
+from gisops.acts import Sent
 from gisops.errors import InvalidInput
 from layers.features import parse_bbox
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
-
-# Who may send a case somewhere by hand; the account `desk` is an acceptor.
-HANDS = ("acceptor", "dispatcher", "shift_leader", "admin")
 
 
 @router.get("", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
@@ -75,26 +73,26 @@ def decisions(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> 
     return answers.json(cases.decisions(conn, city, case_no, caller.actor))
 
 
-@router.post(
-    "/{case_no}/dispatch", openapi_extra={"x-permission": "roles:" + ",".join(HANDS), "x-scope": "write:cases"}
-)
-def dispatch(
-    case_no: str,
-    body: DispatchIn,
-    caller: Annotated[Identity, Depends(requires(*HANDS))],
-    conn: Tx,
-    city: Ctx,
-) -> Response:
-    """Send a case that lies on the desk to an organisation, by hand and with a reason."""
-    sent = operations.dispatch_by_hand(
-        conn,
-        city,
-        case_no,
-        body.organisation,
-        body.staff,
-        body.reason,
-        body.expected_version,
-        caller.actor,
-        caller.key_id,
+def _route(action: str, body_of: type[Body]) -> None:
+    """Open the route of an action: one path each, so that each says who may use it and what it takes."""
+    roles = roles_of(action)
+
+    def act(case_no: str, body: Body, caller: Identity, conn: Tx, city: Ctx) -> Response:
+        values = body.model_dump()
+        sent = Sent(values.pop("expected_version"), values.pop("reason"), values.pop("reason_code", None), values)
+        return answers.json(operations.act_on_case(conn, city, case_no, action, sent, caller.actor, caller.key_id))
+
+    act.__annotations__ |= {"body": body_of, "caller": Annotated[Identity, Depends(requires(*roles))]}
+    zh, en = wording.ACTIONS[action]
+    act.__doc__ = f"{zh} / {en}. Answers the case as the caller sees it then, with what he may do next."
+    router.add_api_route(
+        f"/{{case_no}}/{action}",
+        act,
+        methods=["POST"],
+        name=action,
+        openapi_extra={"x-permission": "roles:" + ",".join(roles), "x-scope": "write:cases"},
     )
-    return answers.json(sent)
+
+
+for _action, _body in BODIES.items():
+    _route(_action, _body)
