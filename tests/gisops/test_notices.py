@@ -52,8 +52,8 @@ def reported(conn: Connection, known: City, by: Actor | None = None) -> dict[str
 
 def told(conn: Connection, case: dict[str, Any], kind: str | None = None) -> list[dict[str, Any]]:
     return conn.execute(
-        "SELECT kind, seq, facts FROM notices WHERE district_code = %s AND case_id = %s AND (kind = %s OR %s::text IS NULL)"
-        " ORDER BY notice_id",
+        "SELECT kind, seq, facts FROM notices WHERE district_code = %s AND case_id = %s"
+        " AND (kind = %s OR %s::text IS NULL) ORDER BY notice_id",
         [case["district_code"], case["case_id"], kind, kind],
     ).fetchall()
 
