@@ -147,8 +147,9 @@ def _main(source: str, into: str) -> None:
 def _developed(source: Path, into: Path) -> dict[str, Any]:
     from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-    # What Pillow only warns of is refused: a bomb, broken metadata.
-    warnings.simplefilter("error")
+    # Broken metadata is warned of and harmless; a bomb is not.
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**20
     content = source.read_bytes()
