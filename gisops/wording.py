@@ -107,6 +107,16 @@ STATES: dict[str, tuple[str, str]] = {
     "voided": ("作废", "Voided"),
 }
 
+CHANNELS: dict[str, tuple[str, str]] = {
+    "citizen": ("市民上报", "citizens"),
+    "officer": ("监督员上报", "officers"),
+    "hotline": ("热线", "hotline"),
+    "video": ("视频识别", "video"),
+    "sensor": ("物联感知", "sensors"),
+    "open311": ("Open311", "Open311"),
+    "feed": ("系统对接", "feeds"),
+}
+
 ACTIONS: dict[str, tuple[str, str]] = {
     "report": ("上报", "Reported"),
     "push": ("即时推送", "Sent straight to who is responsible"),
@@ -142,6 +152,9 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "appeal": ("申诉", "Appeal granted"),
     "unlink": ("撤销并案", "Taken out again"),
     "link": ("并案", "Joined with another case"),
+    "take_in": ("并入其他案件的上报", "Took in the reports of another case"),
+    "give_up": ("拆出上报", "Reports were taken out"),
+    "join": ("并入上报", "One more report"),
     "void": ("作废", "Voided"),
     "force_close": ("强制结案", "Closed by order"),
 }

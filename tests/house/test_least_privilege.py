@@ -67,6 +67,7 @@ MAY: dict[str, dict[str, str]] = {
     "city_layers": {"SELECT": ALL},
     "loads": {"SELECT": "audit crs load_id published_at state target"},
     "bulletins": {"SELECT": ALL, "INSERT": ALL},
+    "roads": {"SELECT": "code geom name_en name_zh"},
     "cases": {
         "SELECT": ALL,
         "INSERT": ALL,
@@ -138,7 +139,10 @@ _SEEN: dict[str, dict[str, str]] = {
     **{table: {"SELECT": ALL} for table in [*READ_WHOLE, "scope_units"]},
     "staff": MAY["staff"],
     "places": MAY["places"],
-    **{table: {"SELECT": ALL} for table in ("cases", "case_history", "dispatch_decisions", "case_recipients", "case_clocks")},
+    **{
+        table: {"SELECT": ALL}
+        for table in ("cases", "case_history", "dispatch_decisions", "case_recipients", "case_clocks")
+    },
     "case_texts": {"SELECT": "at case_id district_code kind seq text text_id"},
     "reports": {"SELECT": MAY["reports"]["SELECT"]},
     "photos": {"SELECT": "bytes copies height mime sha256 stored_at width"},
@@ -146,7 +150,13 @@ _SEEN: dict[str, dict[str, str]] = {
     "last_positions": {"SELECT": ALL},
     **{table: {"SELECT": ALL} for table in AGREEMENTS},
 }
-READER = {**_SEEN, "accounts": MAY["accounts"], "case_messages": {"SELECT": ALL}, "bulletins": {"SELECT": ALL}}
+READER = {
+    **_SEEN,
+    "accounts": MAY["accounts"],
+    "case_messages": {"SELECT": ALL},
+    "bulletins": {"SELECT": ALL},
+    "roads": MAY["roads"],
+}
 # What functions that carry the scope in their own text are made of.
 WINDOWS = {
     **_SEEN,

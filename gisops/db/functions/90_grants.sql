@@ -41,7 +41,7 @@ BEGIN
   GRANT INSERT ON reports TO gisops_app;
   -- which case a report is in is changed by one function, which keeps where it was; how many reports a case has, with it
   GRANT INSERT ON report_links TO gisops_app;
-  GRANT EXECUTE ON FUNCTION move_reports TO gisops_app;
+  GRANT EXECUTE ON FUNCTION move_reports, text_commitment TO gisops_app;
   GRANT UPDATE (report_count, priority, duplicate_of) ON cases TO gisops_app;
   GRANT SELECT (district_code, report_id, case_id, channel, category_id, text, geom, raw_crs, accuracy_m, part_code, place_id, source_ref, photos, captured_at, received_at) ON reports TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (next_serial) ON number_blocks TO gisops_app;
@@ -71,9 +71,10 @@ BEGIN
   -- months: the worker has them made and, of tracks, dropped; it chooses neither the tables nor the time
   GRANT EXECUTE ON FUNCTION ensure_partitions_ahead, forget_positions TO gisops_app;
 
-  -- bulletins: published once, never changed
+  -- bulletins: published once, never changed; what indicators count by
   GRANT SELECT, INSERT ON bulletins TO gisops_app;
   GRANT EXECUTE ON FUNCTION staff_of_accounts TO gisops_app;
+  GRANT SELECT (code, name_zh, name_en, geom) ON roads TO gisops_app;
 
   -- notices are written by one function, read and marked as read by two; the worker reads what it carries out, and looks up a number for it only
   GRANT EXECUTE ON FUNCTION tell, read_notices, delivery_address TO gisops_app;
@@ -138,6 +139,7 @@ BEGIN
 
   GRANT SELECT ON bulletins TO gisops_reader;
   GRANT EXECUTE ON FUNCTION staff_of_accounts TO gisops_reader;
+  GRANT SELECT (code, name_zh, name_en, geom) ON roads TO gisops_reader;
 
   -- the handbook, and what those who work on a case write about it
   GRANT SELECT ON handbook_entries TO gisops_reader, gisops_windows;

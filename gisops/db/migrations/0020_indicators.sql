@@ -17,5 +17,9 @@ COMMENT ON COLUMN bulletins.facts IS 'work: Every number in it, with numerator a
 COMMENT ON COLUMN bulletins.html IS 'work: The page itself; what is printed is printed from it.';
 COMMENT ON COLUMN bulletins.sha256 IS 'work: SHA-256 of the page, so that two copies can be compared.';
 
+-- Usage: a case that was done again (indicators: rework).
+CREATE INDEX cases_rework_of ON cases (recurrence_of) WHERE is_rework;
+-- Usage: indicators (the reports of a period); they come in the order of time.
+CREATE INDEX reports_received ON reports USING brin (received_at);
 -- Usage: indicators (the cases that a period can count: what was over before it began, and due before, is passed over without being read).
 CREATE INDEX cases_counted_until ON cases ((CASE WHEN stage < 7 THEN 'infinity'::timestamptz ELSE greatest(closed_at, deadline, reported_at) END), reported_at);
