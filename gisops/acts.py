@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gisops import audit, case_clocks, checking, evidence, moves, notices, scopes, triage, working
+from gisops import audit, case_clocks, checking, evidence, links, moves, notices, scopes, triage, working
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection

@@ -7,6 +7,7 @@ thing; all else is proposed to people, or is new.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from math import cos, hypot, pi, radians, sin, sqrt
 from typing import Any, Literal
 from uuid import UUID
 
-from gisops import audit, wording
+from gisops import audit, notices, wording
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -28,6 +29,8 @@ _SQL = queries.load("gisops", "duplicates.sql")
 PROPOSED_FROM, JOINED_FROM = 0.5, 0.85
 # The same again within so long after its closing is a recurrence, or even work to be done again.
 RECURRENCE, REWORK = timedelta(days=30), timedelta(days=7)
+# With so many reports a case goes up in priority (`case_priority`), and who has it is told.
+PRIORITY_AT = (3, 5, 10)
 # A phone that knows no better than this would make the whole neighbourhood a duplicate.
 WORST_FUZZ_M = 100.0
 MOST_PROPOSED = 5
@@ -116,18 +119,29 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """A closed case that recurs: who had it then, and whether that is so lately that it is work to be done again."""
+
+    case_id: UUID
+    is_rework: bool
+    handler_id: int | None
+    organisation_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fate:
     """What becomes of a report: it joins ``held``, or the case that the ``with_n``-th of its batch opens, or opens one.
 
-    ``proposed`` is what anybody may be told of cases that it may be about.
+    ``proposed`` is what anybody may be told of cases that it may be about, ``has_twin`` whether there is any; ``again``
+    is the closed case of which it is the same again.
     """
 
     kind: Kind | None = None
     held: Held | None = None
     with_n: int | None = None
     proposed: tuple[dict[str, Any], ...] = ()
-    recurrence_of: UUID | None = None
-    is_rework: bool = False
+    has_twin: bool = False
+    again: Again | None = None
 
 
 NEW = Fate()
@@ -173,7 +187,7 @@ def choose(candidates: Iterable[Candidate], now: datetime, without: Collection[K
         if one.closed_at is not None
         and not one.is_open
         and now - one.closed_at < RECURRENCE
-        and (one.same_part and one.closeness > 0 or one.closeness == 1)
+        and ((one.same_part and one.closeness > 0) or one.closeness == 1)
     ]
     latest = max(again, key=lambda c: (c.closed_at, c.score, c.case_id), default=None)
     return Choice(certain, proposed, latest)
@@ -204,7 +218,7 @@ def fates(
     if gone:
         choices = [choose(candidates, now, gone) for candidates in found]
     scope = scope_of(conn, by.account_id) if by is not None else None
-    known = _public(conn, choices, scope)
+    standing = _standing(conn, choices)
     opened: dict[str, list[int]] = {}
     answers: list[Fate | NotJoinable] = []
     for n, (one, choice) in enumerate(zip(asked, choices, strict=True)):
@@ -219,14 +233,9 @@ def fates(
                 continue
             for key in _keys(one):
                 opened.setdefault(key, []).append(n)
-            again = choice.recurrence
-            answers.append(
-                Fate(
-                    proposed=_told(choice, known),
-                    recurrence_of=None if again is None or again.district_code != one.district_code else again.case_id,
-                    is_rework=again is not None and again.closed_at is not None and now - again.closed_at < REWORK,
-                )
-            )
+            told = _told(choice, [row for row in standing if row["public"] and _may_know(row, scope)])
+            twin_is_open = any(one.is_open for one in choice.proposed)
+            answers.append(Fate(None, None, None, told, twin_is_open, _again(one, choice.recurrence, standing, now)))
     return answers
 
 
@@ -294,27 +303,27 @@ def _joined(city: City, one: Asked, held: Held | None, scope: Scope | None) -> F
 
 
 def _may_know(row: dict[str, Any], scope: Scope | None) -> bool:
-    """Whether somebody may be told that there is such a case: the public of public categories, a viewer in his scope."""
+    """Say whether somebody may be told that there is such a case: the public of public categories, others in scope."""
     if scope is None:
         return bool(row["public"])
     return scope.sees(row["unit_id"], (row["handler_id"], row["superior_id"]), row["organisation_id"])
 
 
-def _public(conn: Connection, choices: Sequence[Choice], scope: Scope | None) -> dict[Key, dict[str, Any]]:
-    """Of the cases that are proposed those that somebody may be told of, whoever comes to hold the report's key."""
-    keys = {one.key for choice in choices for one in choice.proposed}
+def _standing(conn: Connection, choices: Sequence[Choice]) -> list[dict[str, Any]]:
+    """Where the cases stand that are proposed or recur, and who may know of them."""
+    keys = {one.key for choice in choices for one in (*choice.proposed, choice.recurrence) if one is not None}
     if not keys:
-        return {}
+        return []
     asked = {"districts": [district for district, _ in keys], "case_ids": [case_id for _, case_id in keys]}
-    rows = conn.execute(_SQL["proposed"], asked).fetchall()
-    return {(row["district_code"], row["case_id"]): row for row in rows if row["public"] and _may_know(row, scope)}
+    return conn.execute(_SQL["standing"], asked).fetchall()
 
 
-def _told(choice: Choice, known: Mapping[Key, dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+def _told(choice: Choice, known: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     """How many reported each proposed case, how far it is, where it stands: no text and no photo, as it goes into the
-    answer that is kept.
+    answer that is kept and given again to whoever holds the report's key.
     """
-    named = [(one, known[one.key]) for one in choice.proposed if one.key in known]
+    rows = {(row["district_code"], row["case_id"]): row for row in known}
+    named = [(one, rows[one.key]) for one in choice.proposed if one.key in rows]
     return tuple(
         {
             "case_no": row["case_no"],
@@ -325,6 +334,45 @@ def _told(choice: Choice, known: Mapping[Key, dict[str, Any]]) -> tuple[dict[str
         }
         for one, row in named[:MOST_PROPOSED]
     )
+
+
+def _again(one: Asked, closed: Candidate | None, standing: Sequence[dict[str, Any]], now: datetime) -> Again | None:
+    # a case names another by its key alone, which holds within the district
+    if closed is None or closed.closed_at is None or closed.district_code != one.district_code:
+        return None
+    row = next(row for row in standing if row["case_id"] == closed.case_id)
+    return Again(closed.case_id, now - closed.closed_at < REWORK, row["handler_id"], row["organisation_id"])
+
+
+def tell(conn: Connection, kept: Sequence[tuple[Fate, str, UUID, int]]) -> None:
+    """Tell who had a case that it is there again, and who has one that it is reported more and more often.
+
+    ``kept`` are the fates of the reports that were kept, each with district, key and version of the case it opened.
+    """
+    told: list[tuple[notices.Subject, notices.Told]] = []
+    joined: Counter[Key] = Counter()
+    for fate, district, case_id, version in kept:
+        if fate.held is not None:
+            joined[fate.held.district_code, fate.held.case_id] += 1
+        elif fate.again is not None:
+            again = fate.again
+            to = notices.Recipient(staff_id=again.handler_id)
+            if again.handler_id is None:
+                to = notices.Recipient(organisation_id=again.organisation_id)
+            said = notices.Told("recurrence", [to], {"is_rework": again.is_rework})
+            told.append((notices.Subject(district, case_id, version), said))
+    held = {(f.held.district_code, f.held.case_id): f.held for f, *_ in kept if f.held is not None}
+    for key, more in joined.items():
+        row = held[key].row
+        before, count = row["report_count"], row["report_count"] + more
+        if any(before < step <= count for step in PRIORITY_AT):
+            to = notices.Recipient(staff_id=row["handler_id"])
+            if row["handler_id"] is None:
+                to = notices.Recipient(organisation_id=row["organisation_id"])
+            facts = {"state": row["state"], "stage": row["stage"], "reports": count}
+            told.append((notices.Subject(*key, row["version"]), notices.Told("pressing", [to], facts, f"{count}")))
+    if told:
+        notices.tell_many(conn, told)
 
 
 def of_case(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | None = None) -> dict[str, Any]:

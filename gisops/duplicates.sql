@@ -12,7 +12,7 @@ FROM twin_cases(%(n)s::int[], %(lon)s::float8[], %(lat)s::float8[], %(reach_m)s:
 -- name: hold
 -- The open ones of these cases, by key or by number, kept from moving until the transaction ends; in order, so that no two wait for each other. A case's
 -- district is what its number begins with.
-SELECT c.district_code, c.case_id, c.case_no, c.state, c.stage, c.flow, c.deadline, c.report_count, c.category_id, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat,
+SELECT c.district_code, c.case_id, c.case_no, c.version, c.state, c.stage, c.flow, c.deadline, c.report_count, c.category_id, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat,
        c.unit_id, c.handler_id, c.superior_id, c.organisation_id, k.public, o.code AS organisation_code, o.name_zh AS organisation_zh,
        o.name_en AS organisation_en, h.post_zh, h.post_en
 FROM cases c
@@ -29,7 +29,7 @@ WHERE c.stage < 7
 ORDER BY c.district_code, c.case_id
 FOR NO KEY UPDATE OF c;
 
--- name: proposed
+-- name: standing
 -- Where some cases stand, and who may know of them.
 SELECT c.district_code, c.case_id, c.case_no, c.state, c.stage, c.report_count, c.unit_id, c.handler_id, c.superior_id, c.organisation_id, k.public
 FROM unnest(%(districts)s::text[], %(case_ids)s::uuid[]) AS a (district_code, case_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
-from gisops import cases, coordinates, notices, numbers, photos, wording
+from gisops import cases, coordinates, dispatch, duplicates, notices, numbers, photos, wording
 from gisops.city import Category, City, Name
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -264,6 +264,8 @@ def record(conn: Connection, city: City, new: Sequence[Opened], by: Actor | None
     answers = {row["client_uid"]: row["answer"] for row in rows}
     written = _write(conn, rows)
     _tell_opened(conn, [row for one, row in zip(new, rows, strict=True) if one.fate.kind is None], set(written))
+    fates = [(one.fate, row) for one, row in zip(new, rows, strict=True) if row["client_uid"] in set(written)]
+    duplicates.tell(conn, [(fate, row["district_code"], row["case_id"], row["version"]) for fate, row in fates])
     return {uid: Receipt(answers[uid].encode(), fresh=True) for uid in written}
 
 
@@ -290,6 +292,27 @@ class Kept:
 
     case_no: str
     case_id: UUID
+
+
+def keep_apart(conn: Connection, city: City, kept: Mapping[str, Any], by: Actor) -> Kept:
+    """Open a case at the desk for a report that is there, as it would be decided now; ``kept`` is its row, with what
+    dispatch is asked and the ``text_commitment``. Where the report is said to be is left to the caller.
+    """
+    category = city.by_category_id.get(kept["category_id"])
+    if category is None:
+        raise InvalidInput("The report's category cannot be reported any more; link the whole case.", field="report_id")
+    lon, lat, part_code, place_id = (kept[name] for name in ("lon", "lat", "part_code", "place_id"))
+    report = NewReport(UUID(int=0), kept["channel"], category.code, lon, lat, "WGS84", part_code=part_code)
+    asked = Input(lon, lat, kept["accuracy_m"], category.category_id, part_code=part_code, place_id=place_id)
+    decision = dispatch.decide(conn, [asked])[0]
+    decision = on_the_desk(decision, city) if decision.out_of_area else decision
+    decision = replace(decision, row={**decision.row, "district_code": kept["district_code"]})
+    one = opened(Prepared(report, category, asked, False), decision, city, by, by_rules=False)
+    one.life.history[0]["payload"] = {"text_commitment": kept["text_commitment"], "taken_out_of": kept["case_no"]}
+    case_no, case_id = _numbers(conn, city, [one])[0], new_key()
+    row = _row(one, case_no, by, case_id, kept["report_id"])
+    _write(conn, [row | _told(one, case_no, kept["report_id"], city) | {"is_there": True}])
+    return Kept(case_no, case_id)
 
 
 def record_past(conn: Connection, city: City, past: Sequence[Opened], told_at: datetime) -> dict[UUID, Kept]:
@@ -422,8 +445,8 @@ def _row(
         "is_there": False,
         "link_kind": one.fate.kind,
         "source_ref": report.source_ref,
-        "recurrence_of": one.fate.recurrence_of,
-        "is_rework": one.fate.is_rework,
+        "recurrence_of": one.fate.again and one.fate.again.case_id,
+        "is_rework": one.fate.again is not None and one.fate.again.is_rework,
         "client_uid": report.client_uid,
         "body_hash": report.body_hash().hex(),
         "received_at": one.decision.at,

@@ -146,7 +146,7 @@ TRANSITIONS: tuple[Rule, ...] = (
     Rule(37, "appeal", ("closed",), "closed", ("department",), "was late; once; two reviews",
          "that it was late does not count"),
     Rule(38, "unlink", ("duplicate",), "reported", ("acceptor", SYSTEM), "", "its reports come back to it",
-         clears=("closed_at",)),
+         clears=("filed_at", "dispatched_at", "acknowledged_at", "closed_at"), to_desk=True),
 )  # fmt: skip
 
 ACTIONS: tuple[str, ...] = tuple(dict.fromkeys(rule.action for rule in TRANSITIONS))

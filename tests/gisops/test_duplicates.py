@@ -9,11 +9,12 @@ from uuid import uuid4
 
 import pytest
 
+from gisops import acts, operations
 from gisops import city as cities
-from gisops import duplicates, operations
 from gisops.city import City
 from gisops.db.pool import Connection, connect
-from gisops.errors import GisopsError, InvalidInput
+from gisops.errors import GisopsError
+from gisops.people import Actor
 from gisops.reports import NewReport
 
 M = 1 / 111_000  # a metre north, degrees, nearly
@@ -100,3 +101,46 @@ def test_two_reports_that_name_one_part_are_one_case(owner: Connection, city: Ci
 
 def history(conn: Connection, one: dict[str, Any]) -> list[dict[str, Any]]:
     return conn.execute("SELECT * FROM case_history WHERE case_id = %s ORDER BY seq", [one["case_id"]]).fetchall()
+
+
+DESK = """
+    SELECT a.account_id, a.login, a.role, a.staff_id, a.organisation_id FROM accounts a
+    WHERE a.role = %s AND a.everywhere AND a.active ORDER BY a.account_id LIMIT 1"""
+
+
+def person(conn: Connection, role: str) -> Actor:
+    row = conn.execute(DESK, [role]).fetchone()
+    assert row is not None
+    return Actor(**row)
+
+
+def act(conn: Connection, city: City, case_no: str, action: str, by: Actor | None, **values: Any) -> acts.Done:
+    version = case(conn, case_no)["version"] if by else None
+    return acts.act(conn, city, case_no, action, acts.Sent(version, values=values), by)
+
+
+def told_reporters(conn: Connection, action: str) -> int:
+    row = conn.execute(
+        "SELECT count(DISTINCT report_id) AS n FROM notices WHERE kind = 'progress' AND facts ->> 'action' = %s",
+        [action],
+    ).fetchone()
+    assert row is not None
+    return int(row["n"])
+
+
+def test_scenario_12(owner: Connection, city: City, quiet: tuple[float, float]) -> None:
+    """25 reports of one pothole: one case, 25 told; one taken out; closed, all told; five days later: the same again."""
+    lon, lat = quiet
+    first = told(owner, city, sent(lon, lat, text="路面有坑，车辆颠簸"))[0]
+    master = first["case"]["case_no"]
+    for n in range(12):  # who is told that it is known says so
+        seen = told(owner, city, sent(lon, lat + n % 5 * M, text="路上有个大坑"))[0]
+        assert master in [one["case_no"] for one in seen["suggested"]]
+        again = told(owner, city, sent(lon, lat + n % 5 * M, joins=master))[0]
+        assert again["case"]["case_no"] == master
+        assert again["joined"]["code"] == "joined"
+        acceptor = person(owner, "acceptor")
+        act(owner, city, seen["case"]["case_no"], "link", acceptor, to=master)
+    one = case(owner, master)
+    assert (one["report_count"], one["priority"]) == (25, 3)
+    assert told_reporters(owner, "link") == 12

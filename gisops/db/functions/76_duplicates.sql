@@ -180,7 +180,16 @@ BEGIN
   RETURN coalesce(cardinality(chosen), 0);
 END
 $$;
-REVOKE ALL ON FUNCTION move_reports FROM PUBLIC;
+
+DROP FUNCTION IF EXISTS text_commitment;
+CREATE FUNCTION text_commitment(district text, report uuid) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- What history keeps instead of what a reporter wrote; the salt stays where it is.
+AS $$
+  SELECT encode(sha256(r.text_salt || convert_to(r.text, 'UTF8')), 'hex') FROM reports r WHERE r.district_code = district AND r.report_id = report
+$$;
+REVOKE ALL ON FUNCTION move_reports, text_commitment FROM PUBLIC;
 
 GRANT CREATE ON SCHEMA public TO gisops_windows;
 ALTER FUNCTION seen_near OWNER TO gisops_windows;

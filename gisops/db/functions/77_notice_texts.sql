@@ -16,5 +16,6 @@ INSERT INTO notice_texts (kind, title_zh, title_en, text_zh, text_en, sms, mail)
   ('approval', '待审批', 'An approval is asked for', '案件{case_no}（{category_zh}）有一项申请待审批。', 'Case {case_no} ({category_en}) waits for your approval.', false, false),
   ('decided', '审批结果', 'An approval was decided', '案件{case_no}（{category_zh}）的申请已有审批结果。', 'What was asked for on case {case_no} ({category_en}) was decided.', false, false),
   ('joined', '并案', 'Joined', '您反映的问题已并入案件{case_no}。', 'Your report was joined with case {case_no}.', false, false),
+  ('pressing', '多人反映', 'Reported by many', '案件{case_no}（{category_zh}）已有{reports}条上报，优先级上调。', 'Case {case_no} ({category_en}) now has {reports} reports and is more pressing.', false, false),
   ('recurrence', '问题复发', 'The same again', '案件{case_no}（{category_zh}）是已结案问题的复发。', 'Case {case_no} ({category_en}) is a closed one come again.', false, false)
 ON CONFLICT (kind) DO NOTHING;
