@@ -20,6 +20,7 @@ from api.commands import audit as audits
 from api.commands import backups, city, layers, loads, service, users
 from api.commands import export as exports
 from api.commands import sample as samples
+from api.commands import simulate as simulations
 from api.console import bring_up_to_date, database, err, out, read_settings
 from gisops import cluster, sealing
 from gisops.cluster import Urls
@@ -178,6 +179,7 @@ def check(
 
 
 app.command()(samples.sample)
+app.command()(simulations.simulate)
 app.command()(service.unit)
 app.command()(loads.load)
 app.command()(exports.export)

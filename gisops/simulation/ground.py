@@ -13,6 +13,31 @@ from gisops.reference_files import data
 
 ZONE = ZoneInfo("Asia/Shanghai")
 
+# What a migrated database begins with (`stage_limits`, `escalations`); a test holds the two together.
+_MINUTES = {"accept": 15.0, "verify": 30.0, "file": 15.0, "dispatch": 15.0, "ack": 20.0, "check": 30.0, "close": 15.0}
+STAGE_LIMITS = {
+    **{(step, ""): TimeLimit("minute", value) for step, value in _MINUTES.items()},
+    **{(step, "danger"): TimeLimit("minute", value / 2) for step, value in _MINUTES.items()},
+    ("ack", "urgent"): TimeLimit("minute", 5.0),
+    ("ack", "danger"): TimeLimit("minute", 2.5),
+    ("simple", ""): TimeLimit("work_hour", 2.0),
+}
+ESCALATIONS = {
+    "": (
+        Escalation(80, "remind", 0, "holder"),
+        Escalation(100, "overdue", 1, "superior"),
+        Escalation(150, "escalate", 2, "lead"),
+        Escalation(200, "escalate", 3, "centre"),
+    ),
+    "ack": (
+        Escalation(80, "remind", 0, "holder"),
+        Escalation(100, "escalate", 1, "superior"),
+        Escalation(150, "escalate", 2, "lead"),
+        Escalation(200, "escalate", 3, "centre"),
+    ),
+    "simple": (Escalation(80, "remind", 0, "holder"), Escalation(100, "promote", 1, "superior")),
+}
+
 
 def city_on_paper() -> City:
     """A city with everything that clocks and moves ask for, from ``data/reference``; its desk is organisation 0."""
@@ -26,6 +51,8 @@ def city_on_paper() -> City:
         limits.setdefault(key, []).append(limit)
     categories = {}
     for n, row in enumerate(_rows("categories.csv"), 1):
+        if row["enabled"] != "true":
+            continue
         code = _code(row)
         condition = conditions.get((row["scheme"], code, "1"))
         first = next((one.limit for one in limits.get(condition or 0, ()) if one.step == "handle"), None)
@@ -44,11 +71,6 @@ def city_on_paper() -> City:
         )
     windows = tuple((time.fromisoformat(row["opens"]), time.fromisoformat(row["closes"])) for row in _windows())
     days = {date.fromisoformat(row["date"]): row["kind"] for row in _rows("work_calendar.csv")}
-    escalations: dict[str, list[Escalation]] = {}
-    for row in _rows("escalations.csv"):
-        escalations.setdefault(row["step"], []).append(
-            Escalation(int(row["percent"]), row["due_kind"], int(row["level"]), row["tells"])
-        )
     return City(
         code="PAPER",
         name_zh="纸上之城",
@@ -67,10 +89,8 @@ def city_on_paper() -> City:
         desk=Name("DESK", "值班台", "Duty desk"),
         desk_id=0,
         limits={condition: tuple(rows) for condition, rows in limits.items()},
-        stage_limits={(row["step"], row["severity"]): _limit(row) for row in _rows("stage_limits.csv")},
-        escalations={
-            step: tuple(sorted(rows, key=lambda one: one.percent)) for step, rows in escalations.items()
-        },
+        stage_limits=STAGE_LIMITS,
+        escalations=ESCALATIONS,
     )
 
 

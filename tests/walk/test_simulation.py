@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gisops import city as cities
 from gisops import moves
+from gisops.db.pool import connect
 from gisops.simulation import days, ground
 from gisops.simulation.days import Broken, Days, Tally
 from gisops.simulation.paper import OnPaper, Paper
+from tests.conftest import Database
 from tests.walk import life_model
 
 START = datetime(2026, 1, 4, 16, tzinfo=UTC)
@@ -105,3 +108,15 @@ def test_a_million_steps(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\non paper: {tally.steps:,} steps in {took:.0f} s, the oracle beside them")
     assert tally.steps >= 1_000_000
+
+
+def test_the_city_on_paper_has_the_limits_of_one_in_a_database(sample_database: Database) -> None:
+    with connect(sample_database.app_url) as conn:
+        real = cities.load(conn)
+    paper = ground.city_on_paper()
+    assert paper.stage_limits == real.stage_limits
+    assert paper.escalations == real.escalations
+    assert paper.calendar.windows == real.calendar.windows
+    assert {key: (one.severity, one.auto_file, one.limit) for key, one in paper.categories.items()} == {
+        key: (one.severity, one.auto_file, one.limit) for key, one in real.categories.items()
+    }
