@@ -267,5 +267,16 @@ def _category(row: Mapping[str, Any], city: City) -> Category:
     if known is not None:
         return known
     names = ("scheme", "code", "zh", "en", "severity", "public", "auto_file")
-    told = (row[f"category_{name}"] for name in names)
-    return Category(row["category_id"], *told, None, None)
+    told = {name: row[f"category_{name}"] for name in names}
+    return Category(
+        row["category_id"],
+        told["scheme"],
+        told["code"],
+        told["zh"],
+        told["en"],
+        told["severity"],
+        told["public"],
+        told["auto_file"],
+        filing_condition_id=None,
+        limit=None,
+    )

@@ -47,22 +47,42 @@ def intake(
     by: Actor | None = None,
     *,
     by_rules: bool = True,
+    simple: bool = False,
 ) -> Life:
     """Begin the life of a case and take it as far as it gets by itself.
 
-    reported always; filed where category and city say so; dispatched where the decision is certain and names somebody
-    other than the desk. What is not dispatched lies with the duty desk. Without ``by_rules`` persons do the rest.
+    reported always; in the ``simple`` flow pushed straight to whom the rules name, assessed by nobody; else filed where
+    category and city say so; dispatched where the decision is certain and names somebody other than the desk. What is
+    not dispatched lies with the duty desk. Without ``by_rules`` persons do the rest.
     """
-    life = Life(city, category.severity)
+    life = Life(city, category.severity, city.grades.get(decision.row["grid_cell_code"] or "", ""))
     who = (by.role if by else moves.PUBLIC, by.account_id if by else None)
     life.go("report", at, *who, {"text_commitment": text_commitment})
-    if by_rules and city.auto_file and category.auto_file:
+    row = decision.row
+    people = {"handler": row["handler_code"], "superior": row["superior_code"]}
+    whom = (row["organisation_id"], row["handler_id"], row["superior_id"])
+    if by_rules and simple:
+        life.flow, life.assessed = "simple", False
+        life.filing_condition_id = category.filing_condition_id
+        life.send(at, *whom, moves.SYSTEM, payload=people, action="push")
+        life.deadline = life.clocks[-1]["deadline"]
+    elif by_rules and city.auto_file and category.auto_file:
         file(life, city, category, at, moves.SYSTEM)
         if decision.auto:
-            row = decision.row
-            people = {"handler": row["handler_code"], "superior": row["superior_code"]}
-            life.send(at, row["organisation_id"], row["handler_id"], row["superior_id"], moves.SYSTEM, None, people)
+            life.send(at, *whom, moves.SYSTEM, payload=people)
     return life
+
+
+# Whose word is good enough for the simple flow: people and devices of the city's own.
+SIMPLE_CHANNELS = frozenset({"officer", "video", "sensor"})
+
+
+def may_be_simple(city: City, category: Category, decision: Decision) -> bool:
+    """Whether a report may go the simple way, as far as its category and the decision say: a trifle of a kind that the
+    city allows it for, and one answer that names a person. A city may switch it off (settings.simple_flow).
+    """
+    allowed = category.simple_allowed and category.severity == "minor" and city.settings.get("simple_flow", True)
+    return bool(allowed) and decision.auto and decision.row["handler_id"] is not None
 
 
 def file(

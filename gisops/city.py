@@ -118,6 +118,7 @@ class City:
     limits: Mapping[int, tuple[StepLimit, ...]] = field(default_factory=dict)
     stage_limits: Mapping[tuple[str, str], TimeLimit] = field(default_factory=dict)
     escalations: Mapping[str, tuple[Escalation, ...]] = field(default_factory=dict)
+    grades: Mapping[str, str] = field(default_factory=dict)
     seasons: Mapping[str, tuple[seasons.Season, ...]] = field(default_factory=dict)
     calendars: Mapping[int, clocks.WorkCalendar] = field(default_factory=dict)
 
@@ -201,6 +202,7 @@ def load(conn: Connection) -> City:
             for one in conn.execute(_SQL["stage_limits"])
         },
         escalations=_escalations(conn),
+        grades={one["code"]: one["grade"] for one in conn.execute(_SQL["grades"])},
     )
 
 

@@ -78,3 +78,7 @@ SELECT step, severity, unit, value FROM stage_limits;
 -- name: escalations
 -- What happens when a share of a limit has run, in order.
 SELECT step, percent, due_kind, level, tells FROM escalations ORDER BY step, percent;
+
+-- name: grades
+-- The grade of area of each grid cell that has one.
+SELECT code, grade FROM grid_cells WHERE grade <> '' AND in_force(valid, app_now());

@@ -22,8 +22,8 @@ from gisops.moves import STAGES, committed, rule_of
 class Life:
     """A case that is being told: where it stands after its moves so far, and what is to be written of them.
 
-    ``history``, ``decisions``, ``recipients``, ``clocks`` and ``texts`` are rows of their tables, in order. It begins at
-    the desk; `go` adds.
+    ``history``, ``decisions``, ``recipients``, ``clocks`` and ``texts`` are rows of their tables, in order. It begins
+    at the desk; `go` adds.
     """
 
     city: City
@@ -164,6 +164,8 @@ class Life:
                 return
             if to_state == self.state:
                 return
+            if running["started_at"] == at:  # passed through by itself, in no time
+                self.clocks.pop()
             running |= {"stopped_at": at, "outcome": _outcome(action, running, at), "due_at": None, "due_kind": None}
         following = case_clocks.belonging(self.city, to_state, self.severity, self.filing_condition_id, self.area_grade)
         if following is not None:

@@ -200,6 +200,6 @@ def _decide_and_record(
             place[n] = len(new)
             if fate.with_n is not None:
                 fate = replace(fate, with_n=place[fate.with_n])
-            new.append(reports.opened(one, decision, city, by, fate=fate))
+            new.append(reports.opened(one, decision, city, by, now=True, fate=fate))
         outcomes |= reports.record(conn, city, new, by)
     return outcomes

@@ -226,13 +226,28 @@ def asked_of(prepared: Prepared, decision: Decision) -> Asked:
 
 
 def opened(
-    prepared: Prepared, decision: Decision, city: City, by: Actor | None, *, by_rules: bool = True, fate: Fate = NEW
+    prepared: Prepared,
+    decision: Decision,
+    city: City,
+    by: Actor | None,
+    *,
+    by_rules: bool = True,
+    now: bool = False,
+    fate: Fate = NEW,
 ) -> Opened:
-    """Open a case for a report: its life so far is what it reaches by itself (`cases.intake`)."""
+    """Open a case for a report: its life so far is what it reaches by itself (`cases.intake`). What comes in ``now``
+    may go the simple way, which the past did not know.
+    """
     at = decision.at
     salt = secrets.token_bytes(16)
     commitment = hashlib.sha256(salt + prepared.report.text.encode()).hexdigest()
-    life = cases.intake(city, prepared.category, decision, at, commitment, by, by_rules=by_rules)
+    simple = (
+        now
+        and not fate.has_twin
+        and prepared.report.channel in cases.SIMPLE_CHANNELS
+        and cases.may_be_simple(city, prepared.category, decision)
+    )
+    life = cases.intake(city, prepared.category, decision, at, commitment, by, by_rules=by_rules, simple=simple)
     asked = _input(prepared.input, prepared.category, at)
     life.keep(
         {"by_hand": False, "input": asked, "answer": decision.codes(), "staff_facts": decision.row["staff_facts"]}, at
@@ -385,7 +400,7 @@ def _receipt(one: Opened, case_no: str, report_id: UUID) -> dict[str, Any]:
 def _told(one: Opened, case_no: str, report_id: UUID, city: City) -> dict[str, Any]:
     """The answer to a report, which will be given for ever, and the event that tells others of its case."""
     category, chosen, life = one.prepared.category, one.decision.row, one.life
-    dispatched = life.dispatched_at is not None
+    dispatched = life.organisation_id != city.desk_id
     answer = {
         **_receipt(one, case_no, report_id),
         **({"joined": wording.joined(one.fate.kind)} if one.fate.kind else {}),
