@@ -108,7 +108,7 @@ MAY: dict[str, dict[str, str]] = {
     "notices": {"SELECT": "case_id created_at district_code facts kind notice_id seq webhook_id"},
     "deliveries": {
         "SELECT": ALL,
-        "UPDATE": "attempts delivered_at last_error lease next_try_at refusals state",
+        "UPDATE": "attempts delivered_at expires_at last_error lease next_try_at refusals state",
         "DELETE": ALL,
     },
     "delivery_lanes": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "active closed_until failures"},

@@ -59,8 +59,8 @@ AS $$
     ON CONFLICT (district_code, case_id, seq, kind, recipient, cause) DO NOTHING
     RETURNING district_code, notice_id, kind, staff_id, webhook_id
   ), a_delivery AS (
-    INSERT INTO deliveries (district_code, delivery_id, notice_id, lane, next_try_at, created_at)
-    SELECT t.district_code, time_key(), t.notice_id, l.lane, app_now(), app_now()
+    INSERT INTO deliveries (district_code, delivery_id, notice_id, lane, next_try_at, created_at, expires_at)
+    SELECT t.district_code, time_key(), t.notice_id, l.lane, app_now(), app_now(), app_now() + interval '7 days'
     FROM told t
     LEFT JOIN notice_texts x ON x.kind = t.kind
     LEFT JOIN staff s ON s.staff_id = t.staff_id

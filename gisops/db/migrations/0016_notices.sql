@@ -121,6 +121,7 @@ CREATE TABLE deliveries (
   lease uuid,
   last_error text,
   created_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
   delivered_at timestamptz,
   PRIMARY KEY (district_code, delivery_id),
   UNIQUE (district_code, notice_id, lane),
@@ -140,6 +141,7 @@ COMMENT ON COLUMN deliveries.next_try_at IS 'work: When it may be tried next; wh
 COMMENT ON COLUMN deliveries.lease IS 'work: Who tries it now.';
 COMMENT ON COLUMN deliveries.last_error IS 'work: What stood in the way of the last try.';
 COMMENT ON COLUMN deliveries.created_at IS 'work: When it was told.';
+COMMENT ON COLUMN deliveries.expires_at IS 'work: When it is given up, if nobody was there to take it until then.';
 COMMENT ON COLUMN deliveries.delivered_at IS 'work: When it was taken.';
 -- Usage: the worker (what is to be tried by a way out, in order).
 CREATE INDEX deliveries_due ON deliveries (lane, next_try_at) WHERE state = 'waiting';
