@@ -30,6 +30,7 @@
     │   │   └── InvalidDate         no date, or one that reads in two ways
     │   ├── InvalidPhoto            no picture that is taken (photos.py)
     │   ├── UnknownPhoto            was not sent in, or was let go of (photos.py)
+    │   ├── InvalidHandbook         rows of a handbook's file (handbook.py)
     │   ├── InvalidMapping          a file's columns do not become a target's so (loads/mapping.py)
     │   ├── InvalidLayer            a layer cannot be described so (layers/told.py)
     │   ├── InvalidProfile          no city can be made of this profile (profiles.py)
@@ -48,7 +49,9 @@
     │   └── NoBackup                nothing to restore from (backups.py)
     ├── Conflict                    somebody or something was there first
     │   ├── ReusedClientUid         the same client_uid with another body
+    │   ├── ReusedMessageId         the same message_id with another text (case_messages.py)
     │   ├── StaleVersion            the case moved on since it was read
+    │   ├── NotJoinable             no open case near by that a report could join (duplicates.py)
     │   ├── IllegalMove             the case's state does not allow this action
     │   ├── GuardFailed             the case is not as this move needs it (facts.py)
     │   ├── LoginTaken              there is an account with this login (accounts.py)

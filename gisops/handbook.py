@@ -320,7 +320,7 @@ def _yes(cells: Mapping[str, str], name: str) -> bool:
 
 
 def _limits(text: str) -> Iterator[dict[str, Any]]:
-    """``4 work_hour``, ``stop 4 工作时; restore 20 work_day``, ``handle 2 work_day @1``, ``15 work_day in planting``."""
+    """``4 work_hour``, ``stop 4 工作时; restore 20 work_day``, ``2 work_day @1``, ``15 work_day in planting``."""
     by_word = {words[0]: unit for unit, words in UNITS.items()} | {unit: unit for unit in clocks.UNITS}
     seen: set[tuple[str, str]] = set()
     for one in text.split(";"):

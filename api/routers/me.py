@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from api import answers, problems
-from api.deps import Ctx, Seeing, SeeingCtx, SignedIn, Tx
+from api.deps import Ctx, Seeing, SignedIn, Tx
 from api.schemas.people import PositionIn, PositionsIn
-from gisops import cases, operations, people
+from gisops import operations, people
 from gisops.positions import Sent
 from layers.viewer import viewer_of
 
@@ -32,19 +30,6 @@ def me(caller: SignedIn, conn: Seeing) -> Response:
 def zones(caller: SignedIn, conn: Seeing) -> Response:
     """The zones the caller is assigned to now, as GeoJSON."""
     return answers.raw(people.zones(conn, caller.actor), media_type=answers.GEOJSON)
-
-
-@router.get("/tasks", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
-def tasks(
-    caller: SignedIn, conn: Seeing, city: SeeingCtx, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-) -> Response:
-    """The open cases the caller handles."""
-    if caller.actor.staff_id is None:
-        return answers.json({"tasks": []})
-    found: dict[str, Any] = cases.find(
-        conn, city, handler_id=caller.actor.staff_id, limit=limit, to=caller.actor, key_id=caller.key_id
-    )
-    return answers.json({"tasks": found["cases"]})
 
 
 @router.post("/positions", status_code=204, openapi_extra={"x-permission": "signed_in", "x-scope": "write:positions"})

@@ -74,6 +74,9 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/api/me"): [Right("/api/me")],
     ("GET", "/api/me/zones"): [Right("/api/me/zones")],
     ("GET", "/api/me/tasks"): [Right("/api/me/tasks")],
+    ("GET", "/api/inbox"): [Right("/api/inbox?limit=3")],
+    ("GET", "/api/overdue"): [Right("/api/overdue?by=street&limit=3")],
+    ("GET", "/api/cases.{form}"): [Right("/api/cases.csv"), Right("/api/cases.xlsx")],
     # Whoever is no member of staff has no position: an error of its own (409), and no refusal.
     ("POST", "/api/me/positions"): [
         Right(
@@ -90,6 +93,15 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/api/cases/{case_no}"): [Right("/api/cases/{key}", row="cases")],
     ("GET", "/api/cases/{case_no}/dispatch"): [Right("/api/cases/{key}/dispatch", row="cases")],
     # The version is nobody's: whoever may act is told to read the case again.
+    ("GET", "/api/cases/{case_no}/duplicates"): [Right("/api/cases/{key}/duplicates", row="cases")],
+    # A report that is in no case: 404 for whoever may ask, as for a case that is hidden.
+    ("POST", "/api/cases/{case_no}/reports/{report_id}/take-out"): [
+        Right(
+            "/api/cases/{key}/reports/00000000-0000-7000-8000-000000000000/take-out",
+            lambda: {"expected_version": 1, "reason": "样例 / sample"},
+            NONE | {409},
+        )
+    ],
     ("POST", "/api/cases/{case_no}/dispatch"): [
         Right(
             "/api/cases/{key}/dispatch",
@@ -97,6 +109,14 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
             frozenset({409}),
             row="cases",
         )
+    ],
+    ("GET", "/api/cases/{case_no}/messages"): [Right("/api/cases/{key}/messages", row="cases")],
+    # A department that sees a case which it does not hold has nothing to say in it.
+    ("POST", "/api/cases/{case_no}/messages"): [
+        Right("/api/cases/{key}/messages", lambda: {"text": "样例 / sample"}, frozenset({201, 403}), row="cases")
+    ],
+    ("DELETE", "/api/cases/{case_no}/messages/{message_id}"): [
+        Right(f"/api/cases/{{key}}/messages/{uuid4()}", fine=frozenset({403, 404}), row="cases")
     ],
     ("POST", "/api/dispatch/replay"): [
         Right("/api/dispatch/replay", lambda: {"case_no": "{key}", "mode": "as_recorded"}, row="cases")
@@ -194,6 +214,8 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ],
     ("GET", "/api/city"): [Right("/api/city")],
     ("GET", "/api/categories"): [Right("/api/categories")],
+    ("GET", "/api/handbook"): [Right("/api/handbook?category=E04-05")],
+    ("GET", "/api/calendar"): [Right("/api/calendar")],
     ("GET", "/healthz"): [Right("/healthz")],
     # No worker runs here.
     ("GET", "/readyz"): [Right("/readyz", fine=frozenset({503}))],

@@ -4,12 +4,12 @@
 DROP FUNCTION IF EXISTS seen_cases;
 CREATE FUNCTION seen_cases(
   number text DEFAULT NULL, in_state text DEFAULT NULL, in_category int DEFAULT NULL, at_organisation text DEFAULT NULL, with_handler int DEFAULT NULL,
-  box geometry DEFAULT NULL, before uuid DEFAULT NULL, most int DEFAULT 1
+  box geometry DEFAULT NULL, before uuid DEFAULT NULL, most int DEFAULT 1, since uuid DEFAULT NULL
 ) RETURNS TABLE (district_code text, case_id uuid)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
 SET search_path = pg_catalog, public, pg_temp
 -- The keys of the cases that the viewer may see, newest first: one by its number, a person's open ones, or so many by state, category,
--- organisation and box (EPSG:4326) from behind `before`. Each way of asking is planned for itself, with what is asked for in the plan.
+-- organisation and box (EPSG:4326) from behind `before`, as far back as `since`. Each way of asking is planned for itself, with what is asked for in the plan.
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -41,7 +41,7 @@ BEGIN
   END IF;
 
   -- $1 number, $2 state, $3 category, $4 organisation, $5 handler, $6 box, $7 before, $8 most; of the viewer $9 units, $10 account, $11 staff,
-  -- $12 organisation
+  -- $12 organisation; $13 since
   asked := concat_ws(' AND ', 'true',
     CASE WHEN number IS NOT NULL THEN 'c.case_no = $1' END,
     CASE WHEN in_state IS NOT NULL THEN 'c.state = $2' END,
@@ -49,7 +49,8 @@ BEGIN
     CASE WHEN organisation IS NOT NULL THEN 'c.organisation_id = $4' END,
     CASE WHEN with_handler IS NOT NULL THEN 'c.handler_id = $5 AND c.stage < 7' END,
     CASE WHEN box IS NOT NULL THEN 'c.geom && $6 AND ST_Intersects(c.geom, $6)' END,
-    CASE WHEN before IS NOT NULL THEN 'c.case_id < $7' END);
+    CASE WHEN before IS NOT NULL THEN 'c.case_id < $7' END,
+    CASE WHEN since IS NOT NULL THEN 'c.case_id >= $13' END);
   IF NOT v.everywhere THEN
     own := concat_ws(' OR ', own,
       CASE WHEN v.staff_id IS NOT NULL THEN 'c.handler_id = $11 OR c.superior_id = $11' END,
@@ -70,10 +71,10 @@ BEGIN
       -- The newest cases, twenty for each that is wanted: much of the city and a large box have their page among them.
       EXECUTE format(
         'SELECT array_agg(n.district_code), array_agg(n.case_id) FROM (SELECT c.district_code, c.case_id '
-        'FROM (SELECT * FROM cases r WHERE $7 IS NULL OR r.case_id < $7 ORDER BY r.case_id DESC LIMIT 20 * $8) c '
+        'FROM (SELECT * FROM cases r WHERE ($7 IS NULL OR r.case_id < $7) AND ($13 IS NULL OR r.case_id >= $13) ORDER BY r.case_id DESC LIMIT 20 * $8) c '
         'WHERE (%s OR %s) AND %s ORDER BY c.case_id DESC LIMIT $8) n', CASE WHEN v.everywhere THEN mine ELSE 'c.unit_id = ANY ($9)' END, own, asked)
         INTO districts, keys
-        USING number, in_state, in_category, organisation, with_handler, box, before, most, units, v.account_id, v.staff_id, v.organisation_id;
+        USING number, in_state, in_category, organisation, with_handler, box, before, most, units, v.account_id, v.staff_id, v.organisation_id, since;
       IF cardinality(keys) >= most THEN
         RETURN QUERY SELECT * FROM unnest(districts, keys);
         RETURN;
@@ -98,7 +99,7 @@ BEGIN
   END IF;
   RETURN QUERY EXECUTE format('SELECT DISTINCT ON (case_id) district_code, case_id FROM (%s) AS a ORDER BY case_id DESC LIMIT $8',
                               array_to_string(arms, ' UNION ALL '))
-    USING number, in_state, in_category, organisation, with_handler, box, before, most, units, v.account_id, v.staff_id, v.organisation_id;
+    USING number, in_state, in_category, organisation, with_handler, box, before, most, units, v.account_id, v.staff_id, v.organisation_id, since;
 END
 $$;
 

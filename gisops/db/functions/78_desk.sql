@@ -15,12 +15,13 @@ END;
 DROP FUNCTION IF EXISTS seen_work;
 CREATE FUNCTION seen_work(
   in_states text[], in_category int DEFAULT NULL, at_organisation int DEFAULT NULL, in_street text DEFAULT NULL, of_severity text DEFAULT NULL,
-  late boolean DEFAULT false, since timestamptz DEFAULT NULL, after uuid DEFAULT NULL, most int DEFAULT 1
+  late boolean DEFAULT false, mine boolean DEFAULT false, since timestamptz DEFAULT NULL, after uuid DEFAULT NULL, most int DEFAULT 1
 ) RETURNS TABLE (district_code text, case_id uuid, urgent_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
 SET search_path = pg_catalog, public, pg_temp
 -- The keys of open cases that the viewer may see, what runs out first before the rest, from behind (since, after): in some states, perhaps of a category,
--- an organisation, a street, a severity, or `late`: those whose light is yellow or red. A case in dispute has no clock and goes by its own deadline.
+-- an organisation, a street, a severity; `late`: those whose light is yellow or red; `mine`: those the viewer handles himself. A case in dispute has no
+-- clock and goes by its own deadline.
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -79,7 +80,12 @@ BEGIN
       CASE WHEN v.organisation_id IS NOT NULL THEN 'c.organisation_id = $11' END);
   END IF;
 
-  IF v.everywhere THEN
+  IF mine THEN
+    IF v.staff_id IS NULL THEN
+      RETURN;
+    END IF;
+    arms := ARRAY[format(gathered, 'c.handler_id = $10', asked)];
+  ELSIF v.everywhere THEN
     FOREACH step IN ARRAY steps LOOP
       arms := arms || format(walked, format('k.step = %L', step), 'true', asked);
     END LOOP;
@@ -102,7 +108,7 @@ BEGIN
       RETURN;
     END IF;
   END IF;
-  IF NOT v.everywhere THEN
+  IF NOT v.everywhere AND NOT mine THEN
     arms := '{}';
     IF cardinality(units) > 0 THEN
       arms := arms || format(gathered, 'c.unit_id = ANY ($9)', asked);

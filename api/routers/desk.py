@@ -1,0 +1,103 @@
+"""The desk: what there is to do now, in the order in which it runs out, and what is late."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api import answers
+from api.deps import Seeing, SeeingCtx, SignedIn
+from api.schemas.shapes import QueryText
+from gisops import desk
+
+router = APIRouter(prefix="/api", tags=["desk"])
+
+
+@router.get("/inbox", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+def inbox(
+    request: Request,
+    caller: SignedIn,
+    conn: Seeing,
+    city: SeeingCtx,
+    state: Annotated[list[QueryText], Query(max_length=len(desk.OPEN_STATES))] = [],  # noqa: B006
+    category: QueryText | None = None,
+    organisation: QueryText | None = None,
+    street: QueryText | None = None,
+    severity: QueryText | None = None,
+    limit: Annotated[int, Query(ge=1, le=desk.MOST_ROWS)] = 50,
+    after: QueryText | None = None,
+) -> Response:
+    """Open cases in the states in which the caller has something to do (or in each ``state`` named), what runs out
+    first before the rest, with the clock that runs in each, what the caller may do, and how many there are by state.
+    """
+    found = desk.inbox(
+        conn,
+        city,
+        caller.actor,
+        states=state,
+        category=category,
+        organisation=organisation,
+        street=street,
+        severity=severity,
+        limit=limit,
+        after=after,
+        key_id=caller.key_id,
+    )
+    return answers.json(_with_next(request, found))
+
+
+@router.get("/me/tasks", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+def tasks(
+    request: Request,
+    caller: SignedIn,
+    conn: Seeing,
+    city: SeeingCtx,
+    limit: Annotated[int, Query(ge=1, le=desk.MOST_ROWS)] = 100,
+    after: QueryText | None = None,
+) -> Response:
+    """The caller's open work, what runs out first before the rest: what he handles or his department's time runs for,
+    and what waits to be verified or checked where he looks.
+    """
+    found = _with_next(request, desk.tasks(conn, city, caller.actor, limit=limit, after=after, key_id=caller.key_id))
+    return answers.json({"tasks": found["cases"], "next": found["next"]})
+
+
+@router.get("/overdue", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+def overdue(
+    request: Request,
+    caller: SignedIn,
+    conn: Seeing,
+    city: SeeingCtx,
+    by: desk.By = "organisation",
+    organisation: QueryText | None = None,
+    street: QueryText | None = None,
+    category: QueryText | None = None,
+    limit: Annotated[int, Query(ge=1, le=desk.MOST_ROWS)] = 50,
+    after: QueryText | None = None,
+) -> Response:
+    """What is late (red) and what soon will be (yellow, from 80 % of the limit): counted by organisation, street or
+    category, and the cases themselves, the latest first.
+    """
+    found = desk.overdue(
+        conn,
+        city,
+        caller.actor,
+        by=by,
+        organisation=organisation,
+        street=street,
+        category=category,
+        limit=limit,
+        after=after,
+        key_id=caller.key_id,
+    )
+    return answers.json(_with_next(request, found))
+
+
+def _with_next(request: Request, found: dict[str, Any]) -> dict[str, Any]:
+    """The page, with the address of the next one in place of where that goes on."""
+    after = found.pop("after")
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+    following = None if after is None else f"{request.url.path}?{urlencode([*asked, ('after', after)])}"
+    return {**found, "next": following}
