@@ -106,8 +106,10 @@ def count(
             values |= {one.code: _value(one, row) for one in asked}
     if by in periods.SPANS:
         # a span in which nothing happened is told of, too
-        for values in (total, *(found[name] for name, *_ in periods.slices(period, by, city.timezone))):
-            values |= {one.code: _nothing(one) for one in indicators if one.code not in values}
+        for name, *_ in periods.slices(period, by, city.timezone):
+            found[name] |= {}
+    for values in (total, *found.values()):
+        values |= {one.code: _nothing(one) for one in indicators if one.code not in values}
     return Counted(period, total, _named(conn, by, found, to))
 
 

@@ -50,7 +50,8 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
           FROM case_clocks k
           WHERE k.district_code = c.district_code AND k.case_id = c.case_id AND k.organisation_id = c.organisation_id
             AND k.step IN ('handle', 'stop', 'penalise', 'restore') AND k.started_at < s.until) AS own_due,
-         EXISTS (SELECT FROM case_subtasks t WHERE t.district_code = c.district_code AND t.case_id = c.case_id AND t.state <> 'cancelled') AS joint,
+         EXISTS (SELECT FROM case_subtasks t
+                 WHERE t.district_code = c.district_code AND t.case_id = c.case_id AND t.state <> 'cancelled' AND t.opened_at < s.until) AS joint,
          EXISTS (SELECT FROM cases a WHERE a.recurrence_of = c.case_id AND a.is_rework AND a.reported_at < s.until) AS done_again
   FROM spans s
   JOIN cases c ON c.reported_at < s.until
