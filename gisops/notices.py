@@ -10,18 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 
+from gisops import wording
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 
 _SQL = load("gisops", "notices.sql")
 
 # A fact is a number, a moment, or a word of ours: never what somebody wrote, in which a name could stand.
-Fact = bool | int | float | str | None
+Fact = bool | int | float | str | datetime | None
 _MOST_UNREAD = 1000
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 
@@ -150,15 +153,16 @@ def opened(conn: Connection, cases: Iterable[tuple[Subject, str, str, int]]) -> 
     return tell_many(conn, told)
 
 
-def mine(conn: Connection, before: UUID | None, limit: int) -> dict[str, Any]:
+def mine(conn: Connection, timezone: ZoneInfo, before: UUID | None, limit: int) -> dict[str, Any]:
     """A page of the viewer's notices (`scopes.look_as`), newest first: ``{notices, next, unread}``.
 
     ``next`` is the key the next page is asked for by, or ``None``; ``unread`` counts the newest thousand.
     """
     rows = conn.execute(_SQL["mine"], {"before": before, "most": limit}).fetchall()
     counted = conn.execute(_SQL["unread"], {"most": _MOST_UNREAD}).fetchone()
+    names = ("notice_id", "kind", "told_as", "created_at", "read_at", "facts")
     return {
-        "notices": [shown(row) for row in rows],
+        "notices": [{**{name: row[name] for name in names}, **sentences(row, timezone)} for row in rows],
         "next": rows[-1]["notice_id"] if len(rows) == limit else None,
         "unread": counted["unread"] if counted else 0,
     }
@@ -170,21 +174,18 @@ def mark_read(conn: Connection, account_id: int, keys: Sequence[UUID], until: UU
     return 0 if row is None else int(row["marked"])
 
 
-def shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    """One notice as it is answered: codes and the sentences made of them."""
-    facts = row["facts"]
-    return {
-        "notice_id": row["notice_id"],
-        "kind": row["kind"],
-        "told_as": row["told_as"],
-        "created_at": row["created_at"],
-        "read_at": row["read_at"],
-        "facts": facts,
-        "title_zh": worded(row["title_zh"] or row["kind"], facts),
-        "title_en": worded(row["title_en"] or row["kind"], facts),
-        "text_zh": worded(row["text_zh"] or "", facts),
-        "text_en": worded(row["text_en"] or "", facts),
-    }
+def sentences(row: Mapping[str, Any], timezone: ZoneInfo) -> dict[str, str]:
+    """The words of a notice (a row with ``kind, facts`` and the texts of its kind): ``{title_zh, title_en, text_zh,
+    text_en}``. A kind that nobody has worded yet says its code.
+    """
+    facts = dict(row["facts"])
+    for name, words in (("state", wording.STATES), ("action", wording.ACTIONS)):
+        facts[f"{name}_zh"], facts[f"{name}_en"] = words.get(facts.get(name, ""), (facts.get(name),) * 2)
+    if facts.get("deadline") is not None:
+        ends = datetime.fromisoformat(facts["deadline"]).astimezone(timezone)
+        facts["deadline"] = ends.strftime("%Y-%m-%d %H:%M")
+    names = ("title_zh", "title_en", "text_zh", "text_en")
+    return {name: worded(row[name] or row["kind"], facts) for name in names}
 
 
 def worded(text: str, facts: Mapping[str, Fact]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gisops import basemaps
@@ -100,6 +100,18 @@ class Settings(BaseSettings):
     photos_region: str | None = Field(default=None, description="Region of that store.")
     photos_access_key: str | None = Field(default=None, description="Who this server is at that store.")
     photos_secret_key: SecretStr | None = Field(default=None, description="What it shows the store for that.")
+    sms: SecretStr | None = Field(
+        default=None,
+        description="Where SMS go: a gateway's address (http, https), or a folder that takes them as files.",
+    )
+    sms_token: SecretStr | None = Field(default=None, description="Bearer token that the SMS gateway is shown.")
+    mail: SecretStr | None = Field(
+        default=None, description="Where e-mail goes: smtp://user:password@host:port, smtps://…, or a folder."
+    )
+    mail_from: str | None = Field(default=None, description="The address that e-mail is sent from.")
+    webhook_private: bool = Field(
+        default=False, description="Whether webhooks may lead to addresses that are not of the public internet."
+    )
     log_level: str = Field(default="INFO", description="Least severe log level that is written.")
 
     @field_validator("trusted_proxies", mode="before")
@@ -122,6 +134,17 @@ class Settings(BaseSettings):
         if parts.query or parts.fragment:
             raise ValueError("is scheme, host and port, without anything behind")
         return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    @field_validator("sms", "mail")
+    @classmethod
+    def _way_out(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """A folder by its whole path, or a server's address; not repeated, as it may hold a password."""
+        schemes = {"sms": ("http", "https"), "mail": ("smtp", "smtps")}[info.field_name or ""]
+        if value is not None and not Path(value.get_secret_value()).is_absolute():
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in schemes or not parts.hostname:
+                raise ValueError(f"is the whole path of a folder, or {' or '.join(f'{one}://host' for one in schemes)}")
+        return value
 
     @field_validator("photos")
     @classmethod
@@ -159,4 +182,6 @@ class Settings(BaseSettings):
         """A provider without our name there is of no use, and should be said at the start."""
         if (self.oidc_issuer is None) != (self.oidc_client_id is None):
             raise ValueError("GISOPS_OIDC_ISSUER and GISOPS_OIDC_CLIENT_ID go together")
+        if self.mail is not None and self.mail_from is None and not Path(self.mail.get_secret_value()).is_absolute():
+            raise ValueError("GISOPS_MAIL needs GISOPS_MAIL_FROM")
         return self

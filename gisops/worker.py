@@ -1,5 +1,6 @@
-"""The worker: one process that does what nobody waits for. For now: the relay of events, the audit's
-seals, and tidying up."""
+"""The worker: a process that does what nobody waits for: the relay of events, timers, deliveries, the audit's seals,
+tidying up. Several may run: one of them relays, and what is to be done is claimed row by row.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from gisops import cluster_files, devices, events, limits, lockout, partitions, people, room, scopes, sealing
+from gisops import cluster_files, devices, errands, events, limits, lockout, partitions, people, room, scopes, sealing
 from gisops.cluster import database_urls
 from gisops.db.pool import Connection, connect
 from gisops.settings import Settings
@@ -35,6 +36,7 @@ def run(settings: Settings, stop: threading.Event | None = None) -> None:
     stop = stop or _stop_on_signals()
     url = database_urls(settings).app
     heads = sealing.Heads(sealing.heads_file(settings))
+    errands.start(settings, url, stop)
     threading.Thread(target=_follow_dates, args=(url, stop), name="scopes", daemon=True).start()
     wait_s = 0.1
     while not stop.is_set():

@@ -99,7 +99,7 @@ def test_every_move_tells_the_reporter_and_a_dispatch_its_handler(desk: Connecti
     assert [row["seq"] for row in assigned] == [case["version"]]
 
     scopes.look_as(desk, by.account_id)
-    page = notices.mine(desk, None, 100)
+    page = notices.mine(desk, known.timezone, None, 100)
     assert [one["told_as"] for one in page["notices"] if one["kind"] == "progress"] == ["reporter"]
     assert page["unread"] >= 1
 
@@ -112,11 +112,11 @@ def test_everybody_reads_his_own_and_marks_his_own(desk: Connection, known: City
         notices.tell(desk, *about, "message", [Recipient(account_id=one.account_id)], {}, cause=f"m{n}")
     desk.commit()
     scopes.look_as(desk, other.account_id)
-    assert notices.mine(desk, None, 100)["notices"] == []
+    assert notices.mine(desk, known.timezone, None, 100)["notices"] == []
     desk.rollback()
     scopes.look_as(desk, one.account_id)
-    first = notices.mine(desk, None, 2)
-    rest = notices.mine(desk, first["next"], 100)
+    first = notices.mine(desk, known.timezone, None, 2)
+    rest = notices.mine(desk, known.timezone, first["next"], 100)
     keys = [n["notice_id"] for n in first["notices"] + rest["notices"] if n["kind"] == "message"]
     assert len(keys) == len(set(keys)) == 5
     assert keys == sorted(keys, reverse=True)

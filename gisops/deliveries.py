@@ -1,0 +1,161 @@
+"""Deliveries: what has to leave the house, tried until it was taken.
+
+A delivery is written with its notice, in the transaction of the act. The worker takes some of one way out (a *lane*:
+sms, mail, each webhook) for a while, tries each outside of any transaction, and writes down what became of it: at least
+once, with the same key each time. A lane by which nobody answers is left in peace, longer each time, and all that waits
+there waits with it: a system that is away for a day loses nothing and holds up no other. What is understood and refused
+five times, or waited for a week, is given up and listed, until somebody says to try again.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from gisops import notices
+from gisops.adapters import Message, Refused, Send, Unreachable
+from gisops.db.pool import Connection
+from gisops.db.queries import load
+from gisops.errors import InvalidInput
+from gisops.keys import new_key
+
+log = logging.getLogger(__name__)
+
+_SQL = load("gisops", "deliveries.sql")
+
+STATES = ("dead", "waiting")
+MOST_REFUSALS = 5
+MOST = 50
+_LEASE_S = 60.0
+# By which a lane stays closed after the first time, the second ...; and a message that was refused waits.
+_FIRST_S = 5.0
+_LONGEST_S = 900.0
+_FIRST_REFUSED_S = 60.0
+_MOST_TIDIED = 5000
+
+
+def set_lanes(conn: Connection, active: Mapping[str, bool]) -> None:
+    """Say which ways out this installation has; what is told from now on gets deliveries for those."""
+    for lane, is_active in active.items():
+        conn.execute(_SQL["set_lane"], {"lane": lane, "active": is_active})
+
+
+def due_lanes(conn: Connection) -> list[str]:
+    """The lanes by which something is to be tried now."""
+    return [row["lane"] for row in conn.execute(_SQL["due_lanes"])]
+
+
+def carry(conn: Connection, lane: str, send: Send, timezone: ZoneInfo, most: int = MOST) -> int:
+    """Try what is due of a lane, at most so many; returns how many were taken there.
+
+    ``conn`` must be in autocommit: claiming is a transaction of its own, and so is each outcome; none is open while
+    somebody else is waited for.
+    """
+    lease = new_key()
+    claimed = conn.execute(_SQL["claim"], {"lane": lane, "most": most, "lease": lease, "seconds": _LEASE_S}).fetchall()
+    taken = 0
+    for n, row in enumerate(claimed):
+        keys = {"district_code": row["district_code"], "delivery_id": row["delivery_id"], "lease": lease}
+        if conn.execute(_SQL["hold"], {**keys, "seconds": _LEASE_S}).rowcount == 0:
+            continue  # too slow: somebody else has it by now
+        message = _message(conn, row, keys, lane, timezone)
+        if message is None:
+            _put_back(conn, keys, 0, "nobody_there", dead=True)
+            continue
+        try:
+            send(message)
+        except Unreachable as error:
+            seconds = _close(conn, lane, error)
+            for later in claimed[n:]:
+                keys = {"district_code": later["district_code"], "delivery_id": later["delivery_id"], "lease": lease}
+                said = error.said if later is row else None
+                _put_back(conn, keys, seconds, said)
+            return taken
+        except Refused as error:
+            # Somebody answers, so the lane is open; it is this message that is not wanted.
+            conn.execute(_SQL["open_lane"], {"lane": lane})
+            refusals = row["refusals"] + 1
+            seconds = _waits(_FIRST_REFUSED_S, refusals)
+            _put_back(conn, keys, seconds, error.said, refused=1, dead=refusals >= MOST_REFUSALS)
+        else:
+            taken += conn.execute(_SQL["delivered"], keys).rowcount
+            conn.execute(_SQL["open_lane"], {"lane": lane})
+    return taken
+
+
+def webhook(conn: Connection, webhook_id: int) -> tuple[str, bytes] | None:
+    """Where a webhook is and what it is signed with; None for one that is there no more."""
+    row = conn.execute(_SQL["webhook"], {"webhook_id": webhook_id}).fetchone()
+    return None if row is None or not row["active"] else (row["url"], bytes(row["secret"]))
+
+
+def tidy(conn: Connection) -> int:
+    """Give up what waited too long, and forget what was delivered long ago; returns how many."""
+    most = {"most": _MOST_TIDIED}
+    return conn.execute(_SQL["expire"], most).rowcount + conn.execute(_SQL["forget"], most).rowcount
+
+
+def listed(
+    conn: Connection, state: str, before: UUID | None = None, limit: int = 100, lane: str | None = None
+) -> list[dict[str, Any]]:
+    """Deliveries that were given up (``dead``) or wait (``waiting``), newest first. Raises ``InvalidInput``."""
+    if state not in STATES:
+        raise InvalidInput(f"There is no list of deliveries {state!r}.", field="state", states=list(STATES))
+    asked = {"state": state, "before": before, "most": limit, "lane": lane}
+    return conn.execute(_SQL["listed"], asked).fetchall()
+
+
+def retry(conn: Connection, keys: Sequence[UUID] | None) -> int:
+    """Try again what was given up: these, or all (None). Returns how many will be."""
+    return conn.execute(_SQL["retry"], {"keys": None if keys is None else list(keys)}).rowcount
+
+
+def standing(conn: Connection) -> dict[str, Any]:
+    """How deliveries stand: ``waiting``, ``since``, ``dead``, and the lanes that are ``closed``."""
+    return conn.execute(_SQL["standing"]).fetchone() or {}
+
+
+def _message(
+    conn: Connection, row: Mapping[str, Any], keys: Mapping[str, Any], lane: str, timezone: ZoneInfo
+) -> Message | None:
+    """What is sent; None where whom it was for has no number or address any more."""
+    to = ""
+    if lane in ("sms", "mail"):
+        found = conn.execute(_SQL["address"], keys).fetchone()
+        if found is None or not found["address"]:
+            return None
+        to = found["address"]
+    texts = notices.sentences(row, timezone)
+    return Message(row["delivery_id"], row["kind"], row["seq"], row["created_at"], row["facts"], to, **texts)
+
+
+def _close(conn: Connection, lane: str, error: Unreachable) -> float:
+    """Leave a lane in peace, by how often in a row nobody answered; returns for how many seconds."""
+    row = conn.execute(_SQL["lane"], {"lane": lane}).fetchone()
+    failures = 0 if row is None else row["failures"]
+    seconds = max(_waits(_FIRST_S, failures + 1), error.retry_after_s or 0.0)
+    conn.execute(_SQL["close_lane"], {"lane": lane, "seconds": seconds})
+    log.warning("deliveries: nobody answers at %s (%s); closed for %.0f s", lane, error.said, seconds)
+    return seconds
+
+
+def _put_back(
+    conn: Connection,
+    keys: Mapping[str, Any],
+    seconds: float,
+    error: str | None,
+    *,
+    refused: int = 0,
+    dead: bool = False,
+) -> None:
+    told = {"seconds": seconds, "error": error, "refused": refused, "dead": dead}
+    conn.execute(_SQL["put_back"], {**keys, **told})
+
+
+def _waits(first_s: float, times: int) -> float:
+    """Twice as long each time, up to a quarter of an hour, and a fifth more or less: not all at once again."""
+    return min(first_s * 2.0 ** min(times - 1, 30), _LONGEST_S) * random.uniform(0.8, 1.2)  # noqa: S311
