@@ -154,7 +154,6 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "link": ("并案", "Joined with another case"),
     "take_in": ("并入其他案件的上报", "Took in the reports of another case"),
     "give_up": ("拆出上报", "Reports were taken out"),
-    "join": ("并入上报", "One more report"),
     "void": ("作废", "Voided"),
     "force_close": ("强制结案", "Closed by order"),
 }

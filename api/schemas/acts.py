@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from api.schemas.cases import DispatchIn
+from api.schemas.reports import MOST_PHOTOS, Photo
 from api.schemas.shapes import Body, Code, Coordinate, Metres, Text
 from gisops.moves import PUBLIC, SYSTEM, TRANSITIONS, rules_of
 
@@ -47,10 +48,29 @@ class Position(Body):
     accuracy_m: Metres | None = None
 
 
+class PhotoIn(Body):
+    """A photograph that was sent in before (`POST /api/photos`), and when and where its device says it was taken."""
+
+    sha256: Photo
+    captured_at: AwareDatetime
+    lon: Coordinate
+    lat: Coordinate
+    crs: Code
+    accuracy_m: Metres | None = None
+    phase: Literal["before", "after", "verify", "check"] | None = None
+
+
 class Evidence(Act):
-    """An act on site: with a position, and photographs that were sent in before, by their SHA-256."""
+    """An act on site: with the photographs that show it, and perhaps a position."""
 
     position: Position | None = None
+    photos: list[PhotoIn] = Field(default=[], max_length=MOST_PHOTOS)
+
+
+class Failed(Evidence):
+    """A check that failed: what is not done yet, in words."""
+
+    reason: Why
 
 
 class Verify(Evidence):
@@ -90,6 +110,12 @@ class CloseIn(Act):
     closing_condition: Number | None = None
 
 
+class LinkIn(Act):
+    """A case made the duplicate of another: that one's number."""
+
+    to: Code
+
+
 class Granted(Act):
     """A request that is granted by the move it asked for: its number within the case."""
 
@@ -106,8 +132,9 @@ _OWN: Mapping[str, type[Body]] = {
     "assign": AssignIn,
     "finish": Evidence,
     "pass": Evidence,
-    "fail": SaysWhy,
+    "fail": Failed,
     "close": CloseIn,
+    "link": LinkIn,
     "extend": Granted,
     "suspend": Granted,
 }

@@ -33,6 +33,12 @@ class ReportIn(Body):
     place_id: UUID | None = None
     photos: list[Photo] = Field(default=[], max_length=MOST_PHOTOS)
     captured_at: AwareDatetime | None = None
+    source_ref: Annotated[Code, Field(max_length=200)] | None = Field(
+        default=None, description="Which device saw it, by its operator's own name; for the channels video and sensor."
+    )
+    joins: Code | None = Field(
+        default=None, description="Number of an open case near by that this is about, as `suggested` names it."
+    )
     outside: Literal["refuse", "desk"] = Field(
         default="refuse", description="What becomes of a point outside the city; a feed may ask for the duty desk."
     )
@@ -53,6 +59,8 @@ class ReportIn(Body):
             photos=tuple(self.photos),
             captured_at=self.captured_at,
             outside=self.outside,
+            source_ref=self.source_ref,
+            joins=self.joins,
         )
 
 

@@ -129,7 +129,7 @@ def told_reporters(conn: Connection, action: str) -> int:
 
 
 def test_scenario_12(owner: Connection, city: City, quiet: tuple[float, float]) -> None:
-    """25 reports of one pothole: one case, 25 told; one taken out; closed, all told; five days later: the same again."""
+    """25 reports of one pothole: one case, 25 told; one taken out; closed, all told; five days later: again."""
     lon, lat = quiet
     first = told(owner, city, sent(lon, lat, text="路面有坑，车辆颠簸"))[0]
     master = first["case"]["case_no"]

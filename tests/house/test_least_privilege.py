@@ -24,6 +24,7 @@ READ_WHOLE = [
     "city",
     "co_ownership_areas",
     "dispatch_rules",
+    "duplicate_rules",
     "escalations",
     "filing_conditions",
     "grid_cells",
@@ -73,8 +74,8 @@ MAY: dict[str, dict[str, str]] = {
         "INSERT": ALL,
         "UPDATE": "acknowledged_at ambiguous area_grade assessed category_id closed_at closing_condition_id"
         " community_code deadline dispatched_at duplicate_of escalation excluded extended_count filed_at"
-        " filing_condition_id flow geom grid_cell_code handled_at handler_id organisation_id part_id recurrence_of"
-        " report_count return_count rework_count satisfaction severity stage state street_code superior_id"
+        " filing_condition_id flow geom grid_cell_code handled_at handler_id organisation_id part_id priority"
+        " recurrence_of report_count return_count rework_count satisfaction severity stage state street_code superior_id"
         " suspended_count timeout_exempt unit_id version zone_id",
     },
     "case_clocks": {
@@ -84,10 +85,12 @@ MAY: dict[str, dict[str, str]] = {
     },
     "case_texts": {"INSERT": ALL},
     "reports": {
-        "SELECT": "accuracy_m captured_at case_id channel district_code geom part_code photos raw_crs"
-        " received_at report_id text",
+        "SELECT": "accuracy_m captured_at case_id category_id channel district_code geom part_code photos place_id"
+        " raw_crs received_at report_id source_ref text",
         "INSERT": ALL,
     },
+    # where a report has been is changed with where it is, by one function
+    "report_links": {"INSERT": ALL},
     **{
         table: {"SELECT": ALL, "INSERT": ALL}
         for table in ("case_history", "dispatch_decisions", "case_recipients", "intake_keys")
@@ -144,7 +147,10 @@ _SEEN: dict[str, dict[str, str]] = {
         for table in ("cases", "case_history", "dispatch_decisions", "case_recipients", "case_clocks")
     },
     "case_texts": {"SELECT": "at case_id district_code kind seq text text_id"},
-    "reports": {"SELECT": MAY["reports"]["SELECT"]},
+    "reports": {
+        "SELECT": "accuracy_m captured_at case_id channel district_code geom part_code photos raw_crs"
+        " received_at report_id text"
+    },
     "photos": {"SELECT": "bytes copies height mime sha256 stored_at width"},
     **{table: {"SELECT": MAY[table]["SELECT"]} for table in ("report_photos", "case_photos")},
     "last_positions": {"SELECT": ALL},
@@ -161,7 +167,11 @@ READER = {
 WINDOWS = {
     **_SEEN,
     "account_units": {"SELECT": ALL},
-    "intake_keys": {"SELECT": "answered_at case_id client_uid district_code"},
+    "intake_keys": {"SELECT": "answered_at case_id client_uid district_code report_id"},
+    "reports": {
+        "SELECT": "accuracy_m captured_at case_id category_id channel district_code geom part_code photos raw_crs"
+        " received_at report_id source_ref text"
+    },
 }
 
 # Personal or secret, and out of reach: not by any grant, however the statement is put.
