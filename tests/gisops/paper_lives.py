@@ -159,12 +159,14 @@ def _write(conn: Connection, ground: Ground, life: Life, keys: dict[int, UUID], 
     again = next((int(mark[6:]) for mark in life.marks if mark.startswith("again:")), None)
     conn.execute(
         """
-        INSERT INTO cases (district_code, case_id, case_no, category_id, flow, state, stage, severity, geom, grid_cell_code, street_code,
-                           organisation_id, report_count, reported_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version,
-                           assessed, timeout_exempt, recurrence_of, is_rework)
-        VALUES (%(district)s, %(key)s, %(no)s, %(category)s, 'standard', %(state)s, %(stage)s, %(severity)s,
-                ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326), NULL, NULL, %(holder)s, 1, %(reported)s, %(filed)s, %(dispatched)s,
-                %(handled)s, %(closed)s, %(due)s, %(version)s, %(assessed)s, %(exempt)s, %(again)s, %(rework)s)
+        INSERT INTO cases (
+          district_code, case_id, case_no, category_id, state, stage, severity, geom, organisation_id, reported_at,
+          filed_at, dispatched_at, handled_at, closed_at, deadline, version, assessed, timeout_exempt, recurrence_of,
+          is_rework)
+        VALUES (
+          %(district)s, %(key)s, %(no)s, %(category)s, %(state)s, %(stage)s, %(severity)s,
+          ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326), %(holder)s, %(reported)s, %(filed)s, %(dispatched)s,
+          %(handled)s, %(closed)s, %(due)s, %(version)s, %(assessed)s, %(exempt)s, %(again)s, %(rework)s)
         """,
         {
             "district": ground.district, "key": key, "no": f"{ground.district}-2025-{life.number:06}",
@@ -181,12 +183,17 @@ def _write(conn: Connection, ground: Ground, life: Life, keys: dict[int, UUID], 
         row = {**entry, "payload": Jsonb(entry["payload"]), "district": ground.district, "key": key, "prev": previous}
         found = conn.execute(
             """
-            INSERT INTO case_history (district_code, case_id, seq, action, from_state, to_state, at, account_id, role, organisation_id, payload,
-                                      prev_hash, hash)
-            VALUES (%(district)s, %(key)s, %(seq)s, %(action)s, %(from_state)s, %(to_state)s, %(at)s, %(account_id)s, 'system', %(organisation_id)s,
-                    %(payload)s, %(prev)s,
-                    history_hash(%(prev)s, %(district)s, %(key)s, %(seq)s, %(action)s, %(from_state)s, %(to_state)s, %(at)s, %(account_id)s,
-                                 'system', %(organisation_id)s, %(payload)s))
+            INSERT INTO case_history (
+              district_code, case_id, seq, action, from_state, to_state, at, account_id, role, organisation_id, payload,
+              prev_hash, hash)
+            SELECT e.*, %(prev)s,
+                   history_hash(%(prev)s, e.district_code, e.case_id, e.seq, e.action, e.from_state, e.to_state, e.at,
+                                e.account_id, e.role, e.organisation_id, e.payload)
+            FROM (VALUES (
+              %(district)s, %(key)s::uuid, %(seq)s::int, %(action)s, %(from_state)s::text, %(to_state)s,
+              %(at)s::timestamptz, %(account_id)s::int, 'system', %(organisation_id)s::int, %(payload)s::jsonb)
+            ) AS e (district_code, case_id, seq, action, from_state, to_state, at, account_id, role, organisation_id,
+                    payload)
             RETURNING hash
             """,
             row,
@@ -196,8 +203,11 @@ def _write(conn: Connection, ground: Ground, life: Life, keys: dict[int, UUID], 
     for number, clock in enumerate(clocks, 1):
         conn.execute(
             """
-            INSERT INTO case_clocks (district_code, case_id, clock_no, step, organisation_id, started_at, deadline, stopped_at, outcome)
-            VALUES (%(district)s, %(key)s, %(number)s, %(step)s, %(organisation_id)s, %(started_at)s, %(deadline)s, %(stopped_at)s, %(outcome)s)
+            INSERT INTO case_clocks (
+              district_code, case_id, clock_no, step, organisation_id, started_at, deadline, stopped_at, outcome)
+            VALUES (
+              %(district)s, %(key)s, %(number)s, %(step)s, %(organisation_id)s, %(started_at)s, %(deadline)s,
+              %(stopped_at)s, %(outcome)s)
             """,
             {**clock, "district": ground.district, "key": key, "number": number},
         )
@@ -219,8 +229,9 @@ def report(
     """One more report of a case."""
     conn.execute(
         """
-        INSERT INTO reports (district_code, report_id, client_uid, case_id, channel, category_id, text_salt, geom, raw_x, raw_y, raw_crs, accuracy_m,
-                             accuracy_is_default, received_at)
+        INSERT INTO reports (
+          district_code, report_id, client_uid, case_id, channel, category_id, text_salt, geom, raw_x, raw_y, raw_crs,
+          accuracy_m, accuracy_is_default, received_at)
         VALUES (%s, %s, %s, %s, %s, %s, '', ST_SetSRID(ST_MakePoint(%s, %s), 4326), 0, 0, 'WGS84', 5, false, %s)
         """,
         (ground.district, *(derived_key(received, f"{key} {channel} {n}") for n in range(2)), key, channel,

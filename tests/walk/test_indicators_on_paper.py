@@ -53,7 +53,7 @@ CASES = """
 31 officer A due=20.1800 R18.0900 std S19.0900                           # on hold when it was due
 32 officer B due=22.1800 R17.0900 std S18.0900 U20.0900 H21.0900 chk     # was on hold, was resumed
 33 officer C due=26.1800 R19.0900 std X20.0900 H25.0900 chk              # extended
-34 citizen C due=22.1800 R20.0900 A20.0905 F20.0910 D20.0912:B K20.0920 B20.1000:not_ours D20.1010:C K20.1015 H20.1600 chk
+34 citizen C due=22.1800 R20.0900 A20.0905 F20.0910 D20.0912:B K20.0920 B20.1000:not_ours D20.1010 K20.1015 H20.1600 chk
 35 hotline A due=25.1800 R21.0900 std B21.0930:already_done D21.1000 K21.1005 H21.1200 chk # given back, but not wrong
 36 officer A due=26.1800 R24.0900 std H24.1200 Q24.1210 N24.1230 H25.0900 chk              # a check failed
 37 citizen B due=28.1800 R24.0900 std H24.1100 chk W26.0900 D26.0910 K26.0915 H26.1500 chk # reopened
@@ -134,7 +134,7 @@ CHOICES = {
 # Durations: sum of so many, median, ninth decile; minutes (hours of work, where eight are a day).
 #
 # handled, from its dispatch   20 48 108 108 108 108 143 168 168 228 235 408 528 | 1403 1428 1428 1428 3228 4308 5748
-#                              5748 7188 7188 7248 7548 8628: between the 13th and the 14th; half from the 23rd to the 24th
+#                              5748 7188 7188 7248 7548 8628: between the 13th and 14th; midway 23rd to 24th
 # closed, from its report      80 100 160 160 160 190 220 220 240 280 400 460 640 | 1480 1480 1480 1500 3280 4360 5800
 #                              5800 7240 7240 7300 7600 8680
 # hours of work                0 1 1 2 2 2 2 3 3 3 3 5 7 | 8 8 8 8 20 24 24 24 28 31 32 32 32
@@ -209,7 +209,8 @@ def ground(sample_database: Any) -> Iterator[tuple[Connection, City, dict[str, s
 
 def _account(conn: Connection, login: str, staff_id: int) -> int:
     row = conn.execute(
-        "INSERT INTO accounts (login, password_hash, role, staff_id) VALUES (%s, 'x', 'dispatcher', %s) RETURNING account_id",
+        "INSERT INTO accounts (login, password_hash, role, staff_id) VALUES (%s, 'x', 'dispatcher', %s)"
+        " RETURNING account_id",
         (login, staff_id),
     ).fetchone()
     assert row is not None
@@ -230,7 +231,8 @@ def _patrol(conn: Connection, organisation_id: int, staff_id: int, place: tuple[
           FROM a_set
           RETURNING zone_id
         )
-        INSERT INTO zone_staff (zone_id, staff_id, role, valid) SELECT zone_id, %s, 'primary', tstzrange('2020-01-01', NULL) FROM a_zone
+        INSERT INTO zone_staff (zone_id, staff_id, role, valid)
+        SELECT zone_id, %s, 'primary', tstzrange('2020-01-01', NULL) FROM a_zone
         """,
         (organisation_id, *place, staff_id),
     )
@@ -291,11 +293,12 @@ def test_organisations_are_counted_by_their_own_clocks_and_get_their_scores(grou
 def test_staff_get_what_is_theirs(ground: Ready) -> None:
     rows = {row.subject.key: row.values for row in counted(ground, "staff").rows}
     patroller, dispatcher = ground[2]["patroller"], ground[2]["dispatcher"]
-    # Filed and not void, the even ones: 02-16 are eight, 24, 32-40 five, 02 and the like are no one's report
+    # Filed and not void, the even ones: 02-16 are eight, 24, 32-40 are five.
     assert (rows[patroller]["missed_report_rate"].k, rows[patroller]["missed_report_rate"].n) == (7, 14)
     # All of March's dispatches are by one; all filings but the promoted by another.
     assert rows[dispatcher]["dispatch_count"].n == 33
-    assert (rows[patroller]["accurate_filing_by_leader_rate"].k, rows[patroller]["accurate_filing_by_leader_rate"].n) == (28, 30)  # fmt: skip
+    filings = rows[patroller]["accurate_filing_by_leader_rate"]
+    assert (filings.k, filings.n) == (28, 30)
     assert rows[dispatcher]["dispatch_on_time_rate"].n == 32
 
 
