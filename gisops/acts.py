@@ -13,7 +13,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gisops import audit, case_clocks, checking, evidence, links, moves, notices, scopes, triage, working
+from gisops import (
+    appeals,
+    approvals,
+    audit,
+    case_clocks,
+    checking,
+    disputes,
+    evidence,
+    follow_ups,
+    links,
+    moves,
+    notices,
+    scopes,
+    triage,
+    working,
+)
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -31,7 +46,6 @@ __all__ = [
 _SQL = queries.load("gisops", "acts.sql")
 
 LONGEST_REASON = 1_000
-RETURNS_UNTIL_DISPUTE = 3
 
 # Every action that `act` does has exactly one; `report` and `push` are intake's (`cases.intake`).
 PREPARERS: dict[str, Preparer] = {
@@ -58,6 +72,15 @@ PREPARERS: dict[str, Preparer] = {
     "fail": checking.fail,
     "close": checking.close,
     "to_rework": checking.to_rework,
+    "extend": approvals.extend,
+    "suspend": approvals.suspend,
+    "resume": approvals.resume,
+    "void": approvals.void,
+    "force_close": approvals.force_close,
+    "dispute": disputes.dispute,
+    "determine": disputes.determine,
+    "reopen": follow_ups.reopen,
+    "appeal": appeals.appeal,
     "link": links.link,
     "unlink": links.unlink,
 }
@@ -124,9 +147,6 @@ def act(
             key_id=key_id,
             district=facts.district_code,
         )
-    if action == "return" and facts.return_count + 1 >= RETURNS_UNTIL_DISPUTE:
-        # those whom it was sent to have said often enough that it is not theirs: whose it is must be determined
-        return act(conn, city, case_no, "dispute", Sent(None), None)
     return done
 
 
