@@ -18,9 +18,10 @@ SELECT c.district_code, c.case_id, c.case_no, c.state, c.stage, c.version, app_n
          SELECT FROM case_history h
          WHERE h.district_code = c.district_code AND h.case_id = c.case_id AND h.at >= c.acknowledged_at
            AND h.action IN ('step_done', 'suspend', 'extend', 'finish')) AS began_work,
+       -- one that was returned waits for somebody else, and the case for it
        (SELECT count(*)
-        FROM case_clocks q
-        WHERE q.district_code = c.district_code AND q.case_id = c.case_id AND q.step = 'subtask' AND q.stopped_at IS NULL) AS open_subtasks
+        FROM case_subtasks q
+        WHERE q.district_code = c.district_code AND q.case_id = c.case_id AND q.required AND q.state IN ('open', 'acknowledged', 'returned')) AS open_subtasks
 FROM cases c
 JOIN categories cat ON cat.category_id = c.category_id
 LEFT JOIN case_clocks k ON k.district_code = c.district_code AND k.case_id = c.case_id AND k.stopped_at IS NULL AND k.step <> 'subtask'

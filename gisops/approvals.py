@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from gisops import clocks, texts
+from gisops import agreements, clocks, joint, texts
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -52,9 +52,9 @@ def request(
         raise NotAllowed(f"{kind!r} is not asked for by the role {by.role}.", role=by.role, roles=list(ASKERS[kind]))
     rule_of(kind, facts.state)
     if kind in ("extend", "suspend", "return"):
-        within(facts, by)
+        agreements.within(facts, by)
     texts.checked(sent.reason, needed="A request")
-    conn.execute(_SQL["hold"], _key(facts))
+    agreements.hold(conn, facts.district_code, facts.case_id)
     _CHECKS[kind](facts, sent.reason_code, until, facts.now)
     if conn.execute(_SQL["open_of_kind"], {**_key(facts), "kind": kind}).fetchone() is not None:
         raise GuardFailed(
@@ -81,7 +81,7 @@ def refuse(conn: Connection, facts: Facts, approval_no: int, reason: str, by: Ac
     """Not grant a request, and say why; or take one's own back. Raises ``NotFound``, ``NotAllowed``, ``GuardFailed``,
     ``InvalidInput``.
     """
-    conn.execute(_SQL["hold"], _key(facts))
+    agreements.hold(conn, facts.district_code, facts.case_id)
     one = _one(conn, facts, approval_no)
     state = "withdrawn" if one["requested_by"] == by.account_id else "refused"
     if state == "refused":
@@ -148,13 +148,17 @@ def resume(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
 def void(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """Grant that it should not have been filed: it counts against accurate filing."""
     granted = _granting(conn, facts, "void", sent, by)
-    return Prepared({"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by), _lapsed))
+    return Prepared(
+        {"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by), _lapsed, joint.over)
+    )
 
 
 def force_close(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """Grant that it ends undone, by order; it is marked in every rate."""
     granted = _granting(conn, facts, "force_close", sent, by)
-    return Prepared({"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by), _lapsed))
+    return Prepared(
+        {"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by), _lapsed, joint.over)
+    )
 
 
 def late_return(conn: Connection, facts: Facts, sent: Sent, by: Actor | None) -> Mapping[str, Any] | None:
@@ -169,13 +173,6 @@ def late_return(conn: Connection, facts: Facts, sent: Sent, by: Actor | None) ->
 def marked(granted: Mapping[str, Any], by: Actor | None) -> Any:
     """What is to be done behind the move that grants a request (``Prepared.after``)."""
     return _marked(granted, by)
-
-
-def within(facts: Facts, by: Actor) -> None:
-    """Hold somebody to the cases of his organisation, or his own. Raises ``GuardFailed``."""
-    own = by.staff_id is not None and by.staff_id in (facts.handler_id, facts.superior_id)
-    if not own and (by.organisation_id is None or by.organisation_id != facts.organisation_id):
-        raise GuardFailed("own_organisation", "此案不在您的单位。", "This case is not with your organisation.")
 
 
 def lapse(conn: Connection, facts: Facts, but: int | None = None) -> None:
@@ -195,7 +192,7 @@ def _granting(conn: Connection, facts: Facts, kind: str, sent: Sent, by: Actor |
         )
     if not isinstance(number, int) or isinstance(number, bool):
         raise InvalidInput("approval is the number of a request.", field="approval")
-    conn.execute(_SQL["hold"], _key(facts))
+    agreements.hold(conn, facts.district_code, facts.case_id)
     one = _one(conn, facts, number)
     if one["kind"] != kind:
         raise GuardFailed(

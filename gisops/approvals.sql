@@ -1,7 +1,3 @@
--- name: hold
--- The case, held until the transaction ends: what is asked for in it and decided about it happens one after the other.
-SELECT c.version FROM cases c WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s FOR UPDATE;
-
 -- name: open_of_kind
 -- The request of a kind that waits for an answer.
 SELECT approval_no FROM approvals WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND kind = %(kind)s AND state = 'requested';

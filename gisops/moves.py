@@ -20,6 +20,7 @@ from gisops.db.pool import Connection
 from gisops.keys import new_key
 from gisops.transitions import (
     ACTIONS,
+    NOT_ACKNOWLEDGED,
     OVER,
     PUBLIC,
     RETURN_REASONS,
@@ -34,8 +35,8 @@ from gisops.transitions import (
 )
 
 __all__ = [
-    "ACTIONS", "COUNTED", "OVER", "PUBLIC", "RETURN_REASONS", "SETTABLE", "STAGES", "SYSTEM", "TRANSITIONS",
-    "Addressee", "Move", "Rule", "allowed", "committed", "illegal", "move", "rule_of", "rules_of",
+    "ACTIONS", "COUNTED", "NOT_ACKNOWLEDGED", "OVER", "PUBLIC", "RETURN_REASONS", "SETTABLE", "STAGES", "SYSTEM",
+    "TRANSITIONS", "Addressee", "Move", "Rule", "allowed", "committed", "illegal", "move", "rule_of", "rules_of",
 ]  # fmt: skip
 
 _SQL = queries.load("gisops", "moves.sql")

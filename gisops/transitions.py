@@ -61,6 +61,8 @@ _SENDERS = ("dispatcher", "acceptor", "shift_leader", "admin")
 _FILED_ON = ("filed", "dispatched", "handling", "suspended", "returned", "disputed", "handled", "checking", "to_close")
 
 RETURN_REASONS = ("not_ours", "wrong_place", "wrong_class", "beyond_powers", "already_done")
+# The dispatcher's own: he takes back what nobody took on, and that is nobody's return.
+NOT_ACKNOWLEDGED = "not_acknowledged"
 
 # The numbers are those under which the transitions are known; what each says is explained in docs/reference/moves.md.
 TRANSITIONS: tuple[Rule, ...] = (
@@ -94,10 +96,11 @@ TRANSITIONS: tuple[Rule, ...] = (
          "its own limit begins", stamps=("acknowledged_at",)),
     Rule(13, "escalate", ("dispatched",), "dispatched", (SYSTEM,), "not acknowledged in time",
          "the superior is called in, one level up"),
-    Rule(14, "return", ("dispatched", "handling"), "returned", ("department", "handler", "officer"),
-         "before work began, at most two work hours after it was taken on",
-         "counted; who says not_ours is not asked again", reasons=RETURN_REASONS, clears=("acknowledged_at",),
-         to_desk=True),
+    Rule(14, "return", ("dispatched", "handling"), "returned", ("department", "handler", "officer", "dispatcher"),
+         "before work began, at most two work hours after it was taken on; later if it was asked for and approved; "
+         "by the dispatcher where nobody took it on yet",
+         "counted; who says not_ours is not asked again; the second is told to the coordinator, the third is a dispute",
+         reasons=(*RETURN_REASONS, NOT_ACKNOWLEDGED), clears=("acknowledged_at",), to_desk=True),
     Rule(15, "to_acceptor", ("returned",), "accepted", ("dispatcher",), "said why", "filed anew or turned away",
          says_why=True, clears=("filed_at", "dispatched_at")),
     Rule(16, "dispute", ("returned",), "disputed", ("dispatcher", SYSTEM), "by itself at the third return",
@@ -143,7 +146,7 @@ TRANSITIONS: tuple[Rule, ...] = (
     Rule(36, "reopen", ("closed",), "filed", ("inspector", PUBLIC), "within seven days, with evidence",
          "same number, rework counted", clears=("dispatched_at", "acknowledged_at", "handled_at", "closed_at"),
          to_desk=True),
-    Rule(37, "appeal", ("closed",), "closed", ("department",), "was late; once; two reviews",
+    Rule(37, "appeal", ("closed",), "closed", ("department", "dispatcher", "acceptor"), "was late; once; two reviews",
          "that it was late does not count"),
     Rule(38, "unlink", ("duplicate",), "reported", ("acceptor", SYSTEM), "", "its reports come back to it",
          clears=("filed_at", "dispatched_at", "acknowledged_at", "closed_at"), to_desk=True),

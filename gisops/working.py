@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from gisops import case_clocks, cases, clocks, triage
+from gisops import approvals, case_clocks, cases, clocks, disputes, supervision, triage
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, UnknownStaff
 from gisops.facts import Facts, GuardFailed, Prepared, Sent, StartClock
+from gisops.moves import NOT_ACKNOWLEDGED, RETURN_REASONS
 from gisops.people import Actor
 
 _SQL = queries.load("gisops", "working.sql")
@@ -62,8 +63,47 @@ def escalate(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor |
 
 
 def send_return(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
-    """Give it back, by one of the reasons: before work began, and soon after it was taken on."""
+    """Give it back, by one of the reasons: before work began, and soon after it was taken on; later where that was
+    asked for and the dispatcher grants it (``values`` approval). What nobody took on yet, he takes back himself.
+    """
+    granted = approvals.late_return(conn, facts, sent, by)
+    if granted is None:
+        if by is not None and by.role == "dispatcher":
+            return _taken_back(facts)
+        _may_return(city, facts, sent, by)
+    left = facts.organisation_id
+    payload: dict[str, Any] = {"by_organisation_id": left, "count": facts.return_count + 1}
+    suggests = sent.values.get("suggests")
+    if suggests is not None:
+        payload["suggests"] = cases.addressee(conn, suggests, None).organisation
+    sets: dict[str, Any] = {}
+    if sent.reason_code == "not_ours" and left not in facts.excluded:
+        sets["excluded"] = [*facts.excluded, left]
+    after = [disputes.returned(city)]
+    if granted is not None:
+        payload["approval"] = granted["approval_no"]
+        after.insert(0, approvals.marked(granted, by))
+    told = disputes.hear_of_return(conn, facts)
+    return Prepared(payload, sets, {"return_count": 1}, outcome="returned", after=tuple(after), told=told)
+
+
+def _taken_back(facts: Facts) -> Prepared:
+    """The dispatcher takes back what nobody took on yet, so that somebody else can lead. It counts as no return."""
+    if facts.state != "dispatched":
+        raise GuardFailed(
+            "taken_on",
+            "已签收；请由承办单位申请退回，再审批。",
+            "It was taken on; the organisation that has it asks for a return, which is then granted.",
+            state=facts.state,
+        )
+    payload = {"by_organisation_id": facts.organisation_id, "count": facts.return_count, "taken_back": True}
+    return Prepared(payload, outcome="cancelled")
+
+
+def _may_return(city: City, facts: Facts, sent: Sent, by: Actor | None) -> None:
     _within(facts, by)
+    if sent.reason_code == NOT_ACKNOWLEDGED:
+        raise InvalidInput("That reason is the dispatcher's.", field="reason_code", reasons=list(RETURN_REASONS))
     if facts.began_work:
         raise GuardFailed(
             "work_began",
@@ -80,14 +120,6 @@ def send_return(conn: Connection, city: City, facts: Facts, sent: Sent, by: Acto
                 f"It was taken on more than {RETURN_WITHIN_WORK_HOURS} work hours ago; it can be returned no more.",
                 until=until.isoformat(),
             )
-    payload: dict[str, Any] = {"by_organisation_id": facts.organisation_id, "count": facts.return_count + 1}
-    suggests = sent.values.get("suggests")
-    if suggests is not None:
-        payload["suggests"] = cases.addressee(conn, suggests, None).organisation
-    sets: dict[str, Any] = {}
-    if sent.reason_code == "not_ours" and facts.organisation_id not in facts.excluded:
-        sets["excluded"] = [*facts.excluded, facts.organisation_id]
-    return Prepared(payload, sets, {"return_count": 1}, outcome="returned")
 
 
 def to_acceptor(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
@@ -182,7 +214,13 @@ def promote(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | 
         "filing_condition_id": condition,
         "deadline": case_clocks.case_deadline(city, facts, condition),
     }
-    return Prepared({"filing_condition_id": condition, "overdue": True}, sets, outcome="late")
+    payload = {"filing_condition_id": condition, "overdue": True}
+    return Prepared(payload, sets, outcome="late", after=(_ordered,))
+
+
+def _ordered(conn: Connection, facts: Facts, seq: int) -> None:
+    """Whoever did not do it in time is told to, by the system."""
+    supervision.order(conn, facts, 1, None, "", None, seq)
 
 
 def not_mine(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:

@@ -1,0 +1,63 @@
+-- name: parties
+-- Who has had a case and gave it back, in order of the first time.
+SELECT k.organisation_id FROM case_clocks k
+WHERE k.district_code = %(district_code)s AND k.case_id = %(case_id)s AND k.outcome = 'returned'
+GROUP BY k.organisation_id ORDER BY min(k.clock_no);
+
+-- name: interim
+-- Who secures a place meanwhile: the street or town it lies in, else the district, and who leads it.
+SELECT a.organisation_id, o.code, o.lead_staff_id
+FROM admin_areas a
+JOIN organisations o ON o.organisation_id = a.organisation_id
+WHERE a.level IN (2, 3) AND a.valid @> app_now() AND ST_Covers(a.geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)) AND NOT o.is_duty_desk
+ORDER BY a.level DESC, a.code LIMIT 1;
+
+-- name: coordinators
+-- Who is called in when a case goes round in circles.
+SELECT account_id FROM accounts WHERE role = 'coordinator' AND active ORDER BY account_id;
+
+-- name: open
+-- A dispute begins.
+INSERT INTO disputes (district_code, case_id, dispute_no, opened_seq, opened_at, parties, interim_organisation_id)
+SELECT %(district_code)s, %(case_id)s,
+       (SELECT coalesce(max(d.dispute_no), 0) + 1 FROM disputes d WHERE d.district_code = %(district_code)s AND d.case_id = %(case_id)s),
+       %(seq)s, app_now(), %(parties)s, %(interim)s;
+
+-- name: current
+-- The dispute that is open, and the part it is about.
+SELECT d.dispute_no, d.parties, d.interim_organisation_id, p.code AS part_code
+FROM disputes d
+JOIN cases c USING (district_code, case_id)
+LEFT JOIN parts p ON p.district_code = c.district_code AND p.part_id = c.part_id
+WHERE d.district_code = %(district_code)s AND d.case_id = %(case_id)s AND d.decided_at IS NULL
+FOR UPDATE OF d;
+
+-- name: area
+-- The area of an agreement: as it was sent (GeoJSON, WGS-84), else thirty metres around the place; whether it is one, and holds the part.
+SELECT ST_AsEWKB(g.geom) AS geom, g.geom IS NOT NULL AND ST_IsValid(g.geom) AND NOT ST_IsEmpty(g.geom) AND GeometryType(g.geom) IN ('POLYGON', 'MULTIPOLYGON') AS sound,
+       EXISTS (SELECT FROM cases c JOIN parts p USING (district_code, part_id)
+               WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s AND ST_Covers(g.geom, ST_PointOnSurface(p.geom))) AS holds
+FROM (SELECT CASE WHEN %(area)s::text IS NULL
+                  THEN ST_Buffer(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)::geography, 30)::geometry
+                  ELSE ST_SetSRID(ST_GeomFromGeoJSON(%(area)s::text), 4326) END AS geom) AS g;
+
+-- name: determine_fact
+-- Write the fact by which the same dispute does not come again.
+SELECT kind, key FROM determine_fact(%(district_code)s, %(case_no)s, %(decision)s, %(organisation_id)s, %(effective_from)s, %(part_id)s, ST_GeomFromEWKB(%(area)s), %(note)s);
+
+-- name: decide
+-- A dispute is decided.
+UPDATE disputes
+SET decision = %(decision)s, organisation_id = %(organisation_id)s, effective_from = %(effective_from)s, created_kind = %(kind)s, created_key = %(key)s,
+    decided_seq = %(seq)s, decided_by = %(account_id)s, decided_at = app_now()
+WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND decided_at IS NULL;
+
+-- name: of_case
+-- The disputes of a case that the viewer may see.
+SELECT d.dispute_no, d.opened_at, d.decision, d.effective_from, d.created_kind, d.created_key, d.decided_at, o.code AS organisation, i.code AS interim,
+       ARRAY(SELECT p.code FROM unnest(d.parties) WITH ORDINALITY AS u (organisation_id, n) JOIN organisations p USING (organisation_id) ORDER BY u.n) AS parties
+FROM seen_cases(number => %(case_no)s) AS seen
+JOIN disputes d USING (district_code, case_id)
+LEFT JOIN organisations o ON o.organisation_id = d.organisation_id
+LEFT JOIN organisations i ON i.organisation_id = d.interim_organisation_id
+ORDER BY d.dispute_no;

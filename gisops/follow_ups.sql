@@ -1,0 +1,28 @@
+-- name: of_report
+-- The case that a report belongs to now, for whoever holds the report's key; and what else is known of it for what he may do.
+SELECT c.case_no, c.district_code, c.case_id, c.state, c.version, coalesce(r.report_id, k.case_id) AS report_id
+FROM intake_keys k
+LEFT JOIN reports r ON r.district_code = k.district_code AND r.report_id = k.report_id
+JOIN cases f ON f.district_code = k.district_code AND f.case_id = coalesce(r.case_id, k.case_id)
+JOIN cases c ON c.district_code = f.district_code AND c.case_id = coalesce(f.duplicate_of, f.case_id)
+WHERE k.client_uid = %(client_uid)s;
+
+-- name: add
+-- What a reporter said, or that nobody answered. A reporter says it once by his key: saying it again changes nothing.
+INSERT INTO follow_ups (district_code, case_id, follow_up_no, method, reached, score, at, made_by, report_id, text_id)
+SELECT %(district_code)s, %(case_id)s,
+       (SELECT coalesce(max(f.follow_up_no), 0) + 1 FROM follow_ups f WHERE f.district_code = %(district_code)s AND f.case_id = %(case_id)s),
+       %(method)s, %(reached)s, %(score)s, app_now(), %(account_id)s, %(report_id)s, %(text_id)s
+ON CONFLICT DO NOTHING
+RETURNING follow_up_no;
+
+-- name: satisfied
+-- What was said last is what counts of a case.
+UPDATE cases SET satisfaction = %(score)s WHERE district_code = %(district_code)s AND case_id = %(case_id)s;
+
+-- name: of_case
+-- The follow-up visits of a case that the viewer may see.
+SELECT f.follow_up_no, f.method, f.reached, f.score, f.at
+FROM seen_cases(number => %(case_no)s) AS seen
+JOIN follow_ups f USING (district_code, case_id)
+ORDER BY f.follow_up_no;

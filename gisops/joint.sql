@@ -1,0 +1,70 @@
+-- name: add
+-- Ask another organisation for its part in a case.
+INSERT INTO case_subtasks (district_code, case_id, subtask_no, required, organisation_id, clock_no, deadline, opened_by, opened_at, task_text_id)
+SELECT %(district_code)s, %(case_id)s,
+       (SELECT coalesce(max(s.subtask_no), 0) + 1 FROM case_subtasks s WHERE s.district_code = %(district_code)s AND s.case_id = %(case_id)s),
+       %(required)s, %(organisation_id)s, %(clock_no)s, %(deadline)s, %(account_id)s, app_now(), %(text_id)s
+RETURNING subtask_no;
+
+-- name: clock
+-- The clock of a subtask, beside the one of the case.
+INSERT INTO case_clocks (district_code, case_id, clock_no, step, organisation_id, started_at, unit, value, deadline, due_at, due_kind)
+SELECT %(district_code)s, %(case_id)s,
+       (SELECT coalesce(max(k.clock_no), 0) + 1 FROM case_clocks k WHERE k.district_code = %(district_code)s AND k.case_id = %(case_id)s),
+       %(step)s, %(organisation_id)s, %(started_at)s, %(unit)s, %(value)s, %(deadline)s, %(due_at)s, %(due_kind)s
+RETURNING clock_no;
+
+-- name: stop
+-- The clock of a subtask that ended.
+UPDATE case_clocks
+SET stopped_at = app_now(), due_at = NULL, due_kind = NULL, paused_at = NULL,
+    outcome = CASE WHEN %(outcome)s = 'done' AND deadline < app_now() THEN 'late' ELSE %(outcome)s END
+WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND clock_no = %(clock_no)s AND stopped_at IS NULL;
+
+-- name: whole
+-- A joint case is due when the last of its required parts is: its deadline moves on, never back.
+UPDATE cases c
+SET deadline = greatest(c.deadline, d.deadline)
+FROM (SELECT max(s.deadline) AS deadline FROM case_subtasks s
+      WHERE s.district_code = %(district_code)s AND s.case_id = %(case_id)s AND s.required AND s.state IN ('open', 'acknowledged')) d
+WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s AND c.deadline IS NOT NULL AND d.deadline > c.deadline;
+
+-- name: one
+-- One subtask, held until the transaction ends.
+SELECT s.subtask_no, s.state, s.required, s.organisation_id, s.clock_no, s.deadline, c.organisation_id AS lead_id, c.version, c.state AS case_state
+FROM case_subtasks s JOIN cases c USING (district_code, case_id)
+WHERE s.district_code = %(district_code)s AND s.case_id = %(case_id)s AND s.subtask_no = %(subtask_no)s
+FOR UPDATE OF s;
+
+-- name: key_of
+-- Where a case is kept, by its number.
+SELECT district_code, case_id FROM cases WHERE case_no = %(case_no)s AND district_code = regexp_replace(%(case_no)s, '-[0-9]+-[0-9]+$', '');
+
+-- name: ack
+-- It was taken on.
+UPDATE case_subtasks SET state = 'acknowledged', acknowledged_at = app_now()
+WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND subtask_no = %(subtask_no)s;
+
+-- name: end
+-- It is done, was returned, or is not needed any more.
+UPDATE case_subtasks SET state = %(state)s, ended_by = %(account_id)s, ended_at = app_now(), reason_code = %(reason_code)s, result_text_id = %(text_id)s
+WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND subtask_no = %(subtask_no)s;
+
+-- name: running
+-- What is still to be done in a case beside the organisation that holds it.
+SELECT subtask_no, organisation_id, clock_no FROM case_subtasks
+WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND state IN ('open', 'acknowledged', 'returned');
+
+-- name: of_case
+-- The subtasks of a case that the viewer may see.
+SELECT s.subtask_no, s.required, s.state, s.deadline, s.opened_at, s.acknowledged_at, s.ended_at, s.reason_code,
+       o.code AS organisation, o.name_zh AS organisation_zh, o.name_en AS organisation_en
+FROM seen_cases(number => %(case_no)s) AS seen
+JOIN case_subtasks s USING (district_code, case_id)
+JOIN organisations o ON o.organisation_id = s.organisation_id
+ORDER BY s.subtask_no;
+
+-- name: mine
+-- The open subtasks of the viewer's organisation, those due first: of the case no more than its part needs.
+SELECT case_no, subtask_no, required, state, deadline, opened_at, acknowledged_at, category, category_zh, category_en, lon, lat, lead, lead_zh, lead_en, task
+FROM my_subtasks();
