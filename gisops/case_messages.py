@@ -88,27 +88,29 @@ def write(
     if len(text) > LONGEST:
         raise TextTooLong(f"A message has at most {LONGEST} characters, not {len(text)}.", field="text", most=LONGEST)
     meant = _meant(conn, facts, mentions)
-    row = {
+    key = message_id or new_key()
+    meant_ids = sorted(meant.values())
+    row: dict[str, Any] = {
         "district_code": facts.district_code,
         "case_id": facts.case_id,
-        "message_id": message_id or new_key(),
+        "message_id": key,
         "account_id": by.account_id,
         "staff_id": by.staff_id,
         "role": by.role,
         "organisation_id": by.organisation_id,
         "text": text,
-        "mentions": sorted(meant.values()),
+        "mentions": meant_ids,
     }
     if not conn.execute(_SQL["write"], row).rowcount:
         there = conn.execute(_SQL["written"], row).fetchone()
         if there is None or (there["account_id"], there["text"]) != (by.account_id, text):
-            raise ReusedMessageId(f"{row['message_id']} is the key of another message.", message_id=row["message_id"])
-        return row["message_id"], False
-    told = [notices.Recipient(staff_id=staff_id) for staff_id in row["mentions"] if staff_id != by.staff_id]
+            raise ReusedMessageId(f"{key} is the key of another message.", message_id=key)
+        return key, False
+    told = [notices.Recipient(staff_id=staff_id) for staff_id in meant_ids if staff_id != by.staff_id]
     if told:
         # Not the words: who is told reads them where it is written down that he did.
         tells: dict[str, notices.Fact] = {"role": by.role, "state": facts.state}
-        cause = f"message:{row['message_id']}"
+        cause = f"message:{key}"
         notices.tell(conn, facts.district_code, facts.case_id, facts.version, "mention", told, tells, cause)
     audit.add(
         conn,
@@ -120,7 +122,7 @@ def write(
         key_id=key_id,
         district=facts.district_code,
     )
-    return row["message_id"], True
+    return key, True
 
 
 def erase(conn: Connection, city: City, case_no: str, message_id: UUID, by: Actor, key_id: int | None = None) -> None:

@@ -27,6 +27,8 @@ from gisops.errors import InvalidInput
 
 _SQL = queries.load("gisops", "handbook.sql")
 
+# What its entries follow, by whichever way it is changed.
+BEHIND = frozenset({"filing_conditions", "time_limits"})
 MOST_ENTRIES = 1_000
 MOST_BYTES = 8 * 1024 * 1024
 STEPS: Mapping[str, tuple[str, str]] = {
@@ -144,7 +146,7 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _limit_in_words(limit: Mapping[str, Any]) -> dict[str, Any]:
     step, unit, season = STEPS[limit["step"]], UNITS[limit["unit"]], SEASONS.get(limit["season"])
-    value = f"{Decimal(str(limit['value'])):f}"
+    value = f"{Decimal(str(limit['value'])).normalize():f}"
     zh = f"{season[0] if season else ''}{value} {unit[0]}"
     en = f"{value} {unit[1]}{f' {season[1]}' if season else ''}"
     return {**limit, "step_zh": step[0], "step_en": step[1], "zh": zh, "en": en}
@@ -277,10 +279,10 @@ def _row(cells: Mapping[str, str], city: City, known: _Known) -> dict[str, Any]:
     there = known.conditions.get((category_id, row["seq"]))
     if there is None:
         lacking = [name for name in ("text_zh", "closing_zh", "limits") if not row.get(name)]
-        if lacking:
-            raise _Wrong(lacking[0], "a new condition needs text_zh, closing_zh and limits")
         if row["ends"]:
             raise _Wrong("ends", "there is no such condition that could end")
+        if lacking:
+            raise _Wrong(lacking[0], "a new condition needs text_zh, closing_zh and limits")
     return row
 
 
@@ -340,4 +342,10 @@ def _limits(text: str) -> Iterator[dict[str, Any]]:
         if (step, grade) in seen:
             raise _Wrong("limits", f"{step} stands there twice")
         seen.add((step, grade))
-        yield {"step": step, "area_grade": grade, "unit": unit, "value": float(value), "season": season}
+        yield {
+            "step": step,
+            "area_grade": grade,
+            "unit": unit,
+            "value": int(value) if value == int(value) else float(value),
+            "season": season,
+        }

@@ -23,6 +23,7 @@ _STEPS = {
     "filing_conditions": "upsert_filing_conditions",
     "time_limits": "upsert_time_limits",
     "seasons": "upsert_seasons",
+    "handbook": "upsert_handbook",
     "part_scopes": "upsert_part_scopes",
     "category_map": "upsert_category_map",
     "duplicate_rules": "upsert_duplicate_rules",

@@ -17,7 +17,7 @@ DO UPDATE SET name_zh = excluded.name_zh, name_en = excluded.name_en, certainty 
 WHERE (c.name_zh, c.name_en, c.certainty) IS DISTINCT FROM (excluded.name_zh, excluded.name_en, excluded.certainty);
 
 -- name: upsert_filing_conditions
--- Conditions of the schemes' categories; which of them is the default is the city's to change.
+-- Conditions of the schemes' categories; which of them is the default is the city's to change, and so is one that it wrote in its handbook.
 INSERT INTO filing_conditions AS held (category_id, seq, text_zh, text_en, evidence_zh, min_photos, closing_zh, closing_en, is_default, certainty)
 SELECT c.category_id, f.seq::smallint, f.text_zh, f.text_en, f.evidence_zh, f.min_photos::smallint, f.closing_zh, f.closing_en,
   f.is_default::boolean, f.certainty
@@ -28,7 +28,9 @@ DO UPDATE SET text_zh = excluded.text_zh, text_en = excluded.text_en, evidence_z
   min_photos = excluded.min_photos, closing_zh = excluded.closing_zh, closing_en = excluded.closing_en, certainty = excluded.certainty
 WHERE (held.text_zh, held.text_en, held.evidence_zh, held.min_photos, held.closing_zh, held.closing_en, held.certainty)
   IS DISTINCT FROM (excluded.text_zh, excluded.text_en, excluded.evidence_zh, excluded.min_photos, excluded.closing_zh, excluded.closing_en,
-                    excluded.certainty);
+                    excluded.certainty)
+  AND NOT EXISTS (SELECT FROM handbook_entries AS h
+                  WHERE h.filing_condition_id = held.filing_condition_id AND h.source = 'city' AND upper_inf(h.valid));
 
 -- name: upsert_time_limits
 -- Limits where there are none yet: a limit the city has set is never taken back.
@@ -45,6 +47,22 @@ INSERT INTO seasons (season, opens, closes, name_zh, name_en, certainty)
 SELECT s.season, s.opens, s.closes, s.name_zh, s.name_en, s.certainty
 FROM shipped_seasons AS s
 WHERE NOT EXISTS (SELECT FROM seasons AS held WHERE held.season = s.season);
+
+-- name: upsert_handbook
+-- What the handbook says beside conditions and limits, and its entries brought up to those; what the city wrote stays.
+SELECT entry
+FROM turn_handbook(
+  (SELECT jsonb_agg(jsonb_build_object(
+     'filing_condition_id', f.filing_condition_id, 'handling_zh', nullif(b.handling_zh, ''), 'handling_en', nullif(b.handling_en, ''),
+     'supervising_zh', nullif(b.supervising_zh, ''), 'responsible_zh', nullif(b.responsible_zh, ''), 'legal_zh', nullif(b.legal_zh, ''),
+     'collection_zh', nullif(b.collection_zh, ''), 'collection_en', nullif(b.collection_en, '')))
+   FROM filing_conditions AS f
+   JOIN categories AS c USING (category_id)
+   CROSS JOIN LATERAL (
+     SELECT s.* FROM shipped_handbook AS s
+     WHERE s.scheme = c.scheme AND c.city_code = '' AND s.kind = c.kind AND s.major IN ('', c.major) AND s.minor IN ('', c.minor) AND s.seq IN ('', f.seq::text)
+     ORDER BY s.seq DESC, s.minor DESC, s.major DESC LIMIT 1
+   ) AS b), 'shipped') AS entry;
 
 -- name: upsert_part_scopes
 -- Which parts a category may be about.

@@ -58,6 +58,11 @@ def load(
 
         reference()
         return
+    if target == "handbook":
+        from api.commands.handbook import bring as bring_handbook
+
+        bring_handbook(file, dry_run)
+        return
     if target is None:
         _list_targets()
         return
@@ -209,6 +214,7 @@ def _list_targets() -> None:
         needed = ", ".join(column.name for column in target.columns.values() if column.required)
         table.add_row(target.id, target.zh, target.en, f"[dim]{needed}[/]")
     table.add_row("layer", "图层", "A layer of your own", "[dim]--set id=…[/]")
+    table.add_row("handbook", "处置手册", "Filing and closing conditions, limits, standards", "[dim]category, seq[/]")
     table.add_row("reference", "参考数据", "The shipped reference data", "")
     out.print(table)
 

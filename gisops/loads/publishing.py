@@ -13,7 +13,7 @@ from typing import Any, cast
 import psycopg
 from psycopg import sql
 
-from gisops import scopes
+from gisops import handbook, scopes
 from gisops.audit import add as write_down
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -90,6 +90,8 @@ def _settle(conn: Connection, target: Target, since: str | None) -> None:
         scopes.settle(conn)
     elif target.table == "zones":
         scopes.settle(conn, tables=())
+    elif target.table in handbook.BEHIND:
+        handbook.follow(conn)
     elif target.table in scopes.SCOPED and target.publish != "cases":  # of a past case the unit is written with it
         scopes.settle(conn, tables=[target.table])
 

@@ -25,6 +25,7 @@ KEYS = {
     "category_map": ("from_scheme", "from_code", "to_scheme", "to_code"),
     "duplicate_rules": CATEGORY,
     "seasons": ("season", "opens"),
+    "handbook": (*CATEGORY, "seq"),
     "work_calendar": ("date",),
     "work_windows": ("opens",),
 }
