@@ -18,6 +18,7 @@ from rich.table import Table
 from api import logs, metrics, notify, progress, sign_ins, supervisor
 from api.commands import audit as audits
 from api.commands import backups, city, layers, loads, service, users
+from api.commands import deliveries as outgoing
 from api.commands import export as exports
 from api.commands import sample as samples
 from api.commands import simulate as simulations
@@ -165,7 +166,13 @@ def doctor() -> None:
 
 @app.command()
 def check(
-    topic: Annotated[str | None, typer.Argument(help="audit: 核对审计 / recompute the audit's seals.")] = None,
+    topic: Annotated[
+        str | None,
+        typer.Argument(
+            help="audit: 核对审计 / the audit's seals; evidence: 核对照片 / photographs; "
+            "history: 核对案件历史 / the history of cases."
+        ),
+    ] = None,
 ) -> None:
     """检查数据库 / Check the database: schema, roles, indexes, constraints; or one topic."""
     if topic is not None:
@@ -188,6 +195,8 @@ app.add_typer(layers.layers_app, name="layers")
 app.add_typer(audits.audit_app, name="audit")
 app.add_typer(city.city_app, name="city")
 app.add_typer(users.user_app, name="user")
+app.add_typer(outgoing.deliveries_app, name="deliveries")
+app.add_typer(outgoing.webhook_app, name="webhook")
 app.command()(backups.backup)
 app.command()(backups.backups)
 app.command()(backups.restore)

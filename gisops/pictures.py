@@ -283,7 +283,7 @@ def _phash(picture: Any) -> int | None:
     from PIL import Image
 
     grey = picture.convert("L")
-    small = list(grey.resize((32, 32), Image.Resampling.LANCZOS).tobytes())
+    small: list[int] = list(grey.resize((32, 32), Image.Resampling.LANCZOS).tobytes())
     mean = sum(small) / 1024
     if math.sqrt(sum((value - mean) ** 2 for value in small) / 1024) < _FLAT:
         return None

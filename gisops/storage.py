@@ -13,13 +13,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from gisops import room
 from gisops.errors import NotReady
 from gisops.room import StorageFull
 from gisops.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 
 class StorageUnavailable(NotReady):
@@ -116,16 +119,19 @@ class Bucket:
         self.where = f"s3://{bucket}/{prefix}".rstrip("/")
         self._absent = (NotFoundError, FileNotFoundError)
         secret = settings.photos_secret_key
-        config: dict[str, Any] = {
-            "aws_endpoint": settings.photos_endpoint,
-            "aws_region": settings.photos_region,
-            "aws_access_key_id": settings.photos_access_key,
-            "aws_secret_access_key": secret.get_secret_value() if secret else None,
-        }
+        config: S3Config = {}
+        if settings.photos_endpoint is not None:
+            config["endpoint"] = settings.photos_endpoint
+        if settings.photos_region is not None:
+            config["region"] = settings.photos_region
+        if settings.photos_access_key is not None:
+            config["access_key_id"] = settings.photos_access_key
+        if secret is not None:
+            config["secret_access_key"] = secret.get_secret_value()
         self._store = S3Store(
             bucket,
             prefix=prefix or None,
-            config={name: value for name, value in config.items() if value is not None},
+            config=config,
             # Over plain http only where the city itself said so: a store in its own network.
             client_options={"allow_http": (settings.photos_endpoint or "").startswith("http://"), "timeout": "30s"},
             retry_config={"max_retries": 3},

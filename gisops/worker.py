@@ -13,9 +13,24 @@ from pathlib import Path
 
 import psycopg
 
-from gisops import cluster_files, devices, errands, events, limits, lockout, partitions, people, room, scopes, sealing
+from gisops import (
+    cluster_files,
+    devices,
+    errands,
+    events,
+    limits,
+    lockout,
+    partitions,
+    people,
+    photos,
+    room,
+    scopes,
+    sealing,
+    storage,
+)
 from gisops.cluster import database_urls
 from gisops.db.pool import Connection, connect
+from gisops.errors import GisopsError
 from gisops.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -24,6 +39,7 @@ BUSY_S = 0.025
 IDLE_S = 0.050
 BEAT_S = 1.0
 TIDY_S = 60.0
+TIDY_PHOTOS_S = 600.0
 SEAL_S = 10.0
 MONTHS_S = 86_400.0
 _LONGEST_WAIT_S = 2.0
@@ -38,6 +54,7 @@ def run(settings: Settings, stop: threading.Event | None = None) -> None:
     heads = sealing.Heads(sealing.heads_file(settings))
     errands.start(settings, url, stop)
     threading.Thread(target=_follow_dates, args=(url, stop), name="scopes", daemon=True).start()
+    threading.Thread(target=_tidy_photos, args=(url, settings, stop), name="photographs", daemon=True).start()
     wait_s = 0.1
     while not stop.is_set():
         try:
@@ -116,6 +133,20 @@ def _follow_dates(url: str, stop: threading.Event) -> None:
             log.warning("worker: scopes were left for the next minute (%s)", _first_line(error))
         if stop.wait(TIDY_S):
             return
+
+
+def _tidy_photos(url: str, settings: Settings, stop: threading.Event) -> None:
+    """Let go of photographs that nobody used, and of files that a killed process left; every ten minutes. On its own,
+    as a store may be slow.
+    """
+    while not stop.wait(TIDY_PHOTOS_S):
+        try:
+            kept, home = storage.storage_of(settings), storage.folder_of(settings)
+            gone = photos.tidy(lambda: connect(url, application_name="gisops photographs"), kept, home)
+            if gone:
+                log.info("worker: %d photographs that nobody used, or that broke off, were let go of", gone)
+        except (psycopg.Error, OSError, GisopsError) as error:
+            log.warning("worker: photographs were left for later (%s)", _first_line(error))
 
 
 def turn_months(conn: Connection) -> None:

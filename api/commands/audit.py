@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from psycopg import IsolationLevel
 
+from api.commands import evidence, history
 from api.console import database, err, out, read_settings
 from gisops import audit, sealing
 from gisops.db.pool import connect
@@ -90,6 +91,7 @@ def forget(
 
 def topic(name: str) -> None:
     """Check one thing. Raises ``InvalidInput`` for another one."""
-    if name != "audit":
-        raise InvalidInput(f"There is no check of {name!r}.", do="gisops check, or gisops check audit")
-    check_audit()
+    topics = {"audit": check_audit, "evidence": evidence.check_evidence, "history": history.check_history}
+    if name not in topics:
+        raise InvalidInput(f"There is no check of {name!r}.", do=f"gisops check, or gisops check {' | '.join(topics)}")
+    topics[name]()
