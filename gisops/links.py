@@ -118,7 +118,7 @@ def take_out(
     said: dict[str, notices.Fact] = {"action": "unlink", "state": "reported", "stage": 1}
     notices.tell(conn, held["district_code"], kept.case_id, 1, "progress", [notices.REPORTERS], said)
     told = {"account_id": by.account_id, "key_id": key_id, "district": held["district_code"]}
-    audit.add(conn, "unlink", "cases", object=case_no, rows=1, **told)
+    audit.add(conn, "act", "cases", object=case_no, rows=1, facts={"action": "take_out"}, **told)
     return {"case_no": kept.case_no, "from": case_no, "report_id": report_id}
 
 
