@@ -23,6 +23,8 @@ _STEPS = {
     "filing_conditions": "upsert_filing_conditions",
     "time_limits": "upsert_time_limits",
     "seasons": "upsert_seasons",
+    "stage_limits": "upsert_stage_limits",
+    "escalations": "upsert_escalations",
     "handbook": "upsert_handbook",
     "part_scopes": "upsert_part_scopes",
     "category_map": "upsert_category_map",

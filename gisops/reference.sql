@@ -97,3 +97,16 @@ ON CONFLICT (calendar, day) DO NOTHING;
 INSERT INTO work_windows (opens, closes)
 SELECT opens::time, closes::time FROM shipped_work_windows
 WHERE NOT EXISTS (SELECT FROM work_windows WHERE calendar = 'city');
+
+-- name: upsert_stage_limits
+-- Limits of the steps beside handling, where there are none yet: one that the city has set is never taken back.
+INSERT INTO stage_limits (step, severity, unit, value, certainty)
+SELECT step, severity, unit, value::numeric, certainty FROM shipped_stage_limits
+ON CONFLICT (step, severity) DO NOTHING;
+
+-- name: upsert_escalations
+-- What happens when a share of a limit has run; for a step only while the city has said nothing about it.
+INSERT INTO escalations (step, percent, due_kind, level, tells)
+SELECT s.step, s.percent::smallint, s.due_kind, s.level::smallint, s.tells
+FROM shipped_escalations s
+WHERE NOT EXISTS (SELECT FROM escalations e WHERE e.step = s.step);

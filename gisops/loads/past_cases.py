@@ -84,6 +84,11 @@ def remove(conn: Connection, load: Load) -> None:
         raise CasesMovedOn(f"Cases of load {load.load_id} have been worked on since: {named} …", case_no=named)
     for query in (
         "remove_recipients",
+        "remove_clocks",
+        "remove_texts",
+        "remove_deliveries",
+        "remove_notices",
+        "remove_report_photos",
         "remove_decisions",
         "remove_history",
         "remove_reports",

@@ -48,14 +48,45 @@ ORDER BY s.row_no;
 -- Cases of a load that have been worked on since.
 SELECT c.case_no FROM staging.{told} t
 JOIN cases c ON c.district_code = t.district_code AND c.case_id = t.case_id
-WHERE t.fresh AND EXISTS (
-  SELECT FROM case_history h
-  WHERE h.district_code = c.district_code AND h.case_id = c.case_id AND h.account_id IS NOT NULL)
+WHERE t.fresh AND (
+  EXISTS (SELECT FROM case_history h WHERE h.district_code = c.district_code AND h.case_id = c.case_id AND h.account_id IS NOT NULL)
+  OR EXISTS (SELECT FROM report_links h WHERE h.district_code = c.district_code AND h.case_id = c.case_id)
+  OR EXISTS (SELECT FROM case_messages h WHERE h.district_code = c.district_code AND h.case_id = c.case_id)
+  OR EXISTS (SELECT FROM case_photos h WHERE h.district_code = c.district_code AND h.case_id = c.case_id)
+  OR EXISTS (SELECT FROM approvals h WHERE h.district_code = c.district_code AND h.case_id = c.case_id)
+  OR EXISTS (SELECT FROM case_subtasks h WHERE h.district_code = c.district_code AND h.case_id = c.case_id)
+  OR EXISTS (SELECT FROM disputes h WHERE h.district_code = c.district_code AND h.case_id = c.case_id)
+  OR EXISTS (SELECT FROM supervision_orders h WHERE h.district_code = c.district_code AND h.case_id = c.case_id)
+  OR EXISTS (SELECT FROM urgings h WHERE h.district_code = c.district_code AND h.case_id = c.case_id)
+  OR EXISTS (SELECT FROM appeals h WHERE h.district_code = c.district_code AND h.case_id = c.case_id)
+  OR EXISTS (SELECT FROM follow_ups h WHERE h.district_code = c.district_code AND h.case_id = c.case_id))
 ORDER BY c.case_no LIMIT 5;
 
 -- name: remove_recipients
 -- Told, and to be untold: nobody has worked on these cases.
 DELETE FROM case_recipients r USING staging.{told} t WHERE r.district_code = t.district_code AND r.case_id = t.case_id AND t.fresh;
+
+-- name: remove_clocks
+-- Their clocks.
+DELETE FROM case_clocks r USING staging.{told} t WHERE r.district_code = t.district_code AND r.case_id = t.case_id AND t.fresh;
+
+-- name: remove_texts
+-- What was written with their moves.
+DELETE FROM case_texts r USING staging.{told} t WHERE r.district_code = t.district_code AND r.case_id = t.case_id AND t.fresh;
+
+-- name: remove_deliveries
+-- What the timers of those still open had sent out,
+DELETE FROM deliveries d USING notices n, staging.{told} t
+WHERE d.district_code = n.district_code AND d.notice_id = n.notice_id AND n.district_code = t.district_code AND n.case_id = t.case_id AND t.fresh;
+
+-- name: remove_notices
+-- and told of them.
+DELETE FROM notices r USING staging.{told} t WHERE r.district_code = t.district_code AND r.case_id = t.case_id AND t.fresh;
+
+-- name: remove_report_photos
+-- The photographs that their reports name; the photographs themselves are let go as those that nothing names.
+DELETE FROM report_photos r USING reports p, staging.{told} t
+WHERE r.district_code = p.district_code AND r.report_id = p.report_id AND p.district_code = t.district_code AND p.case_id = t.case_id AND t.fresh;
 
 -- name: remove_decisions
 -- Their decisions.

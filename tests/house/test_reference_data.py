@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gisops.clocks import UNITS, WorkCalendar
+from gisops.db.pool import connect
 from gisops.seasons import Season
 
 REFERENCE = Path(__file__).parents[2] / "data" / "reference"
@@ -25,6 +26,8 @@ KEYS = {
     "category_map": ("from_scheme", "from_code", "to_scheme", "to_code"),
     "duplicate_rules": CATEGORY,
     "seasons": ("season", "opens"),
+    "stage_limits": ("step", "severity"),
+    "escalations": ("step", "percent"),
     "handbook": (*CATEGORY, "seq"),
     "work_calendar": ("date",),
     "work_windows": ("opens",),
@@ -205,3 +208,34 @@ def test_a_rule_for_duplicates_is_of_a_category_that_is_there_and_one_holds_for_
         assert row["certainty"] == "P"
         assert 1 <= int(row["radius_m"]) <= 1000
         assert 1 <= int(row["hours"]) <= 8784
+
+
+def test_stages_have_limits_and_a_danger_has_half_the_time() -> None:
+    limits = {(row["step"], row["severity"]): row for row in rows("stage_limits")}
+    assert {row["certainty"] for row in limits.values()} <= {"V", "P"}
+    for (step, severity), row in limits.items():
+        assert row["unit"] in UNITS
+        if severity == "danger":
+            ordinary = limits.get((step, "urgent"), limits[step, ""])
+            assert float(row["value"]) * 2 == float(ordinary["value"]), step
+    everybodys = {step for step, severity in limits if severity == ""}
+    assert everybodys == {"accept", "verify", "file", "dispatch", "ack", "simple", "check", "close"}
+
+
+def test_escalations_go_up_and_a_database_of_before_gets_the_same(database) -> None:
+    by_step: dict[str, list[Row]] = {}
+    for row in rows("escalations"):
+        by_step.setdefault(row["step"], []).append(row)
+    for step, found in by_step.items():
+        assert [int(row["percent"]) for row in found] == sorted({int(row["percent"]) for row in found}), step
+        assert [int(row["level"]) for row in found] == sorted(int(row["level"]) for row in found), step
+    assert by_step["simple"][-1]["due_kind"] == "promote"
+    # the migration brings its own copy, for open cases need their clocks before any reference data is loaded
+    with connect(database.owner_url) as conn:
+        held = conn.execute("SELECT step, percent, due_kind, level, tells FROM escalations").fetchall()
+        limits = conn.execute("SELECT step, severity, unit, value::float8, certainty FROM stage_limits").fetchall()
+    shipped = [{**row, "percent": int(row["percent"]), "level": int(row["level"])} for row in rows("escalations")]
+    assert sorted(held, key=str) == sorted(shipped, key=str)
+    assert sorted(limits, key=str) == sorted(
+        ({**row, "value": float(row["value"])} for row in rows("stage_limits")), key=str
+    )

@@ -27,9 +27,12 @@ CREATE OR REPLACE AGGREGATE history_chain(
   STYPE = bytea
 );
 
-CREATE OR REPLACE FUNCTION broken_history() RETURNS TABLE (district_code text, case_id uuid, seq int, problem text)
+DROP FUNCTION IF EXISTS broken_history();
+DROP FUNCTION IF EXISTS broken_history(uuid, uuid);
+CREATE FUNCTION broken_history(after uuid DEFAULT NULL, last uuid DEFAULT NULL) RETURNS TABLE (district_code text, case_id uuid, seq int, problem text)
 LANGUAGE sql STABLE PARALLEL SAFE
--- Entries whose hash is not that of their content, that do not follow the one before, or whose numbers have a gap.
+-- Entries whose hash is not that of their content, that do not follow the one before, or whose numbers have a gap; of all cases, or of those from
+-- behind one key up to another.
 BEGIN ATOMIC
   SELECT h.district_code, h.case_id, h.seq,
          CASE WHEN h.seq <> h.expected_seq THEN 'gap'
@@ -38,6 +41,7 @@ BEGIN ATOMIC
   FROM (
     SELECT c.*, row_number() OVER w AS expected_seq, lag(c.hash) OVER w AS hash_before
     FROM case_history c
+    WHERE (after IS NULL OR c.case_id > after) AND (last IS NULL OR c.case_id <= last)
     WINDOW w AS (PARTITION BY c.district_code, c.case_id ORDER BY c.seq)
   ) h
   WHERE h.seq <> h.expected_seq
