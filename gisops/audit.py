@@ -47,6 +47,8 @@ ACTS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "load": ("发布数据", "published a load"),
     "undo": ("撤销数据", "took a load back"),
     "export": ("导出", "exported"),
+    "webhook": ("变更外部通知", "changed a webhook"),
+    "retry": ("重新发送", "had messages sent again"),
     "forget": ("清除过期审计", "dropped what was kept long enough"),
 })  # fmt: skip
 

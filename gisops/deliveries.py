@@ -16,11 +16,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from gisops import notices
+from psycopg.errors import InsufficientPrivilege
+
+from gisops import audit, notices
 from gisops.adapters import Message, Refused, Send, Unreachable
 from gisops.db.pool import Connection
 from gisops.db.queries import load
-from gisops.errors import InvalidInput
+from gisops.errors import InvalidInput, NotAllowed
 from gisops.keys import new_key
 
 log = logging.getLogger(__name__)
@@ -99,19 +101,37 @@ def tidy(conn: Connection) -> int:
     return conn.execute(_SQL["expire"], most).rowcount + conn.execute(_SQL["forget"], most).rowcount
 
 
-def listed(
-    conn: Connection, state: str, before: UUID | None = None, limit: int = 100, lane: str | None = None
-) -> list[dict[str, Any]]:
-    """Deliveries that were given up (``dead``) or wait (``waiting``), newest first. Raises ``InvalidInput``."""
+def page(conn: Connection, state: str, before: UUID | None = None, limit: int = 100) -> dict[str, Any]:
+    """A page of what was given up (``dead``) or waits (``waiting``), newest first, for the transaction's viewer:
+    ``{deliveries, next}``. Raises ``InvalidInput`` for another state, ``NotAllowed`` for who is no administrator of the
+    whole city.
+    """
+    _check_state(state)
+    try:
+        rows = conn.execute(_SQL["page"], {"state": state, "before": before, "most": limit}).fetchall()
+    except InsufficientPrivilege as error:
+        raise NotAllowed("Deliveries are for administrators of the whole city.") from error
+    return {"deliveries": rows, "next": rows[-1]["delivery_id"] if len(rows) == limit else None}
+
+
+def listed(conn: Connection, state: str, before: UUID | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """The same rows for the owner, on the command line. Raises ``InvalidInput``."""
+    _check_state(state)
+    return conn.execute(_SQL["listed"], {"state": state, "before": before, "most": limit}).fetchall()
+
+
+def _check_state(state: str) -> None:
     if state not in STATES:
         raise InvalidInput(f"There is no list of deliveries {state!r}.", field="state", states=list(STATES))
-    asked = {"state": state, "before": before, "most": limit, "lane": lane}
-    return conn.execute(_SQL["listed"], asked).fetchall()
 
 
-def retry(conn: Connection, keys: Sequence[UUID] | None) -> int:
-    """Try again what was given up: these, or all (None). Returns how many will be."""
-    return conn.execute(_SQL["retry"], {"keys": None if keys is None else list(keys)}).rowcount
+def retry(
+    conn: Connection, keys: Sequence[UUID] | None, account_id: int | None = None, key_id: int | None = None
+) -> int:
+    """Try again what was given up: these, or all (None). Returns how many will be; that it was asked for is audited."""
+    count = conn.execute(_SQL["retry"], {"keys": None if keys is None else list(keys)}).rowcount
+    audit.add(conn, "retry", "deliveries", rows=count, account_id=account_id, key_id=key_id)
+    return count
 
 
 def standing(conn: Connection) -> dict[str, Any]:

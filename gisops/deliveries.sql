@@ -87,12 +87,16 @@ WHERE d.district_code = old.district_code AND d.delivery_id = old.delivery_id AN
 DELETE FROM deliveries WHERE (district_code, delivery_id) IN (
   SELECT district_code, delivery_id FROM deliveries WHERE state = 'delivered' AND delivered_at < app_now() - interval '90 days' LIMIT %(most)s);
 
+-- name: page
+-- The same for the transaction's viewer, who must be an administrator of the whole city.
+SELECT * FROM deliveries_page(%(state)s, %(before)s, %(most)s);
+
 -- name: listed
--- Deliveries in a state, newest first, from behind a key.
+-- Deliveries in a state, newest first, from behind a key; for the owner.
 SELECT d.delivery_id, d.lane, d.state, d.attempts, d.refusals, d.next_try_at, d.last_error, d.created_at, d.expires_at, n.kind, n.facts ->> 'case_no' AS case_no
 FROM deliveries d
 JOIN notices n ON n.district_code = d.district_code AND n.notice_id = d.notice_id
-WHERE d.state = %(state)s AND d.state <> 'delivered' AND (%(before)s::uuid IS NULL OR d.delivery_id < %(before)s) AND (%(lane)s::text IS NULL OR d.lane = %(lane)s)
+WHERE d.state = %(state)s AND d.state <> 'delivered' AND (%(before)s::uuid IS NULL OR d.delivery_id < %(before)s)
 ORDER BY d.delivery_id DESC
 LIMIT %(most)s;
 

@@ -46,6 +46,7 @@
     ├── NotFound                    no such thing, or not for this caller
     │   ├── UnknownAccount          no account with this login (accounts.py)
     │   ├── UnknownApiKey           no key with this number that still holds (api_keys.py)
+    │   ├── UnknownWebhook          no webhook with this number that is told anything (webhooks.py)
     │   └── NoBackup                nothing to restore from (backups.py)
     ├── Conflict                    somebody or something was there first
     │   ├── ReusedClientUid         the same client_uid with another body

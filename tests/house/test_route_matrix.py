@@ -88,6 +88,14 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("POST", "/api/reports"): [Right("/api/reports", _report)],
     ("POST", "/api/reports/batch"): [Right("/api/reports/batch", lambda: {"reports": [_report()]})],
     ("GET", "/api/reports/{client_uid}"): [Right(f"/api/reports/{uuid4()}", fine=NONE)],
+    # A body that is no picture: past the door it is that which is wrong.
+    ("POST", "/api/photos"): [Right("/api/photos", lambda: {"no": "picture"}, frozenset({422}))],
+    # Of none that is there: for whom there is one is tests/api/test_photos.py's business.
+    ("GET", "/api/photos/{sha256}"): [Right(f"/api/photos/{'0' * 64}", fine=NONE)],
+    ("GET", "/api/photos/{sha256}/thumb"): [Right(f"/api/photos/{'0' * 64}/thumb", fine=NONE)],
+    ("GET", "/api/reports/{client_uid}/photos/{sha256}"): [
+        Right(f"/api/reports/{uuid4()}/photos/{'0' * 64}", fine=NONE)
+    ],
     ("GET", "/api/locate"): [Right(f"/api/locate?{POINT}&category=E04-05")],
     ("GET", "/api/cases"): [Right("/api/cases?limit=3")],
     ("GET", "/api/cases/{case_no}"): [Right("/api/cases/{key}", row="cases")],
@@ -123,6 +131,10 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ],
     # A stream has no end here, so a box that is none is asked for: past the door it is the box that is wrong.
     ("GET", "/api/live"): [Right("/api/live?bbox=none", fine=frozenset({422}))],
+    ("GET", "/api/me/notices"): [Right("/api/me/notices?limit=3")],
+    ("POST", "/api/me/notices/read"): [Right("/api/me/notices/read", lambda: {"notices": [str(uuid4())]})],
+    ("GET", "/api/deliveries"): [Right("/api/deliveries?limit=3", whole=True)],
+    ("POST", "/api/deliveries/retry"): [Right("/api/deliveries/retry", lambda: {"deliveries": [str(uuid4())]})],
     ("GET", "/metrics"): [Right("/metrics", whole=True)],
     ("GET", "/api/audit"): [Right("/api/audit?limit=1", whole=True)],
     ("POST", "/api/reveal"): [

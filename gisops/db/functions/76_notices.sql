@@ -147,3 +147,27 @@ AS $$
   WHERE d.district_code = district AND d.delivery_id = delivery AND d.lease = held_by AND d.state = 'waiting'
 $$;
 REVOKE EXECUTE ON FUNCTION delivery_address FROM PUBLIC;
+
+DROP FUNCTION IF EXISTS deliveries_page;
+CREATE FUNCTION deliveries_page(in_state text, before uuid, most int) RETURNS TABLE (
+  delivery_id uuid, lane text, state text, attempts int, refusals smallint, next_try_at timestamptz, last_error text, created_at timestamptz,
+  expires_at timestamptz, kind text, case_no text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
+SET search_path = pg_catalog, public, pg_temp
+-- What was given up, or waits, newest first, so many from behind `before`: for an administrator of the whole city, and nobody else.
+AS $$
+#variable_conflict use_column
+BEGIN
+  IF NOT EXISTS (SELECT FROM viewer() v WHERE v.role = 'admin' AND v.everywhere) THEN
+    RAISE EXCEPTION 'deliveries are for administrators of the whole city' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN QUERY
+    SELECT d.delivery_id, d.lane, d.state, d.attempts, d.refusals, d.next_try_at, d.last_error, d.created_at, d.expires_at, n.kind, n.facts ->> 'case_no'
+    FROM deliveries d
+    JOIN notices n ON n.district_code = d.district_code AND n.notice_id = d.notice_id
+    WHERE d.state = in_state AND d.state <> 'delivered' AND (before IS NULL OR d.delivery_id < before)
+    ORDER BY d.delivery_id DESC
+    LIMIT most;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION deliveries_page FROM PUBLIC;

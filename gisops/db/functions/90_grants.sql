@@ -154,7 +154,7 @@ BEGIN
   GRANT EXECUTE ON FUNCTION viewer_scope TO gisops_reader;
   GRANT SELECT ON account_units TO gisops_windows;
   -- one's own notices
-  GRANT EXECUTE ON FUNCTION my_notices TO gisops_reader;
+  GRANT EXECUTE ON FUNCTION my_notices, deliveries_page TO gisops_reader;
   GRANT SELECT ON notice_texts TO gisops_reader;
   -- by the key of a report, what became of it
   GRANT SELECT (client_uid, answered_at, district_code, case_id, report_id) ON intake_keys TO gisops_windows;
