@@ -9,8 +9,8 @@ from gisops.wording import ACTIONS, STATES
 _HEAD = """\
 # What can be done with a case
 
-Made of the table in `gisops/transitions.py` by `python -m gisops.moves_page`; a house test holds it to that. Every action
-that is somebody's work is a route, `POST /api/cases/{case_no}/{action}`: it sends the version it was decided on
+Made of the table in `gisops/transitions.py` by `python -m gisops.moves_page`; a house test holds it to that. Every
+action that is somebody's work is a route, `POST /api/cases/{case_no}/{action}`: it sends the version it was decided on
 (`expected_version`) and, where the table names them, a `reason_code` and a `reason` in words.
 
 What is refused says why: 403 `not_allowed` for another role, 409 `stale_version` where somebody was first, 409

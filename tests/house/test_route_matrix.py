@@ -17,7 +17,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from gisops import api_keys, people
+from api.schemas.acts import BODIES
+from gisops import api_keys, moves, people
 from gisops.db.pool import connect
 from gisops.settings import Settings
 from tests.walk import scope_oracle as oracle
@@ -100,32 +101,6 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/api/cases"): [Right("/api/cases?limit=3")],
     ("GET", "/api/cases/{case_no}"): [Right("/api/cases/{key}", row="cases")],
     ("GET", "/api/cases/{case_no}/dispatch"): [Right("/api/cases/{key}/dispatch", row="cases")],
-    # The version is nobody's: whoever may act is told to read the case again.
-    ("GET", "/api/cases/{case_no}/duplicates"): [Right("/api/cases/{key}/duplicates", row="cases")],
-    # A report that is in no case: 404 for whoever may ask, as for a case that is hidden.
-    ("POST", "/api/cases/{case_no}/reports/{report_id}/take-out"): [
-        Right(
-            "/api/cases/{key}/reports/00000000-0000-7000-8000-000000000000/take-out",
-            lambda: {"expected_version": 1, "reason": "样例 / sample"},
-            NONE | {409},
-        )
-    ],
-    ("POST", "/api/cases/{case_no}/dispatch"): [
-        Right(
-            "/api/cases/{key}/dispatch",
-            lambda: {"organisation": "ORG2", "reason": "样例 / sample", "expected_version": 2**30},
-            frozenset({409}),
-            row="cases",
-        )
-    ],
-    ("GET", "/api/cases/{case_no}/messages"): [Right("/api/cases/{key}/messages", row="cases")],
-    # A department that sees a case which it does not hold has nothing to say in it.
-    ("POST", "/api/cases/{case_no}/messages"): [
-        Right("/api/cases/{key}/messages", lambda: {"text": "样例 / sample"}, frozenset({201, 403}), row="cases")
-    ],
-    ("DELETE", "/api/cases/{case_no}/messages/{message_id}"): [
-        Right(f"/api/cases/{{key}}/messages/{uuid4()}", fine=frozenset({403, 404}), row="cases")
-    ],
     ("POST", "/api/dispatch/replay"): [
         Right("/api/dispatch/replay", lambda: {"case_no": "{key}", "mode": "as_recorded"}, row="cases")
     ],
@@ -240,6 +215,26 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/assets/{path:path}"): [Right("/assets/none.js", fine=NONE)],
     ("GET", "/{name}"): [Right("/none", fine=NONE)],
 }
+
+_THERE = {"lon": LON, "lat": LAT, "crs": "WGS84", "accuracy_m": 10}
+# What an act sends beside its version and its reason.
+_ACT_SENDS: dict[str, dict[str, Any]] = {
+    "verify": {"result": "true", "position": _THERE},
+    "dispatch": {"organisation": "ORG2"},
+    "assign": {"staff": "none"},
+    "link": {"to": "000000-2026-000001"},
+}
+
+
+def _act(action: str) -> Right:
+    """A right request for an act. The version is nobody's: whoever may act is told to read the case again."""
+    codes = [code for rule in moves.rules_of(action) for code in rule.reasons]
+    body = {"reason": "样例 / sample", "expected_version": 2**30, **({"reason_code": codes[0]} if codes else {})}
+    body |= _ACT_SENDS.get(action, {})
+    return Right(f"/api/cases/{{key}}/{action}", lambda: body, frozenset({409}), row="cases")
+
+
+REQUESTS |= {("POST", f"/api/cases/{{case_no}}/{action}"): [_act(action)] for action in BODIES}
 
 
 def _declared() -> dict[tuple[str, str], dict[str, str]]:
