@@ -356,9 +356,10 @@ def tell(conn: Connection, kept: Sequence[tuple[Fate, str, UUID, int]]) -> None:
             joined[fate.held.district_code, fate.held.case_id] += 1
         elif fate.again is not None:
             again = fate.again
-            to = notices.Recipient(staff_id=again.handler_id)
             if again.handler_id is None:
                 to = notices.Recipient(organisation_id=again.organisation_id)
+            else:
+                to = notices.Recipient(staff_id=again.handler_id)
             said = notices.Told("recurrence", [to], {"is_rework": again.is_rework})
             told.append((notices.Subject(district, case_id, version), said))
     held = {(f.held.district_code, f.held.case_id): f.held for f, *_ in kept if f.held is not None}
