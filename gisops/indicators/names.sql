@@ -34,7 +34,7 @@ SELECT staff_id::text AS key, code, name AS zh, post_en AS en, organisation_id F
 
 -- name: staff_by_code
 -- The key of a member of staff.
-SELECT staff_id FROM staff WHERE code = %(code)s
+SELECT staff_id, organisation_id FROM staff WHERE code = %(code)s
 
 -- name: now
 -- The database's clock.
