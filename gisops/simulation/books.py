@@ -13,7 +13,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from gisops import case_clocks, moves
+from gisops import case_clocks, links, moves
 from gisops.db import queries
 from gisops.db.pool import Connection
 
@@ -44,6 +44,11 @@ def broken(conn: Connection, case_ids: Sequence[UUID] | None = None) -> list[Fin
     ]
     rows = conn.execute(
         _SQL["broken"],
-        {"case_ids": None if case_ids is None else list(case_ids), "table": Jsonb(table), "steps": Jsonb(steps)},
+        {
+            "case_ids": None if case_ids is None else list(case_ids),
+            "table": Jsonb(table),
+            "steps": Jsonb(steps),
+            "notes": [links.TOOK_IN, links.GAVE_UP],
+        },
     )
     return [Finding(**row) for row in rows]

@@ -74,6 +74,8 @@ HABITS: Mapping[str, tuple[Habit, ...]] = {
     "to_close": _habits(("close", "shift_leader", 96, 6), ("to_rework", "shift_leader", 4, 8)),
     "simple_open": _habits(("finish", "officer", 84, 35), ("not_mine", "officer", 9, 10), ("", "", 7, 0)),
     "closed": _habits(
+        ("appeal", "dispatcher", 1, 1200),
+        ("appeal", "acceptor", 1, 1200),
         ("reopen", "inspector", 1, 1500), ("reopen", "public", 1, 1500), ("appeal", "department", 3, 600),
         ("", "", 95, 0),
     ),

@@ -34,15 +34,20 @@ _SQL = queries.load("gisops.simulation", "town.sql")
 TOGETHER = 40
 _CHANNELS = ("citizen", "officer", "hotline", "video")
 _WEIGHTS = (45, 35, 10, 10)
+_BY_ITSELF = 0.5
+_LOOKED_AT = 0.1
 
 
 class Town:
     """The sample city, and who acts in it. ``conn`` is the doors' role, not in autocommit."""
 
-    def __init__(self, conn: Connection, city: City, cast: Cast, seed: int) -> None:
+    def __init__(self, conn: Connection, city: City, cast: Cast, seed: int, together: int = TOGETHER) -> None:
         # Photographs are another's subject: nobody here has a camera.
-        self.city = replace(city, settings={**city.settings, "evidence": False})
-        self.conn, self.cast, self.seed = conn, cast, seed
+        self.city = replace(city, settings={**city.settings, "evidence": False, "sample_check_percent": 0})
+        # A city draws by the keys of its cases, which are new in every run; here the seed draws.
+        self._drawing = replace(city, settings={**self.city.settings, "sample_check_percent": 100})
+        self._by_hand = replace(self.city, auto_file=False)
+        self.conn, self.cast, self.seed, self.together = conn, cast, seed, together
         self.now = datetime.min
         self._places = conn.execute(_SQL["places"]).fetchall()
         self._pool = sorted(
@@ -81,7 +86,8 @@ class Town:
         )
         self._step()
         with self.conn.transaction():
-            case_no = self._receive(sent)
+            # where nothing is filed by itself, persons do it
+            case_no = self._receive(sent, self.city if rng.random() < _BY_ITSELF else self._by_hand)
         self._reports[n] = sent, case_no
         return case_no
 
@@ -91,7 +97,7 @@ class Town:
         before = self._row(case_no)
         self._step()
         with self.conn.transaction():
-            again = self._receive(sent)
+            again = self._receive(sent, self.city)
         return again == case_no and self._row(case_no) == before
 
     def act(self, key: str, action: str, role: str, version: int, rng: Random) -> str:
@@ -101,8 +107,9 @@ class Town:
         by, alone = self._who(row, action, role)
         try:
             with self.conn.transaction():
-                sent = self._sent(key, row, action, version, rng)
-                acts.act(self.conn, self.city, key, action, sent, by, role=alone)
+                sent = self._sent(key, row, action, role, version, rng)
+                looks = action == "finish" and rng.random() < _LOOKED_AT
+                acts.act(self.conn, self._drawing if looks else self.city, key, action, sent, by, role=alone)
         except GisopsError as error:
             return error.code
         return MADE
@@ -142,7 +149,7 @@ class Town:
     def _step(self) -> None:
         """Stand at the moment it is; commit now and then."""
         self._open += 1
-        if self._open > TOGETHER:
+        if self._open > self.together:
             self.end()
         if self._at != self.now:
             self.conn.execute(_SQL["move_clock"], {"at": self.now})
@@ -153,9 +160,9 @@ class Town:
         assert row is not None, case_no  # noqa: S101 - it was made here
         return row
 
-    def _receive(self, sent: NewReport) -> str:
+    def _receive(self, sent: NewReport, city: City) -> str:
         by = self.cast.centre["supervisor"] if sent.channel == "officer" else None
-        receipt = operations.receive_report(self.conn, self.city, sent, by)
+        receipt = operations.receive_report(self.conn, city, sent, by)
         return _case_no(receipt.answer)
 
     def _who(self, row: Mapping[str, Any], action: str, role: str) -> tuple[Actor | None, str | None]:
@@ -173,13 +180,14 @@ class Town:
         held = self.cast.organisations.get(row["organisation_id"])
         return held or next(iter(self.cast.organisations.values()))
 
-    def _sent(self, key: str, row: Mapping[str, Any], action: str, version: int, rng: Random) -> Sent:
+    def _sent(self, key: str, row: Mapping[str, Any], action: str, role: str, version: int, rng: Random) -> Sent:
         """What somebody fills in for an action."""
         reasons = next((rule.reasons for rule in moves.rules_of(action)), ())
         code = rng.choice(reasons) if reasons else None
         values = self._values(key, row, action, rng)
         why = "样例：模拟 / Sample: simulated"
-        if action in ("extend", "suspend", "void", "force_close") and row["version"] == version:
+        possible = row["version"] == version and action in moves.allowed(row["state"], role)
+        if possible and action in ("extend", "suspend", "void", "force_close"):
             values["approval"] = self._asked(key, row, action, rng)
         return Sent(version, why, code, values)
 
@@ -194,16 +202,16 @@ class Town:
                 free = [one for one in self.cast.organisations.values() if one.organisation_id not in row["excluded"]]
                 to = rng.choice(free)
                 named = {"organisation": to.code, "staff": to.staff if rng.random() < 0.6 else None}
-                return named if action == "dispatch" else {"decision": "once", **named}
+                return named if action == "dispatch" else {"decision": "dispatch_rule", **named}
             case "assign":
                 return {"staff": self._holder(row).staff}
             case "close":
                 return {"closing_condition": 1 if row["conditions"] else None}
             case "link":
                 other = self.conn.execute(_SQL["another_open"], {"case_no": key}).fetchone()
-                return {"case_no": other["case_no"] if other else key}
-            case "return":
-                return {}
+                return {"to": other["case_no"] if other else key}
+            case "appeal":
+                return {"granted": rng.random() < 0.6}
         return {}
 
     def _asked(self, key: str, row: Mapping[str, Any], action: str, rng: Random) -> int:

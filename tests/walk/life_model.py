@@ -90,12 +90,16 @@ OTHERWISE: Mapping[int, tuple[str, str]] = {
     # a small centre's desk is one person
     11: ("", "dispatcher acceptor shift_leader admin system"),
     # who holds it: "org/handler"; the guard asks whether it is his organisation
-    12: ("", "handler officer department"), 14: ("", "handler officer department"),
+    12: ("", "handler officer department"),
+    # the dispatcher calls back what nobody takes on, and grants a late return that was asked for
+    14: ("", "handler officer department dispatcher"),
     18: ("", "handler officer department"), 22: ("", "handler officer department"),
     23: ("", "handler officer department"), 33: ("", "handler officer department"),
     35: ("", "handler officer department"),
     # asked for by the organisation, made by who approves
     19: ("", "dispatcher"), 20: ("", "dispatcher"),
+    # lodged by the department, reviewed by the two others: each is the same move
+    37: ("", "department dispatcher acceptor"),
     # what was linked for certain by the system is unlinked by it where that was wrong
     38: ("", "acceptor system"),
 }  # fmt: skip
@@ -107,6 +111,9 @@ def _as_here(row: Row) -> Row:
 
 
 TABLE: tuple[Row, ...] = tuple(_as_here(row) for row in PAPER)
+
+# Entries that are no moves: the case stays where it is while reports come into it or leave it.
+NOTES = frozenset({"take_in", "give_up"})
 
 # The clock that runs while a case is in a state. None: none of its own (disputed: the case's deadline goes on).
 CLOCKS: Mapping[str, str | None] = {
@@ -175,7 +182,7 @@ class Case:
 
     def make(self, action: str, at: datetime) -> None:
         """Make a move that was not refused."""
-        row = row_of(action, self.state)
+        row = Row(0, action, frozenset(), self.state, frozenset()) if action in NOTES else row_of(action, self.state)
         assert row is not None, (action, self.state)
         assert at >= self.at, (action, at, self.at)
         self.spent[self.state] = self.spent.get(self.state, timedelta()) + (at - self.at)
