@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from api.schemas.acts import BODIES, roles_of
-from gisops import acts, moves, moves_page, wording
+from gisops import acts, links, moves, moves_page, wording
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "moves.md"
 
@@ -19,7 +19,8 @@ def test_the_page_is_made_of_the_table() -> None:
 
 
 def test_every_action_has_words_and_one_preparer() -> None:
-    assert set(wording.ACTIONS) == set(moves.ACTIONS)
+    # and for what a case is told that others were joined with it, or taken out of it
+    assert set(wording.ACTIONS) == {*moves.ACTIONS, links.TOOK_IN, links.GAVE_UP}
     # a report opens a case and a push is how it opens in the simple flow: there is no case to act on yet
     assert set(acts.PREPARERS) == set(moves.ACTIONS) - {"report", "push"}
     names = [(one.__module__, one.__name__) for one in acts.PREPARERS.values()]

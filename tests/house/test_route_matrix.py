@@ -77,6 +77,17 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/api/me/tasks"): [Right("/api/me/tasks")],
     ("GET", "/api/inbox"): [Right("/api/inbox?limit=3")],
     ("GET", "/api/overdue"): [Right("/api/overdue?by=street&limit=3")],
+    ("GET", "/api/indicators"): [Right("/api/indicators")],
+    ("GET", "/api/indicators/{codes}"): [
+        Right("/api/indicators/closing_rate,report_count?from=2020-01-01&to=2020-02-01&by=street")
+    ],
+    ("GET", "/api/indicators/{code}/cases"): [
+        Right("/api/indicators/closing_rate/cases?from=2020-01-01&to=2020-02-01&part=rest")
+    ],
+    ("GET", "/api/scores/{code}"): [Right("/api/scores/department_score?month=2020-01")],
+    ("GET", "/api/bulletins"): [Right("/api/bulletins")],
+    # Nothing was published here.
+    ("GET", "/api/bulletins/{period}.{form}"): [Right("/api/bulletins/2020-01.html", fine=frozenset({404}))],
     ("GET", "/api/cases.{form}"): [Right("/api/cases.csv"), Right("/api/cases.xlsx")],
     # Whoever is no member of staff has no position: an error of its own (409), and no refusal.
     ("POST", "/api/me/positions"): [
@@ -101,6 +112,23 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/api/cases"): [Right("/api/cases?limit=3")],
     ("GET", "/api/cases/{case_no}"): [Right("/api/cases/{key}", row="cases")],
     ("GET", "/api/cases/{case_no}/dispatch"): [Right("/api/cases/{key}/dispatch", row="cases")],
+    ("GET", "/api/cases/{case_no}/duplicates"): [Right("/api/cases/{key}/duplicates", row="cases")],
+    # A report that is in no case: 404 for whoever may ask, as for a case that is hidden.
+    ("POST", "/api/cases/{case_no}/reports/{report_id}/take-out"): [
+        Right(
+            "/api/cases/{key}/reports/00000000-0000-7000-8000-000000000000/take-out",
+            lambda: {"expected_version": 1, "reason": "样例 / sample"},
+            NONE | {409},
+        )
+    ],
+    ("GET", "/api/cases/{case_no}/messages"): [Right("/api/cases/{key}/messages", row="cases")],
+    # A department that sees a case which it does not hold has nothing to say in it.
+    ("POST", "/api/cases/{case_no}/messages"): [
+        Right("/api/cases/{key}/messages", lambda: {"text": "样例 / sample"}, frozenset({201, 403}), row="cases")
+    ],
+    ("DELETE", "/api/cases/{case_no}/messages/{message_id}"): [
+        Right(f"/api/cases/{{key}}/messages/{uuid4()}", fine=frozenset({403, 404}), row="cases")
+    ],
     ("POST", "/api/dispatch/replay"): [
         Right("/api/dispatch/replay", lambda: {"case_no": "{key}", "mode": "as_recorded"}, row="cases")
     ],
