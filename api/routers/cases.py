@@ -13,7 +13,7 @@ from api.auth import Identity
 from api.deps import Ctx, Seeing, SeeingCtx, SignedIn, Tx, requires
 from api.schemas.acts import BODIES, roles_of
 from api.schemas.shapes import Body, QueryText
-from gisops import cases, operations, wording
+from gisops import case_pages, cases, operations, wording
 from gisops.acts import Sent
 from gisops.errors import InvalidInput
 from layers.features import parse_bbox
@@ -63,8 +63,10 @@ def find(
 
 @router.get("/{case_no}", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
 def read(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Response:
-    """One case with its reports, history and recipients; persons are posts for those whose work is not with cases."""
-    return answers.json(cases.read(conn, city, case_no, caller.actor, caller.key_id))
+    """One case, whole: reports, history, recipients, clocks, decisions, photographs, what was agreed on, messages, what
+    the handbook says of it, and what the caller may do; persons are posts for those whose work is not with cases.
+    """
+    return answers.json(case_pages.page(conn, city, case_no, caller.actor, caller.key_id))
 
 
 @router.get("/{case_no}/dispatch", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
