@@ -38,11 +38,6 @@ def was_late(facts: Facts) -> bool:
     return not (clocks.in_time(done, facts.deadline) and clocks.in_time(done, facts.handle_deadline))
 
 
-def of_case(conn: Connection, case_no: str) -> dict[str, Any] | None:
-    """The appeal of a case that the connection's viewer may see, if there is one."""
-    return conn.execute(_SQL["of_case"], {"case_no": case_no}).fetchone()
-
-
 def _lodged(facts: Facts, sent: Sent, by: Actor, found: dict[str, Any] | None) -> Prepared:
     if by.organisation_id != facts.organisation_id:
         raise GuardFailed("own_organisation", "此案不在您的单位。", "This case was not with your organisation.")

@@ -14,10 +14,3 @@ UPDATE appeals SET state = %(state)s, first_by = %(account_id)s, first_at = app_
 -- The acceptor's review.
 UPDATE appeals SET state = %(state)s, second_by = %(account_id)s, second_at = app_now(), seq = %(seq)s
 WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND state = 'seconded';
-
--- name: of_case
--- The appeal of a case that the viewer may see.
-SELECT a.state, a.lodged_at, a.first_at, a.second_at, a.seq, o.code AS organisation
-FROM seen_cases(number => %(case_no)s) AS seen
-JOIN appeals a USING (district_code, case_id)
-JOIN organisations o ON o.organisation_id = a.organisation_id;

@@ -99,11 +99,6 @@ def kind_of(conn: Connection, facts: Facts, approval_no: int) -> tuple[str, str 
     return str(one["kind"]), one["reason_code"]
 
 
-def of_case(conn: Connection, case_no: str) -> list[dict[str, Any]]:
-    """What was asked for in a case that the connection's viewer may see, in order."""
-    return conn.execute(_SQL["of_case"], {"case_no": case_no}).fetchall()
-
-
 def extend(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """Grant more time: the original limit once more, from where it ended; at most twice, asked for before it ended."""
     granted = _granting(conn, facts, "extend", sent, by)
@@ -165,7 +160,7 @@ def late_return(conn: Connection, facts: Facts, sent: Sent, by: Actor | None) ->
     """The request by which a case is returned although work on it began, or the time for it is over: the dispatcher
     grants it. None where no request is named: then `working.send_return` has its own say.
     """
-    if "approval" not in sent.values:
+    if sent.values.get("approval") is None:
         return None
     return _granting(conn, facts, "return", sent, by)
 

@@ -26,11 +26,3 @@ WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND approval_n
 -- What was asked for in a case that is over needs no answer any more.
 UPDATE approvals SET state = 'withdrawn', decided_at = app_now()
 WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND state = 'requested' AND approval_no IS DISTINCT FROM %(but)s;
-
--- name: of_case
--- What was asked for in a case that the viewer may see, in order.
-SELECT a.approval_no, a.kind, a.state, a.reason_code, a.until, a.requested_at, a.decided_at, a.seq, o.code AS organisation
-FROM seen_cases(number => %(case_no)s) AS seen
-JOIN approvals a USING (district_code, case_id)
-JOIN organisations o ON o.organisation_id = a.organisation_id
-ORDER BY a.approval_no;

@@ -259,7 +259,7 @@ def _go_on(city: City, facts: Facts, wanted: ChangeClock) -> dict[str, Any]:
         )
     return {
         "deadline": wanted.deadline,
-        "value": value,
+        "value": None if value is None else float(value),
         "resume": wanted.resume,
         "due_at": following and following.at,
         "due_kind": following and following.kind,

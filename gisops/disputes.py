@@ -109,7 +109,7 @@ def determine(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor 
         },
     ).fetchone()
     assert fact is not None  # noqa: S101  (the function returns one row or raises)
-    part = current["part_code"] if of_part else None
+    part = current["part_code"] if of_part else current["scanned"]
     asked = dispatching.Input(facts.lon, facts.lat, facts.accuracy_m or 0.0, facts.category.category_id, starts, part)
     again = dispatching.decide(conn, [asked])[0].row
     if again["organisation_id"] != to.organisation_id:
@@ -151,11 +151,6 @@ def returned(city: City) -> After:
             acts.act(conn, city, facts.case_no, "dispute", Sent(None), None)
 
     return third
-
-
-def of_case(conn: Connection, case_no: str) -> list[dict[str, Any]]:
-    """The disputes of a case that the connection's viewer may see, in order."""
-    return conn.execute(_SQL["of_case"], {"case_no": case_no}).fetchall()
 
 
 def _codes(told: Any) -> list[str]:

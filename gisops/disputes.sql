@@ -24,8 +24,9 @@ SELECT %(district_code)s, %(case_id)s,
        %(seq)s, app_now(), %(parties)s, %(interim)s;
 
 -- name: current
--- The dispute that is open, and the part it is about.
-SELECT d.dispute_no, d.parties, d.interim_organisation_id, p.code AS part_code
+-- The dispute that is open, the part it is about, and the code that its reporter named, if he named one.
+SELECT d.dispute_no, d.parties, d.interim_organisation_id, p.code AS part_code,
+       (SELECT r.part_code FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id ORDER BY r.report_id LIMIT 1) AS scanned
 FROM disputes d
 JOIN cases c USING (district_code, case_id)
 LEFT JOIN parts p ON p.district_code = c.district_code AND p.part_id = c.part_id
@@ -51,13 +52,3 @@ UPDATE disputes
 SET decision = %(decision)s, organisation_id = %(organisation_id)s, effective_from = %(effective_from)s, created_kind = %(kind)s, created_key = %(key)s,
     decided_seq = %(seq)s, decided_by = %(account_id)s, decided_at = app_now()
 WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND decided_at IS NULL;
-
--- name: of_case
--- The disputes of a case that the viewer may see.
-SELECT d.dispute_no, d.opened_at, d.decision, d.effective_from, d.created_kind, d.created_key, d.decided_at, o.code AS organisation, i.code AS interim,
-       ARRAY(SELECT p.code FROM unnest(d.parties) WITH ORDINALITY AS u (organisation_id, n) JOIN organisations p USING (organisation_id) ORDER BY u.n) AS parties
-FROM seen_cases(number => %(case_no)s) AS seen
-JOIN disputes d USING (district_code, case_id)
-LEFT JOIN organisations o ON o.organisation_id = d.organisation_id
-LEFT JOIN organisations i ON i.organisation_id = d.interim_organisation_id
-ORDER BY d.dispute_no;

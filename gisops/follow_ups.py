@@ -73,11 +73,6 @@ def say(conn: Connection, case: dict[str, Any], score: int, text: str) -> bool:
     return _add(conn, *key, "reporter", score, text, None, case["report_id"]) is not None
 
 
-def of_case(conn: Connection, case_no: str) -> list[dict[str, Any]]:
-    """The follow-up visits of a case that the connection's viewer may see, in order."""
-    return conn.execute(_SQL["of_case"], {"case_no": case_no}).fetchall()
-
-
 def _add(
     conn: Connection,
     district_code: str,

@@ -19,10 +19,3 @@ RETURNING follow_up_no;
 -- name: satisfied
 -- What was said last is what counts of a case.
 UPDATE cases SET satisfaction = %(score)s WHERE district_code = %(district_code)s AND case_id = %(case_id)s;
-
--- name: of_case
--- The follow-up visits of a case that the viewer may see.
-SELECT f.follow_up_no, f.method, f.reached, f.score, f.at
-FROM seen_cases(number => %(case_no)s) AS seen
-JOIN follow_ups f USING (district_code, case_id)
-ORDER BY f.follow_up_no;

@@ -136,7 +136,7 @@ def act_on_part(
         conn, *about, "progress", [Recipient(organisation_id=one["lead_id"])], said, f"part:{subtask_no}:{state}"
     )
     told = {"account_id": by.account_id, "key_id": key_id, "district": key["district_code"]}
-    audit.add(conn, f"subtask_{action}", "cases", object=case_no, rows=1, **told)
+    audit.add(conn, "act", "cases", object=case_no, rows=1, facts={"action": f"subtask_{action}"}, **told)
     return state
 
 
@@ -160,11 +160,6 @@ def over(conn: Connection, facts: Facts, seq: int) -> None:
     for one in conn.execute(_SQL["running"], _key(facts)).fetchall():
         part = {**_key(facts), "subtask_no": one["subtask_no"]}
         _end(conn, part, one["clock_no"], "cancelled", "cancelled", None, None, "")
-
-
-def of_case(conn: Connection, case_no: str) -> list[dict[str, Any]]:
-    """The parts of a case that the connection's viewer may see, in order."""
-    return conn.execute(_SQL["of_case"], {"case_no": case_no}).fetchall()
 
 
 def mine(conn: Connection) -> list[dict[str, Any]]:

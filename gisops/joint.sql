@@ -55,15 +55,6 @@ WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND subtask_no
 SELECT subtask_no, organisation_id, clock_no FROM case_subtasks
 WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND state IN ('open', 'acknowledged', 'returned');
 
--- name: of_case
--- The subtasks of a case that the viewer may see.
-SELECT s.subtask_no, s.required, s.state, s.deadline, s.opened_at, s.acknowledged_at, s.ended_at, s.reason_code,
-       o.code AS organisation, o.name_zh AS organisation_zh, o.name_en AS organisation_en
-FROM seen_cases(number => %(case_no)s) AS seen
-JOIN case_subtasks s USING (district_code, case_id)
-JOIN organisations o ON o.organisation_id = s.organisation_id
-ORDER BY s.subtask_no;
-
 -- name: mine
 -- The open subtasks of the viewer's organisation, those due first: of the case no more than its part needs.
 SELECT case_no, subtask_no, required, state, deadline, opened_at, acknowledged_at, category, category_zh, category_en, lon, lat, lead, lead_zh, lead_en, task

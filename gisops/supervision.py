@@ -137,11 +137,6 @@ def urge(
     return number
 
 
-def of_case(conn: Connection, case_no: str) -> dict[str, Any]:
-    """The orders and urgings of a case that the connection's viewer may see."""
-    return conn.execute(_SQL["of_case"], {"case_no": case_no}).fetchone() or {"orders": [], "urgings": []}
-
-
 def _open(facts: Facts) -> None:
     if facts.stage >= OVER:
         raise GuardFailed("over", "案件已办结。", "The case is over.", state=facts.state)

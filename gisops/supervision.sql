@@ -41,13 +41,3 @@ SELECT c.district_code, c.case_id,
        %(by_reporter)s, %(account_id)s, c.organisation_id, app_now(), %(text_id)s
 FROM cases c WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s
 RETURNING urging_no, organisation_id;
-
--- name: of_case
--- Orders and urgings of a case that the viewer may see.
-SELECT ARRAY(SELECT jsonb_build_object('order_no', s.order_no, 'level', s.level, 'organisation', o.code, 'issued_at', s.issued_at, 'due_at', s.due_at,
-                                       'state', s.state, 'answered_at', s.answered_at, 'closed_at', s.closed_at)
-             FROM supervision_orders s JOIN organisations o USING (organisation_id)
-             WHERE s.district_code = seen.district_code AND s.case_id = seen.case_id ORDER BY s.order_no) AS orders,
-       ARRAY(SELECT jsonb_build_object('urging_no', u.urging_no, 'by_reporter', u.by_reporter, 'at', u.at)
-             FROM urgings u WHERE u.district_code = seen.district_code AND u.case_id = seen.case_id ORDER BY u.urging_no) AS urgings
-FROM seen_cases(number => %(case_no)s) AS seen;
