@@ -81,7 +81,7 @@ MAY: dict[str, dict[str, str]] = {
     "case_clocks": {
         "SELECT": ALL,
         "INSERT": ALL,
-        "UPDATE": "deadline due_at due_kind level outcome paused_at paused_ranges stopped_at value",
+        "UPDATE": "deadline due_at due_attempts due_error due_kind level outcome paused_at paused_ranges stopped_at value",
     },
     "case_texts": {"INSERT": ALL},
     "reports": {
@@ -159,7 +159,7 @@ _SEEN: dict[str, dict[str, str]] = {
 READER = {
     **_SEEN,
     "accounts": MAY["accounts"],
-    "case_messages": {"SELECT": ALL},
+    **{table: {"SELECT": ALL} for table in ("case_messages", "notice_texts")},
     "bulletins": {"SELECT": ALL},
     "roads": MAY["roads"],
 }
