@@ -20,8 +20,9 @@ from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, NotAllowed, NotFound
 from gisops.facts import ChangeClock, Facts, GuardFailed, PauseClock, Prepared, Sent
-from gisops.moves import RETURN_REASONS, rule_of
+from gisops.moves import rule_of
 from gisops.people import Actor
+from gisops.transitions import RETURN_REASONS
 
 _SQL = queries.load("gisops", "approvals.sql")
 

@@ -16,9 +16,9 @@ from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, NotAllowed, NotFound
 from gisops.facts import Facts, GuardFailed, StartClock
-from gisops.moves import RETURN_REASONS
 from gisops.notices import Recipient
 from gisops.people import Actor
+from gisops.transitions import RETURN_REASONS
 
 _SQL = queries.load("gisops", "joint.sql")
 

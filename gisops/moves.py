@@ -20,10 +20,8 @@ from gisops.db.pool import Connection
 from gisops.keys import new_key
 from gisops.transitions import (
     ACTIONS,
-    NOT_ACKNOWLEDGED,
     OVER,
     PUBLIC,
-    RETURN_REASONS,
     STAGES,
     SYSTEM,
     TRANSITIONS,
@@ -35,7 +33,7 @@ from gisops.transitions import (
 )
 
 __all__ = [
-    "ACTIONS", "COUNTED", "NOT_ACKNOWLEDGED", "OVER", "PUBLIC", "RETURN_REASONS", "SETTABLE", "STAGES", "SYSTEM",
+    "ACTIONS", "COUNTED", "OVER", "PUBLIC", "SETTABLE", "STAGES", "SYSTEM",
     "TRANSITIONS", "Addressee", "Move", "Rule", "allowed", "committed", "illegal", "move", "rule_of", "rules_of",
 ]  # fmt: skip
 

@@ -14,8 +14,8 @@ from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, UnknownStaff
 from gisops.facts import Facts, GuardFailed, Prepared, Sent, StartClock
-from gisops.moves import NOT_ACKNOWLEDGED, RETURN_REASONS
 from gisops.people import Actor
+from gisops.transitions import NOT_ACKNOWLEDGED, RETURN_REASONS
 
 _SQL = queries.load("gisops", "working.sql")
 

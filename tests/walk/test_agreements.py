@@ -20,9 +20,9 @@ from gisops.acts import Facts, GuardFailed, Sent
 from gisops.city import City
 from gisops.db.pool import Connection, connect
 from gisops.errors import IllegalMove, InvalidInput, NotAllowed, NotFound
-from gisops.moves import NOT_ACKNOWLEDGED
 from gisops.people import Actor
 from gisops.reports import NewReport
+from gisops.transitions import NOT_ACKNOWLEDGED
 from tests.clock import Clock, moved
 
 ROLES = ("acceptor", "dispatcher", "shift_leader", "coordinator", "inspector", "leader", "supervisor")
