@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psycopg
 
-from gisops import backups, cluster_files, wal_archive
+from gisops import backups, cluster_files, photo_backups, wal_archive
 from gisops import cluster as private_cluster
 from gisops.backups import Base, BrokenBackup, MissingWal, NoBackup, Progress, Span, silent
 from gisops.cluster import ADMIN, Cluster
@@ -96,6 +96,7 @@ def restore(
             backups.verify(place, span.base.folder, progress)
             made = _bring_back(held, folder, span, at, rescued, progress)
             _keep_on(held, settings, folder, rescued, made)
+        photo_backups.bring_back(settings, folder, progress)
         cluster_files.write_conf(place, held.conf)
         return Restored(span.base, made.at, made.epoch, made.timeline, time.monotonic() - began)
     finally:

@@ -11,12 +11,13 @@ import typer
 from api import progress
 from api.console import err, out, read_settings
 from gisops import backups as kept
-from gisops import cluster, restores
+from gisops import cluster, photo_backups, restores
 
 _WORDS = {
     "copy": "复制 / copying",
     "verify": "校验 / verifying",
     "wal": "日志 (WAL)",
+    "photos": "照片 / photographs",
 }
 
 
@@ -26,8 +27,14 @@ def backup(
 ) -> None:
     """备份 / Take a base backup while everybody works on; from the first one on, all WAL is kept as well."""
     with progress.steps(_WORDS) as show:
-        base = kept.take(read_settings(), to=to, keep=keep, progress=show)
+        settings = read_settings()
+        base = kept.take(settings, to=to, keep=keep, progress=show)
+        copied = photo_backups.copy(settings, base.folder.parent.parent, show)
     out.print(f"✓ {base.folder}  {_size(base.bytes)}  {_moment(base.ended_at)}", markup=False)
+    if where := photo_backups.elsewhere(settings):
+        out.print(f"  照片不在其中 / without the photographs, which are in {where}", markup=False)
+    else:
+        out.print(f"  新增照片文件 / files of photographs added: {copied:,}", markup=False)
 
 
 def backups(

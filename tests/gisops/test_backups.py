@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from api import doctor
-from gisops import backups, cluster_files, restores, wal_archive
+from gisops import backups, cluster_files, photo_backups, restores, storage, wal_archive
 from gisops import cluster as private_cluster
 from gisops.backups import BrokenBackup, NoBackup
 from gisops.cluster import OWNER, Cluster
@@ -21,6 +21,7 @@ from gisops.db.migrate import migrate
 from gisops.db.pool import connect
 from gisops.errors import Conflict
 from gisops.settings import Settings
+from gisops.storage import Folder
 from layers.catalog import view_sql
 
 QUICK = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "30", "full_page_writes": "off"}
@@ -215,6 +216,29 @@ def test_backups_outlive_the_data(own: Cluster, settings: Settings, home: Path) 
         shutil.rmtree(kept, ignore_errors=True)
         private_cluster.destroy(apart)
     assert not made.place.data.exists()
+
+
+def test_photographs_go_along_and_come_back(own: Cluster, settings: Settings, tmp_path: Path) -> None:
+    kept = Folder(storage.folder_of(settings))
+    (tmp_path / "one").write_bytes(b"one")
+    names = {f"{n:02x}" * 32 for n in (1, 2)}
+    for name in names:
+        kept.put(name, tmp_path / "one")
+    base = backups.take(settings)
+    folder = base.folder.parent.parent
+    assert photo_backups.copy(settings, folder) == 2
+    assert photo_backups.copy(settings, folder) == 0, "each is copied once"
+    assert photo_backups.elsewhere(settings) is None
+    late = "03" * 32
+    kept.put(late, tmp_path / "one")
+    kept.drop("01" * 32)
+    close(own)
+    restores.restore(settings, conf=QUICK)
+    assert set(kept.names()) == {*names, late}
+    assert kept.read("01" * 32) == b"one"
+    away = settings.model_copy(update={"photos": "s3://bucket/prefix", "photos_region": "us-east-1"})
+    assert photo_backups.elsewhere(away) == "s3://bucket/prefix"
+    assert photo_backups.copy(away, folder) == 0
 
 
 def test_a_folder_that_cannot_be_written_is_refused_with_a_way_out(
