@@ -23,9 +23,11 @@ from api.disk import RoomToWrite, Watch
 from api.live import Live
 from api.ready_tiles import ReadyTiles
 from api.routers import (
+    agreements,
     audit,
     basemap,
     beneath,
+    bulletins,
     cases,
     city,
     desk,
@@ -35,6 +37,7 @@ from api.routers import (
     duplicates,
     handbook,
     health,
+    indicators,
     ledger,
     live,
     locate,
@@ -175,6 +178,9 @@ def create_app(settings: Settings) -> FastAPI:
         beneath,
         reveal,
         audit,
+        indicators,
+        bulletins,
+        agreements,
         ogc,
         ogc_tiles,
         styles,

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from api import logs, metrics, notify, progress, sign_ins, supervisor
 from api.commands import audit as audits
-from api.commands import backups, city, layers, loads, service, users
+from api.commands import backups, bulletins, city, layers, loads, service, users
 from api.commands import deliveries as outgoing
 from api.commands import export as exports
 from api.commands import sample as samples
@@ -186,6 +186,7 @@ def check(
 
 
 app.command()(samples.sample)
+app.command()(bulletins.bulletin)
 app.command()(simulations.simulate)
 app.command()(service.unit)
 app.command()(loads.load)

@@ -14,6 +14,8 @@ from pathlib import Path
 import psycopg
 
 from gisops import (
+    bulletin,
+    city,
     cluster_files,
     devices,
     errands,
@@ -40,6 +42,7 @@ IDLE_S = 0.050
 BEAT_S = 1.0
 TIDY_S = 60.0
 TIDY_PHOTOS_S = 600.0
+BULLETIN_S = 600.0
 SEAL_S = 10.0
 MONTHS_S = 86_400.0
 _LONGEST_WAIT_S = 2.0
@@ -55,6 +58,7 @@ def run(settings: Settings, stop: threading.Event | None = None) -> None:
     errands.start(settings, url, stop)
     threading.Thread(target=_follow_dates, args=(url, stop), name="scopes", daemon=True).start()
     threading.Thread(target=_tidy_photos, args=(url, settings, stop), name="photographs", daemon=True).start()
+    threading.Thread(target=_publish, args=(url, stop), name="bulletins", daemon=True).start()
     wait_s = 0.1
     while not stop.is_set():
         try:
@@ -133,6 +137,18 @@ def _follow_dates(url: str, stop: threading.Event) -> None:
             log.warning("worker: scopes were left for the next minute (%s)", _first_line(error))
         if stop.wait(TIDY_S):
             return
+
+
+def _publish(url: str, stop: threading.Event) -> None:
+    """Publish the bulletin of the month that is over. Not in the first minutes of a life: a sample city's past, or what
+    was missed while nothing ran, is being told then. On a connection of its own, as counting a month takes seconds.
+    """
+    while not stop.wait(BULLETIN_S):
+        try:
+            with connect(url, autocommit=True, unhurried=True, application_name="gisops bulletins") as conn:
+                bulletin.due(conn, city.load(conn))
+        except (psycopg.Error, GisopsError) as error:
+            log.warning("worker: the bulletin was left for the next time (%s)", _first_line(error))
 
 
 def _tidy_photos(url: str, settings: Settings, stop: threading.Event) -> None:
