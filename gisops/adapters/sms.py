@@ -9,14 +9,14 @@ import httpx
 import orjson
 
 from gisops.adapters import Message, Send
-from gisops.adapters.answers import TIMEOUT, judge, unreachable
+from gisops.adapters.answers import client, judge, unreachable
 
 
 def sender(url: str, token: str | None) -> Send:
     """Send through a gateway of the city's own. ``id`` and the ``Idempotency-Key`` are those of the delivery. Raises
     ``Refused`` or ``Unreachable`` by its answer.
     """
-    client = httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
+    there = client()
 
     def send(message: Message) -> None:
         told = {"id": message.delivery_id, "to": message.to, "text": f"{message.text_zh} {message.text_en}"}
@@ -24,7 +24,7 @@ def sender(url: str, token: str | None) -> Send:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         try:
-            with client.stream("POST", url, content=orjson.dumps(told), headers=headers) as answer:
+            with there.stream("POST", url, content=orjson.dumps(told), headers=headers) as answer:
                 judge(answer.status_code, answer.headers)
         except httpx.HTTPError as error:
             raise unreachable(error) from error

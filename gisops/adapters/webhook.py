@@ -19,7 +19,7 @@ import httpx
 import orjson
 
 from gisops.adapters import Message, Send, Unreachable
-from gisops.adapters.answers import TIMEOUT, judge, unreachable
+from gisops.adapters.answers import client, judge, unreachable
 
 PREFIX = "whsec_"
 TOLERANCE_S = 300
@@ -79,7 +79,7 @@ def sender(url: str, secret: bytes, source: str, *, private: bool) -> Send:
     looked at, and the connection goes to what was looked at: a name that answers differently the second time leads
     nowhere else. Raises ``Refused`` or ``Unreachable``.
     """
-    client = httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
+    there = client()
 
     def send(message: Message) -> None:
         body = envelope(message, source)
@@ -97,7 +97,7 @@ def sender(url: str, secret: bytes, source: str, *, private: bool) -> Send:
         try:
             # The certificate must be the name's, whatever the address; the body of the answer is not read.
             extensions = {"sni_hostname": name}
-            with client.stream("POST", target, content=body, headers=headers, extensions=extensions) as answer:
+            with there.stream("POST", target, content=body, headers=headers, extensions=extensions) as answer:
                 judge(answer.status_code, answer.headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise unreachable(error) from error

@@ -10,7 +10,9 @@ from typing import Any
 
 
 class Receiver(ThreadingHTTPServer):
-    """Keeps every message (headers by lower-case name, body); answers by ``statuses``, then ``status``."""
+    """Keeps every message (headers by lower-case name, body); answers by ``statuses``, then ``status``, and 400 to the
+    ids that are ``unwanted``.
+    """
 
     daemon_threads = True
 
@@ -18,6 +20,7 @@ class Receiver(ThreadingHTTPServer):
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.statuses: list[int] = []
         self.status = 200
+        self.unwanted: set[str] = set()
         self.headers_back: dict[str, str] = {}
         self.hold: threading.Event | None = None
         super().__init__(("127.0.0.1", port), _Handler)
@@ -39,6 +42,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.hold is not None:
             self.server.hold.wait(20)
         status = self.server.statuses.pop(0) if self.server.statuses else self.server.status
+        if self.headers["webhook-id"] in self.server.unwanted:
+            status = 400
         if status < 300:
             self.server.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
         self.send_response(status)
