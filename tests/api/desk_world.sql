@@ -1,3 +1,7 @@
+-- name: clear
+-- Cases without clocks.
+DELETE FROM case_clocks;
+
 -- name: spread
 -- Most cases open, in every state, told straight to the tables: which clock runs in each, and for how long. Some run out at the same moment, some never.
 WITH chosen AS (

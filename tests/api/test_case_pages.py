@@ -35,6 +35,7 @@ def world(database: Any) -> ScopeWorld:
         drawn.things["cases"][thing.key] = thing
     with connect(database.owner_url) as conn:
         scope_world.write(conn, drawn)
+        conn.execute(_SQL["clear"])
         conn.execute(_SQL["spread"])
     # Time stands still, so that the same question can have the same answer.
     clock.moved(database, datetime.now(UTC).replace(microsecond=0))

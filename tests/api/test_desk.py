@@ -36,6 +36,7 @@ def world(database: Any) -> ScopeWorld:
         drawn.things["cases"][thing.key] = thing
     with connect(database.owner_url) as conn:
         scope_world.write(conn, drawn)
+        conn.execute(_SQL["clear"])
         conn.execute(_SQL["spread"])
     return drawn
 

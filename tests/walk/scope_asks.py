@@ -356,17 +356,44 @@ class Asker:
             if self.account is None:
                 assert status == 401
                 return
+            account = self.account
+            # No clock of this world has a limit: the first to come in is the first to be done.
             mine = [
                 case.key
-                for case in self.my_cases()
-                if self.staff_id is not None
-                and case.columns["handler_id"] == self.staff_id
-                and case.columns["stage"] < 7
+                for case in reversed(self.my_cases())
+                if case.columns["stage"] < 7
+                and (
+                    (self.staff_id is not None and case.columns["handler_id"] == self.staff_id)
+                    or (
+                        account.role == "department"
+                        and case.columns["organisation_id"] == account.organisation_id
+                        and case.columns["state"] in ("dispatched", "handling")
+                    )
+                )
             ]
             assert status == 200
             assert [each["case_no"] for each in json.loads(body)["tasks"]] == mine
 
         return Ask("/api/me/tasks?limit=1000", check, "cases")
+
+    def inbox(self) -> Ask:
+        states = self.rng.sample(("reported", "accepted", "filed", "dispatched", "handling", "to_close"), 3)
+        limit = self.rng.choice((3, 40))
+
+        def check(status: int, body: bytes) -> None:
+            if self.account is None:
+                assert status == 401
+                return
+            assert status == 200, body
+            told = json.loads(body)
+            mine = [case for case in reversed(self.my_cases()) if case.columns["state"] in states]
+            assert [each["case_no"] for each in told["cases"]] == [case.key for case in mine][:limit]
+            assert (told["next"] is None) == (len(mine) <= limit)
+            counted = {each["state"]: each["count"] for each in told["counts"]}
+            assert counted == {state: sum(case.columns["state"] == state for case in mine) for state in states}
+
+        asked = "&".join(f"state={state}" for state in states)
+        return Ask(f"/api/inbox?limit={limit}&{asked}", check, "cases")
 
     def one_case(self) -> Ask:
         case = self.a_thing("cases")

@@ -473,6 +473,7 @@ def insert(conn: Connection, world: ScopeWorld, thing: Thing, *, settled: bool =
     conn.execute(statement.encode(), list(row.values()))
     if thing.layer == "cases":
         _write_story(conn, thing)
+        conn.execute(_SQL["clock"], {"case_id": thing.ident})
 
 
 def _point(thing: Thing) -> str:
@@ -505,13 +506,16 @@ def update(conn: Connection, world: ScopeWorld, thing: Thing) -> None:
         f" WHERE {' AND '.join(f'{name} = %s' for name in names)}"
     )
     conn.execute(statement.encode(), [*thing.columns.values(), *names.values()])
+    if thing.layer == "cases":
+        conn.execute(_SQL["no_clock"], {"case_id": thing.ident})
+        conn.execute(_SQL["clock"], {"case_id": thing.ident})
 
 
 def delete(conn: Connection, world: ScopeWorld, thing: Thing) -> None:
     """Remove a row, a case with its story."""
     names = _keys(world, thing)
     if thing.layer == "cases":
-        for table in ("case_recipients", "dispatch_decisions", "case_history", "reports"):
+        for table in ("case_clocks", "case_recipients", "dispatch_decisions", "case_history", "reports"):
             conn.execute(f"DELETE FROM {table} WHERE case_id = %s".encode(), [thing.ident])
     conn.execute(
         f"DELETE FROM {TABLES[thing.layer]} WHERE {' AND '.join(f'{name} = %s' for name in names)}".encode(),

@@ -90,3 +90,17 @@ VALUES ('460105', %(case_id)s, 1, %(at)s, %(input)s, %(answer)s);
 -- Who was told of a case.
 INSERT INTO case_recipients (district_code, case_id, seq, staff_id, role, notified_at)
 VALUES ('460105', %(case_id)s, 1, %(staff_id)s, 'handler', %(at)s);
+
+-- name: clock
+-- The clock of an open case's state, without a limit: what is open has one that runs, whose it is follows from the state.
+INSERT INTO case_clocks (district_code, case_id, clock_no, step, organisation_id, started_at)
+SELECT c.district_code, c.case_id, 1, s.step,
+       CASE WHEN s.step IN ('ack', 'handle') THEN c.organisation_id ELSE (SELECT organisation_id FROM organisations WHERE is_duty_desk) END, c.reported_at
+FROM cases c
+JOIN (VALUES ('reported', 'accept'), ('accepted', 'file'), ('filed', 'dispatch'), ('dispatched', 'ack'), ('handling', 'handle'), ('to_close', 'close'))
+  AS s (state, step) USING (state)
+WHERE c.case_id = %(case_id)s;
+
+-- name: no_clock
+-- A case whose state is told anew.
+DELETE FROM case_clocks WHERE case_id = %(case_id)s;

@@ -46,6 +46,7 @@ SHARES: dict[Callable[[Asker], Ask], int] = {
     Asker.cases: 12,
     Asker.one_case: 9,
     Asker.tasks: 4,
+    Asker.inbox: 6,
     Asker.replay: 2,
     Asker.send: 4,
     Asker.reveal: 5,
