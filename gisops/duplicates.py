@@ -15,12 +15,12 @@ from math import cos, hypot, pi, radians, sin, sqrt
 from typing import Any, Literal
 from uuid import UUID
 
-from gisops import audit, notices, wording
+from gisops import notices, wording
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
-from gisops.errors import Conflict, NotFound
-from gisops.people import Actor, knows_people
+from gisops.errors import Conflict
+from gisops.people import Actor
 from gisops.scopes import Scope, scope_of
 
 _SQL = queries.load("gisops", "duplicates.sql")
@@ -34,6 +34,8 @@ PRIORITY_AT = (3, 5, 10)
 # A phone that knows no better than this would make the whole neighbourhood a duplicate.
 WORST_FUZZ_M = 100.0
 MOST_PROPOSED = 5
+# So much of a text says what it is about.
+LONGEST_COMPARED = 400
 # What sees by itself, and says which device it is.
 DEVICE_CHANNELS = frozenset({"video", "sensor"})
 
@@ -163,12 +165,33 @@ def near(conn: Connection, asked: Sequence[Asked]) -> list[list[Candidate]]:
             "part_id": [one.part_id for one in asked],
             "part_code": [one.part_code for one in asked],
             "source_ref": [one.source_ref for one in asked],
-            "text": [one.text for one in asked],
+            "with_text": [bool(one.text) for one in asked],
         },
     )
     for row in rows:
-        found[row.pop("n")].append(Candidate(**row))
+        n = row.pop("n")
+        base, said = row.pop("base"), row.pop("said")
+        like = 0.0 if said is None else likeness(asked[n].text, said)
+        found[n].append(Candidate(**row, likeness=like, score=scored(base, like)))
     return found
+
+
+def scored(base: float, like: float) -> float:
+    """The score of a candidate, from what its place and category give (``base``) and how alike the texts are."""
+    return round(min(1.0, base + 0.2 * like), 4)
+
+
+def likeness(one: str, other: str) -> float:
+    """How alike two texts are, 0 to 1: what their pairs of neighbouring characters share, of all that either has
+    (Jaccard). Chinese has no spaces to find words by; spaces and case count for nothing.
+    """
+    a, b = _pairs(one), _pairs(other)
+    return len(a & b) / len(a | b) if a and b else 0.0
+
+
+def _pairs(text: str) -> set[str]:
+    word = "".join(text[:LONGEST_COMPARED].split()).lower()
+    return {word[n : n + 2] for n in range(len(word) - 1)}
 
 
 def choose(candidates: Iterable[Candidate], now: datetime, without: Collection[Key] = ()) -> Choice:
@@ -374,57 +397,3 @@ def tell(conn: Connection, kept: Sequence[tuple[Fate, str, UUID, int]]) -> None:
             told.append((notices.Subject(*key, row["version"]), notices.Told("pressing", [to], facts, f"{count}")))
     if told:
         notices.tell_many(conn, told)
-
-
-def of_case(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | None = None) -> dict[str, Any]:
-    """Cases that a case may be a duplicate of, the best first, for somebody at the desk: those in his scope.
-
-    Each with its score and the parts of it (``distance_m`` metres, ``closeness`` and ``likeness`` from 0 to 1); what
-    reporters wrote and their photos only for those who may know, which is written into the audit. For a viewer
-    (`scopes.look_as`). Raises ``NotFound``.
-    """
-    case = conn.execute(_SQL["of_what"], {"case_no": case_no}).fetchone()
-    if case is None:
-        raise NotFound(f"There is no case {case_no}.", case_no=case_no)
-    category = city.by_category_id.get(case["category_id"])
-    reach_m, hours = (category.twin_radius_m, category.twin_hours) if category is not None else (20.0, 72)
-    rows = conn.execute(_SQL["of_case"], {"case_no": case_no, "reach_m": reach_m, "hours": hours}).fetchall()
-    named = sum(knows_people(to, row["organisation_id"]) for row in rows)
-    if named:
-        audit.looked(conn, "cases", None, named, object=case_no, key_id=key_id)
-    return {
-        "case_no": case_no,
-        "radius_m": reach_m,
-        "hours": hours,
-        "duplicates": [_proposal(row, knows_people(to, row["organisation_id"])) for row in rows],
-    }
-
-
-def _proposal(row: dict[str, Any], knows: bool) -> dict[str, Any]:
-    shown = {
-        "case_no": row["case_no"],
-        **wording.state(row["state"]),
-        "stage": row["stage"],
-        "version": row["version"],
-        "category": {
-            "code": row["code"],
-            "scheme": row["scheme"],
-            "name_zh": row["name_zh"],
-            "name_en": row["name_en"],
-        },
-        "report_count": row["report_count"],
-        "reported_at": row["reported_at"],
-        "closed_at": row["closed_at"],
-        "score": row["score"],
-        "parts": {
-            "same_part": row["same_part"],
-            "same_device": row["same_device"],
-            "distance_m": round(row["distance_m"], 1),
-            "closeness": row["closeness"],
-        },
-    }
-    if not knows:
-        return shown
-    # how alike the texts are would tell somebody who may not read one what is in it
-    shown["parts"]["likeness"] = row["likeness"]
-    return {**shown, "text": row["text"], "photos": row["photos"]}

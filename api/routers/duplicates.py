@@ -11,7 +11,7 @@ from api import answers
 from api.auth import Identity
 from api.deps import Ctx, Seeing, SeeingCtx, SignedIn, Tx, requires
 from api.schemas.acts import SaysWhy
-from gisops import duplicates, links
+from gisops import links, proposals
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/cases", tags=["cases"])
 @router.get("/{case_no}/duplicates", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
 def near(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Response:
     """Cases in the caller's scope that this one may be a duplicate of, the best first, with score and its parts."""
-    return answers.json(duplicates.of_case(conn, city, case_no, caller.actor, caller.key_id))
+    return answers.json(proposals.of_case(conn, city, case_no, caller.actor, caller.key_id))
 
 
 @router.post(

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from gisops import acts, duplicates, links, operations, scopes
+from gisops import acts, duplicates, links, operations, proposals, scopes
 from gisops import city as cities
 from gisops.city import City
 from gisops.db.pool import Connection, connect
@@ -366,7 +366,8 @@ def test_what_cannot_be_linked(owner: Connection, city: City, quiet: tuple[float
         told_alike = "category_id, state, stage, severity, geom, organisation_id, reported_at"
         owner.execute(
             f"""INSERT INTO cases (district_code, case_id, case_no, report_count, version, {told_alike})
-            SELECT '469999', gen_random_uuid(), '469999-2026-000001', 0, 0, {told_alike} FROM cases WHERE case_no = %s""",
+            SELECT '469999', gen_random_uuid(), '469999-2026-000001', 0, 0, {told_alike}
+            FROM cases WHERE case_no = %s""",
             [b],
         )
         b = "469999-2026-000001"
@@ -448,7 +449,7 @@ def test_the_desk_sees_the_parts_of_a_score(
     a, b = numbers(told(owner, city, sent(lon, lat, text=text), sent(lon, lat + 15 * M, text=text)))
     acceptor, planner = person(owner, "acceptor"), person(owner, "planner")
     scopes.look_as(owner, acceptor.account_id)
-    found = duplicates.of_case(owner, city, b, acceptor)["duplicates"]
+    found = proposals.of_case(owner, city, b, acceptor)["duplicates"]
     assert [one["case_no"] for one in found] == [a]
     assert found[0]["text"] == text
     # 15 m off, 5 of them no more than what the position does not know, 20 is the radius: half of it
@@ -458,13 +459,13 @@ def test_the_desk_sees_the_parts_of_a_score(
     }  # fmt: skip
     owner.execute("RESET ROLE")
     scopes.look_as(owner, planner.account_id)
-    blind = duplicates.of_case(owner, city, b, planner)["duplicates"][0]
+    blind = proposals.of_case(owner, city, b, planner)["duplicates"][0]
     assert not {"text", "photos"} & set(blind)
     assert "likeness" not in blind["parts"]
     owner.execute("RESET ROLE")
     scopes.look_as(owner, None)
     with pytest.raises(NotFound):
-        duplicates.of_case(owner, city, b, planner)
+        proposals.of_case(owner, city, b, planner)
 
 
 # ---- at the same instant -------------------------------------------------------------------------------------------

@@ -5,23 +5,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 -- How far up many reports put a case: 1, 2, 3 from the 3rd, 5th and 10th on.
 RETURN ((report_count >= 3)::int + (report_count >= 5)::int + (report_count >= 10)::int)::smallint;
 
-CREATE OR REPLACE FUNCTION bigrams(said text) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
--- The pairs of neighbouring characters in the first 200 of a text, each once, spaces and case aside. Chinese has no spaces to find words by.
-RETURN (
-  SELECT coalesce(array_agg(DISTINCT substr(t.word, n, 2)), '{}')
-  FROM (SELECT left(lower(regexp_replace(said, '\s+', '', 'g')), 200) AS word) t
-  CROSS JOIN LATERAL generate_series(1, length(t.word) - 1) AS n);
-
-CREATE OR REPLACE FUNCTION likeness(one text[], other text[]) RETURNS float8
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
--- Jaccard: what two sets share, of all that either has; 0 where one has nothing.
-RETURN CASE WHEN cardinality(one) = 0 OR cardinality(other) = 0 THEN 0 ELSE (
-  SELECT count(*)::float8 / (cardinality(one) + cardinality(other) - count(*)) FROM unnest(one) AS o (pair) WHERE o.pair = ANY (other)) END;
-
 CREATE OR REPLACE FUNCTION category_closeness(one int, other int) RETURNS float8
 LANGUAGE sql STABLE PARALLEL SAFE
 -- 1 the same minor class, in one scheme or by the map between two; 0.5 the same major class; 0 nothing in common.
+-- A subquery keeps it from being inlined: ask first whether they are one.
 RETURN CASE WHEN one = other THEN 1 ELSE (
   SELECT CASE WHEN a.pattern_major = b.pattern_major THEN 0.5
               WHEN a.scheme <> b.scheme AND EXISTS (
@@ -34,15 +21,16 @@ RETURN CASE WHEN one = other THEN 1 ELSE (
 DROP FUNCTION IF EXISTS twin_cases;
 CREATE FUNCTION twin_cases(
   numbers int[], lons float8[], lats float8[], reaches_m float8[], fuzzes_m float8[], hours int[], category_ids int[], part_ids uuid[], part_codes text[],
-  source_refs text[], texts text[], excepts uuid[]
+  source_refs text[], with_text boolean[], excepts uuid[]
 ) RETURNS TABLE (
   n int, district_code text, case_id uuid, is_open boolean, same_part boolean, named_part boolean, same_device boolean, closeness float8, distance_m float8,
-  likeness float8, score float8, closed_at timestamptz, in_hours boolean
+  base float8, said text, closed_at timestamptz, in_hours boolean
 )
 LANGUAGE plpgsql STABLE ROWS 10
 -- For each report the cases that it may be about: of the same part, or of a compatible category (the same minor class 1, the same major class 0.5) and
 -- no farther off than `reaches_m` (the category's radius) and `fuzzes_m` (how wrong the position may be) together. Open ones, and those closed within
--- 30 days or `hours`; ten of each at most, the nearest. score = 0.5 distance + 0.3 category + 0.2 text, and 1 for the same part.
+-- 30 days or `hours`; ten of each at most, the nearest. base = 0.5 distance + 0.3 category, and 1 for the same part; `said` is what the first report of
+-- the case says, where how alike the texts are can still matter (`duplicates.scored`).
 -- Planned once, for each input goes through its indexes whatever their number (see dispatch).
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -52,41 +40,46 @@ BEGIN
   WITH asked AS MATERIALIZED (
     SELECT u.*, m.p, m.kx, m.ky, ST_Expand(m.p, (u.reach_m + u.fuzz_m) / m.kx, (u.reach_m + u.fuzz_m) / m.ky) AS box, u.reach_m + u.fuzz_m AS far_m,
            app_now() - make_interval(hours => greatest(u.hours, 720)) AS closed_since,
-           app_now() - make_interval(hours => u.hours) AS proposed_since, bigrams(u.said) AS pairs,
+           app_now() - make_interval(hours => u.hours) AS proposed_since,
            -- a part that changed hands is another record of the same code
            ARRAY(SELECT q.part_id FROM parts p JOIN parts q ON q.code = p.code AND q.district_code = p.district_code WHERE p.part_id = u.part_id) AS part_ids
-    FROM unnest(numbers, lons, lats, reaches_m, fuzzes_m, hours, category_ids, part_ids, part_codes, source_refs, texts, excepts)
-         AS u (n, lon, lat, reach_m, fuzz_m, hours, category_id, part_id, part_code, source_ref, said, except_id)
+    FROM unnest(numbers, lons, lats, reaches_m, fuzzes_m, hours, category_ids, part_ids, part_codes, source_refs, with_text, excepts)
+         AS u (n, lon, lat, reach_m, fuzz_m, hours, category_id, part_id, part_code, source_ref, has_text, except_id)
     CROSS JOIN LATERAL (
       SELECT ST_SetSRID(ST_MakePoint(u.lon, u.lat), 4326) AS p, metres_per_degree_lon(u.lat) AS kx, metres_per_degree_lat(u.lat) AS ky OFFSET 0
     ) m
   )
-  SELECT a.n, f.district_code, f.case_id, f.stage < 7, f.same_part, f.same_part AND f.names_part, f.same_device, f.closeness, f.distance_m, t.likeness,
-         CASE WHEN f.same_part THEN 1 ELSE
-           round((0.5 * greatest(0, least(1, (a.far_m - f.distance_m) / a.reach_m)) + 0.3 * f.closeness + 0.2 * t.likeness)::numeric, 4)::float8 END,
-         f.closed_at, f.stage < 7 OR f.closed_at > a.proposed_since
+  SELECT a.n, f.district_code, f.case_id, f.stage < 7, f.same_part, f.same_part AND f.names_part, f.same_device, f.closeness, f.distance_m, t.base,
+         CASE WHEN a.has_text AND NOT f.same_part AND t.in_hours AND t.base >= 0.3 THEN (
+           SELECT r.text FROM reports r WHERE r.district_code = f.district_code AND r.case_id = f.case_id ORDER BY r.report_id LIMIT 1) END,
+         f.closed_at, t.in_hours
   FROM asked a
   CROSS JOIN LATERAL (
     -- by part and by place the same may be found twice
     SELECT DISTINCT ON (c.district_code, c.case_id) c.*
     FROM (
-      (SELECT c.district_code, c.case_id, c.stage, c.closed_at, true AS same_part, w.closeness, w.distance_m, w.names_part, w.same_device
-       FROM cases c
+      (SELECT c.district_code, c.case_id, c.stage, c.closed_at, true AS same_part, w.closeness, w.distance_m, w.names_part, false AS same_device
+       FROM (
+         SELECT q.district_code, q.case_id, q.stage, q.closed_at, q.category_id, q.geom
+         FROM cases q
+         WHERE q.part_id = ANY (a.part_ids) AND (q.stage < 7 OR q.state = 'closed' AND q.closed_at > a.closed_since) AND q.case_id IS DISTINCT FROM a.except_id
+         ORDER BY q.stage < 7 DESC, q.closed_at DESC, q.case_id LIMIT 10
+       ) c
        CROSS JOIN LATERAL (
-         SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m, category_closeness(a.category_id, c.category_id) AS closeness,
-                a.part_code IS NOT NULL AND EXISTS (SELECT FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id
-                                                                            AND r.part_code = a.part_code) AS names_part,
-                false AS same_device
-       ) w
-       WHERE c.part_id = ANY (a.part_ids) AND (c.stage < 7 OR c.state = 'closed' AND c.closed_at > a.closed_since) AND c.case_id IS DISTINCT FROM a.except_id
-       ORDER BY c.stage < 7 DESC, c.closed_at DESC, c.case_id LIMIT 10)
+         SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m,
+                CASE WHEN a.category_id = c.category_id THEN 1 ELSE category_closeness(a.category_id, c.category_id) END AS closeness,
+                -- not EXISTS, of which the planner would make a hash of all reports there are
+                a.part_code IS NOT NULL AND (SELECT true FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id
+                                                                          AND r.part_code = a.part_code LIMIT 1) IS TRUE AS names_part
+       ) w)
       UNION ALL
       (SELECT c.district_code, c.case_id, c.stage, c.closed_at, false, w.closeness, w.distance_m, false, w.same_device
        FROM cases c
        CROSS JOIN LATERAL (
-         SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m, category_closeness(a.category_id, c.category_id) AS closeness,
-                a.source_ref IS NOT NULL AND EXISTS (SELECT FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id
-                                                       AND r.source_ref = a.source_ref AND r.category_id = a.category_id) AS same_device
+         SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m,
+                CASE WHEN a.category_id = c.category_id THEN 1 ELSE category_closeness(a.category_id, c.category_id) END AS closeness,
+                a.source_ref IS NOT NULL AND (SELECT true FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id
+                                                AND r.source_ref = a.source_ref AND r.category_id = a.category_id LIMIT 1) IS TRUE AS same_device
          OFFSET 0
        ) w
        WHERE c.stage < 7 AND c.geom && a.box AND c.case_id IS DISTINCT FROM a.except_id AND w.closeness > 0 AND w.distance_m <= a.far_m
@@ -95,7 +88,9 @@ BEGIN
       (SELECT c.district_code, c.case_id, c.stage, c.closed_at, false, w.closeness, w.distance_m, false, false
        FROM cases c
        CROSS JOIN LATERAL (
-         SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m, category_closeness(a.category_id, c.category_id) AS closeness OFFSET 0
+         SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m,
+                CASE WHEN a.category_id = c.category_id THEN 1 ELSE category_closeness(a.category_id, c.category_id) END AS closeness
+         OFFSET 0
        ) w
        WHERE c.state = 'closed' AND c.geom && a.box AND c.closed_at > a.closed_since AND c.case_id IS DISTINCT FROM a.except_id
          AND w.closeness > 0 AND w.distance_m <= a.far_m
@@ -104,10 +99,8 @@ BEGIN
     ORDER BY c.district_code, c.case_id, c.same_part DESC
   ) f
   CROSS JOIN LATERAL (
-    SELECT coalesce((
-      SELECT likeness(a.pairs, bigrams(r.text)) FROM reports r
-      WHERE a.pairs <> '{}' AND NOT f.same_part AND r.district_code = f.district_code AND r.case_id = f.case_id
-      ORDER BY r.report_id LIMIT 1), 0) AS likeness
+    SELECT CASE WHEN f.same_part THEN 1 ELSE 0.5 * greatest(0, least(1, (a.far_m - f.distance_m) / a.reach_m)) + 0.3 * f.closeness END AS base,
+           f.stage < 7 OR f.closed_at > a.proposed_since AS in_hours
   ) t
   ORDER BY a.n, f.distance_m, f.case_id;
 END
@@ -115,7 +108,7 @@ $$;
 
 DROP FUNCTION IF EXISTS seen_near;
 CREATE FUNCTION seen_near(number text, reach_m float8, hours int) RETURNS TABLE (
-  district_code text, case_id uuid, is_open boolean, same_part boolean, same_device boolean, closeness float8, distance_m float8, likeness float8, score float8,
+  district_code text, case_id uuid, is_open boolean, same_part boolean, same_device boolean, closeness float8, distance_m float8, base float8, said text,
   in_hours boolean
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10
@@ -128,7 +121,7 @@ DECLARE
 BEGIN
   SELECT * INTO v FROM viewer();
   RETURN QUERY
-  SELECT f.district_code, f.case_id, f.is_open, f.same_part, f.same_device, f.closeness, f.distance_m, f.likeness, f.score, f.in_hours
+  SELECT f.district_code, f.case_id, f.is_open, f.same_part, f.same_device, f.closeness, f.distance_m, f.base, f.said, f.in_hours
   FROM seen_cases(number => number) s
   JOIN cases c ON c.district_code = s.district_code AND c.case_id = s.case_id
   LEFT JOIN LATERAL (
@@ -137,7 +130,7 @@ BEGIN
   ) r ON true
   CROSS JOIN LATERAL twin_cases(
     ARRAY[1], ARRAY[ST_X(c.geom)], ARRAY[ST_Y(c.geom)], ARRAY[reach_m], ARRAY[least(coalesce(r.accuracy_m, 0), 100)::float8], ARRAY[hours], ARRAY[c.category_id],
-    ARRAY[c.part_id], ARRAY[r.part_code], ARRAY[r.source_ref], ARRAY[coalesce(r.text, '')], ARRAY[c.case_id]) f
+    ARRAY[c.part_id], ARRAY[r.part_code], ARRAY[r.source_ref], ARRAY[coalesce(r.text, '') <> ''], ARRAY[c.case_id]) f
   JOIN cases o ON o.district_code = f.district_code AND o.case_id = f.case_id
   WHERE v.everywhere OR o.handler_id = v.staff_id OR o.superior_id = v.staff_id OR o.organisation_id = v.organisation_id
      OR o.unit_id IN (SELECT u.unit_id FROM account_units u WHERE u.account_id = v.account_id);
