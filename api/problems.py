@@ -97,6 +97,7 @@ TITLES: Mapping[str, str] = {
     "load_not_undoable": "此次载入不能撤销 / The load cannot be undone",
     "cases_moved_on": "案件已有后续处理 / Cases have been worked on since",
     "guard_failed": "案件不满足此操作的条件 / The case is not as this move needs it",
+    "urged_already": "刚刚催办过 / Urged a short while ago",
     "illegal_move": "当前状态不允许此操作 / The case's state does not allow this",
     "not_signed_in": "需要登录 / A sign-in is needed",
     "bad_credentials": "用户名或密码错误 / Wrong login or password",

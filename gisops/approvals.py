@@ -78,9 +78,9 @@ def request(
     return int(row["approval_no"])
 
 
-def refuse(conn: Connection, facts: Facts, approval_no: int, reason: str, by: Actor) -> None:
-    """Not grant a request, and say why; or take one's own back. Raises ``NotFound``, ``NotAllowed``, ``GuardFailed``,
-    ``InvalidInput``.
+def refuse(conn: Connection, facts: Facts, approval_no: int, reason: str, by: Actor) -> str:
+    """Not grant a request, and say why; or take one's own back. Returns its state. Raises ``NotFound``,
+    ``NotAllowed``, ``GuardFailed``, ``InvalidInput``.
     """
     agreements.hold(conn, facts.district_code, facts.case_id)
     one = _one(conn, facts, approval_no)
@@ -92,6 +92,7 @@ def refuse(conn: Connection, facts: Facts, approval_no: int, reason: str, by: Ac
             raise NotAllowed(f"{one['kind']!r} is not decided by the role {by.role}.", role=by.role, roles=list(may))
     text = texts.keep(conn, facts.district_code, facts.case_id, "approval", reason)
     _decide(conn, facts, approval_no, state, by, text, None)
+    return state
 
 
 def kind_of(conn: Connection, facts: Facts, approval_no: int) -> tuple[str, str | None]:

@@ -55,6 +55,7 @@
     │   ├── NotJoinable             no open case near by that a report could join (duplicates.py)
     │   ├── IllegalMove             the case's state does not allow this action
     │   ├── GuardFailed             the case is not as this move needs it (facts.py)
+    │   ├── UrgedAlready            this case was urged a short while ago (supervision.py)
     │   ├── LoginTaken              there is an account with this login (accounts.py)
     │   ├── SubjectTaken            linked to another account already (accounts.py)
     │   ├── LayerTaken              there is a layer of this id, or something of its name (layers/city_layers.py)

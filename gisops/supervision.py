@@ -107,33 +107,30 @@ def close(conn: Connection, facts: Facts, order_no: int, by: Actor) -> None:
     conn.execute(_SQL["close"], {**_key(facts), "order_no": order_no})
 
 
-def urge(
-    conn: Connection, case: dict[str, Any], handler_id: int | None, version: int, text: str, by: Actor | None
-) -> int:
+def urge(conn: Connection, facts: Facts, text: str, by: Actor | None) -> int:
     """Ask when a case will be done; returns the urging's number. ``by`` None is a reporter, by the key of his report.
     Each side once in some hours. Raises ``UrgedAlready``, ``GuardFailed``.
     """
-    if case["stage"] >= OVER:
-        raise GuardFailed("over", "案件已办结。", "The case is over.", state=case["state"])
-    key = {"district_code": case["district_code"], "case_id": case["case_id"]}
-    agreements.hold(conn, *key.values())
-    by_reporter = by is None
-    lately = conn.execute(
-        _SQL["urged_since"], {**key, "by_reporter": by_reporter, "hours": URGE_EVERY_HOURS}
-    ).fetchone()
+    _open(facts)
+    agreements.hold(conn, facts.district_code, facts.case_id)
+    told = {**_key(facts), "by_reporter": by is None, "hours": URGE_EVERY_HOURS}
+    lately = conn.execute(_SQL["urged_since"], told).fetchone()
     if lately is not None and lately["n"]:
         raise UrgedAlready(
             f"The case was urged less than {URGE_EVERY_HOURS} hours ago; whoever handles it has been told.",
             hours=URGE_EVERY_HOURS,
         )
-    text_id = texts.keep(conn, case["district_code"], case["case_id"], "urging", text)
-    told = {"by_reporter": by_reporter, "account_id": by.account_id if by else None, "text_id": text_id}
-    row = conn.execute(_SQL["urge"], {**key, **told}).fetchone()
+    told |= {"account_id": by.account_id if by else None}
+    told |= {"text_id": texts.keep(conn, facts.district_code, facts.case_id, "urging", text)}
+    row = conn.execute(_SQL["urge"], told).fetchone()
     assert row is not None  # noqa: S101  (the case is held)
     number = int(row["urging_no"])
-    who = Recipient(organisation_id=row["organisation_id"]) if handler_id is None else Recipient(staff_id=handler_id)
-    about: tuple[str, UUID, int] = (case["district_code"], case["case_id"], version)
-    notices.tell(conn, *about, "urge", [who], {"urging_no": number, "by_reporter": by_reporter}, f"urge:{number}")
+    if facts.handler_id is None:
+        who = Recipient(organisation_id=facts.organisation_id)
+    else:
+        who = Recipient(staff_id=facts.handler_id)
+    said: dict[str, notices.Fact] = {"urging_no": number, "by_reporter": by is None}
+    notices.tell(conn, *_about(facts, None), "urge", [who], said, f"urge:{number}")
     return number
 
 

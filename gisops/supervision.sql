@@ -40,4 +40,4 @@ SELECT c.district_code, c.case_id,
        (SELECT coalesce(max(u.urging_no), 0) + 1 FROM urgings u WHERE u.district_code = c.district_code AND u.case_id = c.case_id),
        %(by_reporter)s, %(account_id)s, c.organisation_id, app_now(), %(text_id)s
 FROM cases c WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s
-RETURNING urging_no, organisation_id;
+RETURNING urging_no;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -122,13 +122,49 @@ class Granted(Act):
     approval: Number | None = None
 
 
+class ReturnGranted(ReturnIn):
+    """A case given back; ``approval`` is the number of the request by which it is, late."""
+
+    approval: Number | None = None
+
+
+class WhyGranted(SaysWhy):
+    """A request that is granted by the move it asked for, which needs a reason in words."""
+
+    approval: Number | None = None
+
+
+class DisputeIn(Act):
+    """A case whose owner is disputed: the parties (codes) beside those who returned it."""
+
+    parties: list[Code] = Field(default=[], max_length=20)
+
+
+class DetermineIn(Act):
+    """Whose it is, and the fact that says so from a moment on: now or later. ``area`` (GeoJSON, WGS-84) is where an
+    agreement holds; thirty metres around the case without it.
+    """
+
+    decision: Literal["part_owner", "dispatch_rule", "co_ownership_area", "ownerless"]
+    organisation: Code
+    staff: Code | None = None
+    effective_from: AwareDatetime | None = None
+    area: dict[str, Any] | None = None
+
+
+class AppealIn(Act):
+    """An appeal lodged, or reviewed: then ``granted`` says with which result."""
+
+    granted: bool | None = None
+
+
 # Action -> what is sent. What is not here and not another route of its own takes what the table says of it.
 _OWN: Mapping[str, type[Body]] = {
     "verify": Verify,
     "accept": Accept,
     "file": FileIn,
     "dispatch": DispatchIn,
-    "return": ReturnIn,
+    "return": ReturnGranted,
     "assign": AssignIn,
     "finish": Evidence,
     "pass": Evidence,
@@ -137,6 +173,12 @@ _OWN: Mapping[str, type[Body]] = {
     "link": LinkIn,
     "extend": Granted,
     "suspend": Granted,
+    "void": WhyGranted,
+    "force_close": WhyGranted,
+    "dispute": DisputeIn,
+    "determine": DetermineIn,
+    "reopen": SaysWhy,
+    "appeal": AppealIn,
 }
 
 

@@ -129,6 +129,60 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("DELETE", "/api/cases/{case_no}/messages/{message_id}"): [
         Right(f"/api/cases/{{key}}/messages/{uuid4()}", fine=frozenset({403, 404}), row="cases")
     ],
+    ("GET", "/api/me/subtasks"): [Right("/api/me/subtasks")],
+    # What is agreed on needs a case that is as far as that; here it says so, and to whoever may not see it that there is
+    # none.
+    ("POST", "/api/cases/{case_no}/approvals"): [
+        Right(
+            "/api/cases/{key}/approvals",
+            lambda: {"kind": "extend", "reason": "样例 / sample"},
+            frozenset({201, 403, 409}),
+            row="cases",
+        )
+    ],
+    ("POST", "/api/cases/{case_no}/approvals/{approval_no}"): [
+        Right("/api/cases/{key}/approvals/1", lambda: {"granted": True, "expected_version": 1}, NONE, row="cases")
+    ],
+    ("POST", "/api/cases/{case_no}/subtasks"): [
+        Right(
+            "/api/cases/{key}/subtasks",
+            lambda: {"organisation": "nobody", "task": "样例 / sample"},
+            frozenset({409, 422}),
+            row="cases",
+        )
+    ],
+    ("POST", "/api/cases/{case_no}/subtasks/{subtask_no}"): [
+        Right("/api/cases/{key}/subtasks/1", lambda: {"action": "ack"}, NONE, row="cases")
+    ],
+    ("POST", "/api/cases/{case_no}/lead"): [
+        Right(
+            "/api/cases/{key}/lead",
+            lambda: {"organisation": "nobody", "reason": "样例 / sample", "expected_version": 1},
+            frozenset({409, 422}),
+            row="cases",
+        )
+    ],
+    ("POST", "/api/cases/{case_no}/orders"): [
+        Right("/api/cases/{key}/orders", lambda: {"text": "样例 / sample"}, frozenset({201}), row="cases")
+    ],
+    ("POST", "/api/cases/{case_no}/orders/{order_no}"): [
+        Right("/api/cases/{key}/orders/99", lambda: {"action": "close"}, NONE | {403}, row="cases")
+    ],
+    ("POST", "/api/cases/{case_no}/urgings"): [
+        Right("/api/cases/{key}/urgings", lambda: {}, frozenset({201, 409}), row="cases")
+    ],
+    ("POST", "/api/cases/{case_no}/follow-ups"): [
+        Right(
+            "/api/cases/{key}/follow-ups", lambda: {"method": "phone", "score": 4}, frozenset({201, 409}), row="cases"
+        )
+    ],
+    ("POST", "/api/reports/{client_uid}/urgings"): [Right(f"/api/reports/{uuid4()}/urgings", lambda: {}, NONE)],
+    ("POST", "/api/reports/{client_uid}/satisfaction"): [
+        Right(f"/api/reports/{uuid4()}/satisfaction", lambda: {"score": 4}, NONE)
+    ],
+    ("POST", "/api/reports/{client_uid}/reopen"): [
+        Right(f"/api/reports/{uuid4()}/reopen", lambda: {"reason": "样例 / sample"}, NONE)
+    ],
     ("POST", "/api/dispatch/replay"): [
         Right("/api/dispatch/replay", lambda: {"case_no": "{key}", "mode": "as_recorded"}, row="cases")
     ],

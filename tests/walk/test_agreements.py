@@ -783,12 +783,12 @@ def test_satisfaction_is_asked_for_or_said_once(world: World) -> None:
 def test_each_side_urges_once_in_some_hours(world: World) -> None:
     case_no = world.told()
     facts = world.handled_by(case_no, 0)
-    found = {**follow_ups.of_report(world.conn, world.uid), "stage": facts.stage}
-    assert supervision.urge(world.conn, found, None, facts.version, "", None) == 1
-    assert supervision.urge(world.conn, found, None, facts.version, WORDS, world.desk["acceptor"]) == 2
+    assert follow_ups.of_report(world.conn, world.uid)["case_no"] == case_no
+    assert supervision.urge(world.conn, facts, "", None) == 1
+    assert supervision.urge(world.conn, facts, WORDS, world.desk["acceptor"]) == 2
     with pytest.raises(supervision.UrgedAlready):
-        supervision.urge(world.conn, found, None, facts.version, "", None)
+        supervision.urge(world.conn, facts, "", None)
     world.clock.set(world.at(0, 15))
-    assert supervision.urge(world.conn, found, None, facts.version, "", None) == 3
+    assert supervision.urge(world.conn, facts, "", None) == 3
     with pytest.raises(IllegalMove):
         world.do(case_no, "reopen", "inspector", reason=WORDS)

@@ -1,0 +1,179 @@
+"""What is agreed on beside the main line of a case: approvals, parts of joint cases, orders, urging, follow-up visits;
+and what a reporter may do by the key of his report.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Response
+
+from api import answers
+from api.auth import Identity
+from api.deps import Ctx, Seeing, SignedIn, Tx, limit_anonymous_reports, requires
+from api.schemas.agreements import (
+    AnswerIn,
+    AskIn,
+    LeadIn,
+    OrderActIn,
+    OrderIn,
+    PartActIn,
+    PartIn,
+    ReopenIn,
+    SatisfactionIn,
+    UrgingIn,
+    VisitIn,
+)
+from gisops import agreeing, approvals, joint, supervision
+from gisops.moves import rule_of
+
+router = APIRouter(tags=["cases"])
+
+_ASK = tuple(dict.fromkeys(role for roles in approvals.ASKERS.values() for role in roles))
+# who asked may take it back, so that whoever may ask may answer; what is granted, the move's own role decides
+_ANSWER = tuple(dict.fromkeys([*(role for kind in approvals.ASKERS for role in rule_of(kind).who), *_ASK]))
+_PARTS = tuple(dict.fromkeys((*joint.OPENERS, *joint.ASSISTANTS)))
+_ORDERED = tuple(dict.fromkeys((*supervision.SUPERVISORS, *joint.ASSISTANTS)))
+_LEAD = ("dispatcher",)
+_VISITS = ("acceptor", "shift_leader", "inspector")
+
+Number = Annotated[int, Path(ge=1, le=32_767)]
+
+
+def _roles(*roles: str) -> dict[str, str]:
+    return {"x-permission": "roles:" + ",".join(roles), "x-scope": "write:cases"}
+
+
+_BY_KEY = {"x-permission": "public", "x-scope": "write:reports"}
+
+
+@router.get("/api/me/subtasks", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+def subtasks(caller: SignedIn, conn: Seeing) -> Response:
+    """The open parts in joint cases of the caller's organisation, those due first."""
+    return answers.json({"subtasks": joint.mine(conn)})
+
+
+@router.post("/api/cases/{case_no}/approvals", status_code=201, openapi_extra=_roles(*_ASK))
+def ask(
+    case_no: str, body: AskIn, caller: Annotated[Identity, Depends(requires(*_ASK))], conn: Tx, city: Ctx
+) -> Response:
+    """Ask for something that needs somebody else's yes."""
+    told = (body.kind, body.reason, body.reason_code, body.until)
+    return answers.json(agreeing.ask(conn, city, case_no, *told, caller.actor, caller.key_id), status=201)
+
+
+@router.post("/api/cases/{case_no}/approvals/{approval_no}", openapi_extra=_roles(*_ANSWER))
+def answer(
+    case_no: str,
+    approval_no: Number,
+    body: AnswerIn,
+    caller: Annotated[Identity, Depends(requires(*_ANSWER))],
+    conn: Tx,
+    city: Ctx,
+) -> Response:
+    """Grant a request, which makes the move it asks for; refuse it; or take one's own back."""
+    told = (approval_no, body.granted, body.reason, body.expected_version)
+    return answers.json(agreeing.answer(conn, city, case_no, *told, caller.actor, caller.key_id))
+
+
+@router.post("/api/cases/{case_no}/subtasks", status_code=201, openapi_extra=_roles(*joint.OPENERS))
+def give_part(
+    case_no: str, body: PartIn, caller: Annotated[Identity, Depends(requires(*joint.OPENERS))], conn: Tx, city: Ctx
+) -> Response:
+    """Ask another organisation for its part in a case."""
+    told = body.model_dump()
+    return answers.json(agreeing.give_part(conn, city, case_no, told, caller.actor, caller.key_id), status=201)
+
+
+@router.post("/api/cases/{case_no}/subtasks/{subtask_no}", openapi_extra=_roles(*_PARTS))
+def act_on_part(
+    case_no: str,
+    subtask_no: Number,
+    body: PartActIn,
+    caller: Annotated[Identity, Depends(requires(*_PARTS))],
+    conn: Tx,
+    city: Ctx,
+) -> Response:
+    """Take a part on, finish or return it, as its organisation; or call it off, as the desk."""
+    told = (subtask_no, body.action, body.reason_code, body.text)
+    return answers.json(agreeing.act_on_part(conn, city, case_no, *told, caller.actor, caller.key_id))
+
+
+@router.post("/api/cases/{case_no}/lead", openapi_extra=_roles(*_LEAD))
+def lead(
+    case_no: str, body: LeadIn, caller: Annotated[Identity, Depends(requires(*_LEAD))], conn: Tx, city: Ctx
+) -> Response:
+    """Name another organisation to lead, where the one that was to did not take the case on."""
+    told = (body.organisation, body.staff, body.reason, body.expected_version)
+    return answers.json(agreeing.another_lead(conn, city, case_no, *told, caller.actor, caller.key_id))
+
+
+@router.post("/api/cases/{case_no}/orders", status_code=201, openapi_extra=_roles(*supervision.SUPERVISORS))
+def order(
+    case_no: str,
+    body: OrderIn,
+    caller: Annotated[Identity, Depends(requires(*supervision.SUPERVISORS))],
+    conn: Tx,
+    city: Ctx,
+) -> Response:
+    """Order that a case be done."""
+    told = (body.level, body.due_at, body.text)
+    return answers.json(agreeing.order(conn, city, case_no, *told, caller.actor, caller.key_id), status=201)
+
+
+@router.post("/api/cases/{case_no}/orders/{order_no}", openapi_extra=_roles(*_ORDERED))
+def act_on_order(
+    case_no: str,
+    order_no: Number,
+    body: OrderActIn,
+    caller: Annotated[Identity, Depends(requires(*_ORDERED))],
+    conn: Tx,
+    city: Ctx,
+) -> Response:
+    """Answer an order, as the organisation it went to; or close it, as who supervises."""
+    told = (order_no, body.action, body.text)
+    return answers.json(agreeing.act_on_order(conn, city, case_no, *told, caller.actor, caller.key_id))
+
+
+@router.post("/api/cases/{case_no}/urgings", status_code=201, openapi_extra=_roles(*supervision.URGERS))
+def urge(
+    case_no: str,
+    body: UrgingIn,
+    caller: Annotated[Identity, Depends(requires(*supervision.URGERS))],
+    conn: Tx,
+    city: Ctx,
+) -> Response:
+    """Ask when a case will be done."""
+    return answers.json(agreeing.urge(conn, city, case_no, body.text, caller.actor, caller.key_id), status=201)
+
+
+@router.post("/api/cases/{case_no}/follow-ups", status_code=201, openapi_extra=_roles(*_VISITS))
+def visit(
+    case_no: str, body: VisitIn, caller: Annotated[Identity, Depends(requires(*_VISITS))], conn: Tx, city: Ctx
+) -> Response:
+    """Write down how content the reporter of a closed case is, or that he was not reached."""
+    told = (body.method, body.reached, body.score, body.text)
+    return answers.json(agreeing.visit(conn, city, case_no, *told, caller.actor, caller.key_id), status=201)
+
+
+@router.post(
+    "/api/reports/{client_uid}/urgings", dependencies=[Depends(limit_anonymous_reports)], openapi_extra=_BY_KEY
+)
+def reporter_urges(client_uid: UUID, body: UrgingIn, conn: Tx, city: Ctx) -> Response:
+    """Ask when it will be done, by the key of one's report."""
+    return answers.json(agreeing.reporter_urges(conn, city, client_uid, body.text))
+
+
+@router.post(
+    "/api/reports/{client_uid}/satisfaction", dependencies=[Depends(limit_anonymous_reports)], openapi_extra=_BY_KEY
+)
+def reporter_says(client_uid: UUID, body: SatisfactionIn, conn: Tx, city: Ctx) -> Response:
+    """Say how content one is, once, by the key of one's report."""
+    return answers.json(agreeing.reporter_says(conn, city, client_uid, body.score, body.text))
+
+
+@router.post("/api/reports/{client_uid}/reopen", dependencies=[Depends(limit_anonymous_reports)], openapi_extra=_BY_KEY)
+def reporter_reopens(client_uid: UUID, body: ReopenIn, conn: Tx, city: Ctx) -> Response:
+    """Say within seven days that it is not done, by the key of one's report."""
+    return answers.json(agreeing.reporter_reopens(conn, city, client_uid, body.reason))
