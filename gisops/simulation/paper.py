@@ -26,6 +26,8 @@ _NOBODY = UUID(int=0)
 _LONGEST_SUSPENSION = timedelta(days=365)
 # Of the reports of a day: how many come by a camera, an officer or a sensor, and may go the short way.
 _CERTAIN = 0.4
+# What the course of a clock is reckoned from.
+_COURSE = ("step", "organisation_id", "started_at", "unit", "value", "deadline")
 
 
 @dataclass(slots=True)
@@ -112,6 +114,7 @@ GUARDS: Mapping[str, Guard] = {
         not case.appealed and case.assessed and any(clock.outcome == "late" for clock in case.clocks)
     ),
     "step_done": lambda case, now: case.clock is not None and case.clock.step in case_clocks.STAGED[:-1],
+    "finish": lambda case, now: case.clock is None or case.clock.step not in case_clocks.STAGED[:-1],
     "dispute": lambda case, now: case.return_count >= 1,
 }
 
@@ -235,7 +238,7 @@ class Paper:
         # What was passed meanwhile (the worker was away, the clock leapt) is one: the highest.
         due = [one for one in self._course(clock) if one.at <= self.now][-1]
         mark = (clock.clock_no, due.kind, due.at)
-        if mark in case.fired and due.kind != "remind":
+        if mark in case.fired:
             case.twice = f"{due.kind} of {clock.step} for {due.at}"
         case.fired.add(mark)
         if due.kind == "promote":
@@ -252,7 +255,7 @@ class Paper:
         return False
 
     def _course(self, clock: Ticking) -> list[case_clocks.Due]:
-        row = {name: getattr(clock, name) for name in ("step", "started_at", "unit", "value", "deadline")}
+        row = {name: getattr(clock, name) for name in _COURSE}
         return case_clocks.course(self.city, row)
 
     def _effects(self, case: OnPaper, action: str, rng: Random) -> ClockChange:
