@@ -19,8 +19,8 @@ import pytest
 from psycopg import sql
 
 from api.doctor import examine_database
+from gisops import case_clocks, cluster_files, operations, scopes
 from gisops import city as cities
-from gisops import cluster_files, operations, scopes
 from gisops.db.migrate import migrate, status
 from gisops.db.pool import Connection, connect
 from gisops.people import Actor
@@ -115,6 +115,37 @@ def test_every_row_of_every_table_is_what_it_was(upgraded: Upgraded) -> None:
             if rows(conn, table, columns) != was:
                 changed.append(table)
     assert changed == []
+
+
+def test_every_open_case_of_before_has_its_clock(upgraded: Upgraded) -> None:
+    """One that runs in each, that of its state, begun when it came into it; and nobody is told of the past again."""
+    with connect(upgraded.database.owner_url) as conn:
+        found = conn.execute(
+            """SELECT c.state, k.step, k.started_at = last.at AS since_then, k.paused_at IS NOT NULL AS paused, k.level,
+                      k.due_at >= m.applied_at - interval '1 minute' AS ahead,
+                      k.organisation_id = c.organisation_id AS own, k.due_at IS NULL AS never, k.deadline = c.deadline AS its_own, c.deadline IS NULL AS endless
+               FROM cases c
+               LEFT JOIN case_clocks k
+                 ON k.district_code = c.district_code AND k.case_id = c.case_id AND k.stopped_at IS NULL
+               LEFT JOIN LATERAL (SELECT max(h.at) AS at FROM case_history h
+                                  WHERE h.district_code = c.district_code AND h.case_id = c.case_id) last ON true
+               CROSS JOIN (SELECT applied_at FROM migrations WHERE number = 15) m
+               WHERE c.stage < 7"""
+        ).fetchall()
+        closed = conn.execute(
+            "SELECT count(*) AS n FROM case_clocks k JOIN cases c USING (district_code, case_id) WHERE c.stage = 7"
+        ).fetchone()
+    assert len(found) > 10
+    assert closed == {"n": 0}
+    for row in found:
+        assert row["step"] == case_clocks.STEPS[row["state"]], row
+        assert row["since_then"], row
+        assert row["level"] == 0
+        assert row["paused"] == (row["state"] == "suspended")
+        assert row["never"] or row["ahead"], row
+        if row["step"] == "handle":
+            assert row["own"]
+            assert row["endless"] or row["its_own"], row
 
 
 def test_rows_lie_in_units_and_accounts_look_where_they_did(upgraded: Upgraded) -> None:
