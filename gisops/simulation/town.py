@@ -41,6 +41,8 @@ _LOOKED_AT = 0.1
 class Town:
     """The sample city, and who acts in it. ``conn`` is the doors' role, not in autocommit."""
 
+    DUE_NOW = _SQL["due_now"]
+
     def __init__(self, conn: Connection, city: City, cast: Cast, seed: int, together: int = TOGETHER) -> None:
         # Photographs are another's subject: nobody here has a camera.
         self.city = replace(city, settings={**city.settings, "evidence": False, "sample_check_percent": 0})
@@ -128,7 +130,7 @@ class Town:
     def fire(self) -> list[str]:
         """Let the worker's timers do what is due."""
         self._step()
-        waiting = {row["case_no"]: row["version"] for row in self.conn.execute(_SQL["due_now"])}
+        waiting = {row["case_no"]: row["version"] for row in self.conn.execute(self.DUE_NOW)}
         with self.conn.transaction():
             timers.fire(self.conn, self.city)
         return [case_no for case_no, version in waiting.items() if self._row(case_no)["version"] != version]
