@@ -30,7 +30,7 @@ LONGEST_SIDE = 16_384
 SIZES = {"view": 2048, "large": 640, "small": 160}
 SUFFIXES = {size: f".{size}.jpg" for size in SIZES}
 
-# Of the process that decodes: a picture of 40 million pixels takes 160 MB, and an upright copy of a part of it.
+# Of the process that decodes: a picture of 40 million pixels takes 160 MB, twice where its colours must be converted.
 _MEMORY_BYTES = 900 * 2**20
 _FILE_BYTES = 32 * 2**20
 _CPU_S = 10
@@ -170,8 +170,10 @@ def _developed(source: Path, into: Path) -> dict[str, Any]:
             raise _too_large(width, height)
         if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
             raise Refused("animated", "The picture moves; send one that does not.")
+        mime = MIME[picture.format or ""]
         try:
-            # To the last pixel: a file that was cut short ends here.
+            # To the last pixel, a JPEG's as large as is shown: one that was cut short ends here.
+            picture.draft(None, (SIZES["view"], SIZES["view"]))
             picture.load()
         except MemoryError:
             raise
@@ -198,7 +200,7 @@ def _developed(source: Path, into: Path) -> dict[str, Any]:
         return {"errno": error.errno}
     return {
         "sha256": hashlib.sha256(content).hexdigest(),
-        "mime": MIME[picture.format or ""],
+        "mime": mime,
         "bytes": len(content),
         "width": height if turned in _LYING else width,
         "height": width if turned in _LYING else height,
@@ -218,7 +220,9 @@ def _damaged() -> Refused:
 
 
 def _on_white(picture: Any, longest: int) -> Any:
-    """A small copy in plain RGB; what was transparent is white."""
+    """The picture, small, in plain RGB; what was transparent is white. The picture itself becomes small by it: a copy
+    would be another 160 MB.
+    """
     from PIL import Image
 
     small = picture
@@ -229,7 +233,6 @@ def _on_white(picture: Any, longest: int) -> Any:
         small = small.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     elif small.mode in ("1", "LA", "PA", "La", "RGBa"):
         small = small.convert("RGBA" if "A" in small.mode.upper() else "L")
-    small = small.copy() if small is picture else small
     small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     if small.mode == "RGBA":
         white = Image.new("RGB", small.size, "white")
