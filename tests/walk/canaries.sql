@@ -30,6 +30,17 @@ WITH a_device AS (
   RETURNING load_id
 ), a_finding AS (
   INSERT INTO load_findings (load_id, seq, kind, code, words_zh, words_en, was, now) SELECT load_id, 1, 'noted', 'x', '', '', '', '' FROM a_load
+), a_photo AS (
+  -- places and times of one that is there, whose last digits are known
+  INSERT INTO photos (sha256, mime, bytes, width, height, copies, stored_at, account_id, taken_at, exif_geom)
+  SELECT repeat('a', 64), 'image/jpeg', 1, 1, 1, ARRAY['a', 'b', 'c'], now(), 1, captured_at AT TIME ZONE 'UTC', geom FROM last_positions LIMIT 1
+), a_photo_of_a_case AS (
+  INSERT INTO case_photos (district_code, case_id, seq, n, sha256, phase, captured_at, geom, accuracy_m, account_id, added_at)
+  SELECT c.district_code, c.case_id, 1, 0, repeat('a', 64), 'after', now(), p.geom, 1, 1, now()
+  FROM (SELECT * FROM cases ORDER BY case_id LIMIT 1) c CROSS JOIN (SELECT * FROM last_positions LIMIT 1) p
+), a_message AS (
+  INSERT INTO case_messages (district_code, case_id, message_id, account_id, role, text, at)
+  SELECT district_code, case_id, gen_random_uuid(), 1, 'admin', '1', now() FROM cases ORDER BY case_id LIMIT 1
 ), a_track AS (
   INSERT INTO positions (district_code, staff_id, captured_at, accuracy_m, geom)
   SELECT district_code, staff_id, captured_at, accuracy_m, geom FROM last_positions
