@@ -12,9 +12,11 @@ import pytest
 from gisops import city as cities
 from gisops import moves
 from gisops.db.pool import connect
-from gisops.simulation import days, ground
+from gisops.simulation import books, days, ground
+from gisops.simulation.cast import cast
 from gisops.simulation.days import Broken, Days, Tally
 from gisops.simulation.paper import OnPaper, Paper
+from gisops.simulation.town import Town
 from tests.conftest import Database
 from tests.walk import life_model
 
@@ -120,3 +122,46 @@ def test_the_city_on_paper_has_the_limits_of_one_in_a_database(sample_database: 
     assert {key: (one.severity, one.auto_file, one.limit) for key, one in paper.categories.items()} == {
         key: (one.severity, one.auto_file, one.limit) for key, one in real.categories.items()
     }
+
+
+def lived_in(database: Database, seed: int, length: float, most: int) -> tuple[Tally, float]:
+    """Days in a database, through the real acts and timers; how many steps a second that made."""
+    with connect(database.owner_url) as owner:
+        city = cities.load(owner)
+        who = cast(owner, city)
+        row = owner.execute("SELECT app_now() AS now").fetchone()
+    assert row is not None
+    start = row["now"] + timedelta(minutes=1)
+    with connect(database.app_url) as conn:
+        world = Town(conn, city, who, seed)
+        run = Days(world, seed, start, length, ground.ZONE, days.weather(seed, start, length, 40, trouble=3.0))
+        began = time.perf_counter()
+        tally = run.run(most)
+        took = time.perf_counter() - began
+        world.end()
+        assert books.broken(conn) == []
+        conn.rollback()
+    with connect(database.owner_url) as owner:
+        assert owner.execute("SELECT count(*) AS n FROM broken_history()").fetchone() == {"n": 0}
+    return tally, tally.steps / took
+
+
+def test_days_in_postgresql_through_the_acts_that_requests_run(
+    sample_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tally, rate = lived_in(sample_database, seed=2, length=3, most=300)
+    with capsys.disabled():
+        print(f"\nin PostgreSQL: {tally.steps:,} steps, {rate:,.0f} a second, the books checked after each")
+    assert {"accept", "file", "dispatch", "ack", "finish", "close"} <= set(tally.made)
+    assert tally.timers > 0
+    assert {"stale_version", "not_allowed", "illegal_move"} & set(tally.refused)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_weeks_in_postgresql(sample_database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    tally, rate = lived_in(sample_database, seed=5, length=45, most=15_000)
+    with capsys.disabled():
+        print(f"\nin PostgreSQL: {tally.steps:,} steps, {rate:,.0f} a second: {dict(tally.made)}")
+    persons = {rule.action for rule in moves.TRANSITIONS if rule.who != (moves.SYSTEM,)} - {"report"}
+    assert persons - set(tally.made) <= {"step_done"}
