@@ -11,7 +11,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import exports, features, freshness, hotspots, intake, loading, scope, tiles, tiles_hot, zones
+from bench import (
+    cases_grow,
+    exports,
+    features,
+    freshness,
+    hotspots,
+    intake,
+    loading,
+    scope,
+    tiles,
+    tiles_hot,
+    timers,
+    zones,
+)
 from bench.result import Result
 from bench.town import town
 
@@ -21,11 +34,13 @@ BENCHES: dict[str, Callable[..., Iterator[Result]]] = {
     "intake": intake.run,
     "hotspots": hotspots.run,
     "scope": scope.run,
+    "cases_grow": cases_grow.run,
     "tiles": tiles.run,
     "tiles_hot": tiles_hot.run,
     "features": features.run,
     "export": exports.run,
     "freshness": freshness.run,
+    "timers": timers.run,
 }
 RESULTS = Path(__file__).parent / "results.json"
 
