@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gisops import founding, reference, scopes
 from gisops.city import DEFAULT_ACCURACY_M
+from gisops.clocks import WorkDayMode
 from gisops.codes import GRID_SCHEME
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -69,6 +70,8 @@ phone = "12345"
 [calendar]
 days = "china"                  # china 用自带节假日 / the shipped holidays; none; or a CSV (date, kind, note)
 windows = [["08:00", "12:00"], ["14:00", "18:00"]]
+# 工作日算法 / how work days count: running 按时长 by hours, end_of_day 至第 N 日下班 to the Nth day's closing,
+work_day_mode = "running"       # same_time 至第 N 日同一时刻 to that time of the Nth day
 
 [accuracy_m]                    # 各渠道默认定位误差，米 / default error of a position per channel, metres
 citizen = 20
@@ -130,6 +133,7 @@ class Calendar(_Strict):
 
     days: str = "china"
     windows: list[tuple[time, time]] = [(time(8), time(12)), (time(14), time(18))]
+    work_day_mode: WorkDayMode = "running"
 
 
 class Admin(_Strict):
@@ -345,7 +349,7 @@ def _write(
             **names,
             "code": city,
             "geom": shapely.to_wkb(outline),
-            "settings": Jsonb({"accuracy_m": profile.accuracy_m}),
+            "settings": Jsonb({"accuracy_m": profile.accuracy_m, "work_day_mode": profile.calendar.work_day_mode}),
             **{
                 name: getattr(profile, name)
                 for name in ("metric_srid", "timezone", "category_scheme", "grid_code_scheme", "auto_file")

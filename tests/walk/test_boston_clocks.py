@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg.types.json import Jsonb
 
 from gisops import case_clocks, clocks
 from gisops import city as cities
@@ -25,6 +24,8 @@ from tests.walk import real_city
 from tests.walk.test_boston import PROFILE
 
 TOLD = tomllib.loads((Path(__file__).parent / "boston_clocks.toml").read_text("utf-8"))
+# the end of the profile is its calendar
+CALENDAR = f'windows = {TOLD["windows"]}\nwork_day_mode = "{TOLD["work_day_mode"]}"\n'
 CLOSE = timedelta(minutes=5)
 WORKING_DAY_TYPES = 9
 
@@ -40,12 +41,8 @@ def boston(database: Any, tmp_path_factory: pytest.TempPathFactory) -> City:
     folder = tmp_path_factory.mktemp("boston")
     districts = real_data("boston311", "police_districts_epsg2249.zip")
     with real_city.owner(database) as conn:
-        real_city.found_city(conn, folder, PROFILE.format(districts=districts))
-        conn.execute("DELETE FROM work_windows")
-        for opens, closes in TOLD["windows"]:
-            conn.execute("INSERT INTO work_windows (opens, closes) VALUES (%s, %s)", [opens, closes])
-        conn.execute("DELETE FROM calendar_days")
-        conn.execute("UPDATE city SET settings = settings || %s", [Jsonb({"work_day_mode": TOLD["work_day_mode"]})])
+        profile = PROFILE.format(districts=districts) + CALENDAR
+        real_city.found_city(conn, folder, profile)
         for n, (name, limit) in enumerate(TOLD["limits"].items(), 1):
             conn.execute(
                 "INSERT INTO categories (scheme, city_code, kind, major, minor, name_zh, name_en, certainty)"
