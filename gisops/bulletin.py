@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _SQL = queries.load("gisops", "bulletin.sql")
 
-_BY_DAY = ("report_count", "closed_count")
+_BY_DAY = ("report_count", "closings")
 _BY_MONTH = ("filed_count", "closing_rate", "on_time_handling_rate")
 _BY_CATEGORY = ("filed_count", "on_time_handling_rate", "rework_rate", "handling_time")
 _MOST_CATEGORIES = 12
@@ -117,6 +117,13 @@ def gather(conn: Connection, city: City, month: str) -> dict[str, Any]:
         return counting.count(conn, city, of, wanted, by)
 
     now, then = count(period, None, None), count(before, None, None)
+    organisations, of_few = _ranked(
+        told.scores["department_score"],
+        count(period, None, "organisation"),
+        count(before, None, "organisation"),
+        without=city.desk.code,
+    )
+    streets, _ = _ranked(told.scores["region_score"], count(period, None, "street"), count(before, None, "street"))
     months = Period(_months_back(period.since, city, _MONTHS_BACK - 1), period.until)
     categories = {row.subject.key: row for row in count(before, ("filed_count",), "category").rows}
     return {
@@ -127,13 +134,10 @@ def gather(conn: Connection, city: City, month: str) -> dict[str, Any]:
         "until": period.until.isoformat(),
         "total": {code: asking.shown(value) for code, value in now.total.items()},
         "before": {code: asking.shown(value) for code, value in then.total.items()},
-        "organisations": _ranked(
-            told.scores["department_score"], count(period, None, "organisation"), count(before, None, "organisation"),
-            without=city.desk.code,
-        ),
-        "streets": _ranked(
-            told.scores["region_score"], count(period, None, "street"), count(before, None, "street")
-        ),
+        "organisations": organisations,
+        "organisations_of_few": of_few,
+        "few_below": scores.FEW,
+        "streets": streets,
         "categories": [
             {**row, "before": categories[row["key"]].values["filed_count"].n if row["key"] in categories else 0}
             for row in _rows(count(period, _BY_CATEGORY, "category"))
@@ -145,30 +149,41 @@ def gather(conn: Connection, city: City, month: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _ranked(score: Score, now: Counted, then: Counted, without: str | None = None) -> list[dict[str, Any]]:
-    """Those who had something to be counted, the best first; equals share a rank."""
-
-    def places(counted: Counted) -> list[tuple[str, scores.Scored]]:
-        grades = definitions().grades
-        told = [
-            (row.subject.key, scores.scored(score, row.values, grades))
-            for row in counted.rows
-            if row.subject.key is not None and row.subject.key != without
-        ]
-        told = [pair for pair in told if pair[1].score is not None]
-        return sorted(told, key=lambda pair: (-(pair[1].score or 0), pair[0]))
-
-    ranks_then = _ranks(places(then))
-    found = []
+def _ranked(
+    score: Score, now: Counted, then: Counted, without: str | None = None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Those who had enough to be compared, the best first, equals sharing a rank; and those who had too little for it,
+    the busiest first: of a handful any rank is chance.
+    """
+    placed, of_few = _placed(score, now, without)
+    ranks, ranks_then = _ranks(placed), _ranks(_placed(score, then, without)[0])
     rows = {row.subject.key: row for row in now.rows}
-    ranks = _ranks(placed := places(now))
-    for key, one in placed:
+
+    def shown(key: str, one: scores.Scored) -> dict[str, Any]:
         values = {code: asking.shown(value) for code, value in rows[key].values.items()}
-        found.append(
-            {**asdict(rows[key].subject), **asdict(one), "rank": ranks[key], "rank_before": ranks_then.get(key),
-             "values": values}
-        )  # fmt: skip
-    return found
+        return {**asdict(rows[key].subject), **asdict(one), "values": values}
+
+    return (
+        [{**shown(key, one), "rank": ranks[key], "rank_before": ranks_then.get(key)} for key, one in placed],
+        [shown(key, one) for key, one in of_few],
+    )
+
+
+def _placed(
+    score: Score, counted: Counted, without: str | None
+) -> tuple[list[tuple[str, scores.Scored]], list[tuple[str, scores.Scored]]]:
+    due = {row.subject.key: row.values["should_be_handled_count"].n for row in counted.rows}
+    told = [
+        (row.subject.key, scores.scored(score, row.values, definitions().grades))
+        for row in counted.rows
+        if row.subject.key is not None and row.subject.key != without and due[row.subject.key]
+    ]
+    placed = [(key, one) for key, one in told if one.score is not None and due[key] >= scores.FEW]
+    of_few = [(key, one) for key, one in told if due[key] < scores.FEW]
+    return (
+        sorted(placed, key=lambda pair: (-round(pair[1].score or 0, 6), -due[pair[0]], pair[0])),
+        sorted(of_few, key=lambda pair: (-due[pair[0]], pair[0])),
+    )
 
 
 def _ranks(placed: Sequence[tuple[str, scores.Scored]]) -> dict[str, int]:

@@ -37,15 +37,18 @@ def render(facts: Mapping[str, Any], outlines: Sequence[Mapping[str, Any]], zone
         month=int(facts["period"][5:]),
         published=datetime.fromisoformat(facts["published_at"]).astimezone(zone),
         indicators=told.indicators,
-        headlines=HEADLINES,
+        headlines=[
+            # A city that asks nobody shows what it handled.
+            "handling_rate" if code == "satisfaction_rate" and not facts["total"][code]["denominator"] else code
+            for code in HEADLINES
+        ],
         table=[one for one in told.indicators.values() if one.code not in _LEFT_OUT_OF_TABLE],
         scores=told.scores,
         grade_list=told.grades,
-        few_streets=[row for row in streets if row["values"]["closing_rate"]["few"]],
         chart_of_days=Markup(  # noqa: S704  (made of numbers)
             charts.columns(
                 [
-                    (str(day.day), row["values"]["report_count"]["value"], row["values"]["closed_count"]["value"])
+                    (str(day.day), row["values"]["report_count"]["value"], row["values"]["closings"]["value"])
                     for day, row in zip(dates, days, strict=True)
                 ],
                 ("上报 reports", "结案 closed"),

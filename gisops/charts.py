@@ -15,7 +15,7 @@ GRADES: Mapping[str, str] = {"A": "#2f7d4f", "B": "#1f5f99", "C": "#c9a100", "D"
 
 def columns(days: Sequence[tuple[str, float, float]], names: tuple[str, str], weekend: Sequence[bool]) -> str:
     """Two columns for each day: ``(name, first, second)``; days off stand on a shade."""
-    width, height, left, foot, head = 680.0, 170.0, 34.0, 18.0, 18.0
+    width, height, left, foot, head = 680.0, 205.0, 34.0, 18.0, 18.0
     top = _ceiling(max((max(a, b) for _, a, b in days), default=1))
     step, tall = (width - left) / max(1, len(days)), height - foot - head
     out = [_open(width, height)]
@@ -43,7 +43,7 @@ def lines(
     months: Sequence[str], columns_of: tuple[str, Sequence[float]], rates: Sequence[tuple[str, Sequence[float | None]]]
 ) -> str:
     """A column for each month, and lines of rates (0 to 1) over them on a scale of their own."""
-    width, height, left, right, foot, head = 680.0, 190.0, 40.0, 36.0, 18.0, 18.0
+    width, height, left, right, foot, head = 680.0, 225.0, 40.0, 36.0, 18.0, 18.0
     name, values = columns_of
     top, step, tall = (
         _ceiling(max(values, default=1)),

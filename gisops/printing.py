@@ -26,7 +26,7 @@ def pdf(html: str) -> bytes:
             "by a browser.",
             do="apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk",
         ) from error
-    for name in ("weasyprint", "fontTools"):
+    for name in ("weasyprint", "weasyprint.progress", "fontTools"):
         logging.getLogger(name).setLevel(logging.ERROR)
     refused: Any = URLFetcher(allowed_protocols=())
     printed: bytes = HTML(string=html, url_fetcher=refused).write_pdf()

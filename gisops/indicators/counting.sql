@@ -148,7 +148,6 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
          NOT k.assessed AS not_assessed,
          -- how long it took; of what is there
          extract(epoch FROM k.dispatched_at - k.reported_at) AS to_dispatch_s,
-         extract(epoch FROM k.solved_at - coalesce(k.dispatched_at, k.reported_at)) AS to_solve_s,
          extract(epoch FROM k.done_at - k.dispatched_at) AS to_handle_s,
          extract(epoch FROM k.over_at - k.reported_at) AS to_close_s,
          CASE WHEN k.done_at IS NOT NULL THEN k.worked_s / %(day_s)s::numeric END AS to_handle_days,

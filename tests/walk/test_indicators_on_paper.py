@@ -77,6 +77,7 @@ PAPER: dict[str, int | tuple[int, int]] = {
     "public_report_count": 17,  # 01 04 06 10 13 14 22 23 24 25 26 34 35 37 39 40, and one more of 24
     "repeats_avoided_rate": (2, 38),  # 23's and the hotline's, both in 24
     "case_count": 37,
+    "duplicate_count": 1,  # 23
     "accepted_count": 32,  # filed in March, and 26
     "missed_report_rate": (7, 29),  # of the public's, the even ones, where somebody patrols: 04 06 10 14 24 34 40
     "public_report_rate": (12, 29),  # 01 04 06 10 13 14 24 34 35 37 39 40
@@ -111,9 +112,11 @@ PAPER: dict[str, int | tuple[int, int]] = {
     "suspension_rate": (1, 30),  # 31
     "return_rate": (2, 30),  # 34, 35 of 01-17, 21, 24, 29, 31-40
     "rework_rate": (3, 29),  # 34, 36, 37
+    "reopening_rate": (1, 29),  # 37
     "exempted_count": 1,
     "should_be_closed_count": 29,
     "closed_count": 27,
+    "closings": 26,  # not 20, which was closed in February
     "closing_rate": (27, 29),
     "on_time_closing_rate": (23, 29),
     "forced_closing_count": 1,

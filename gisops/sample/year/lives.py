@@ -74,7 +74,7 @@ def life(
     if chances[3] < RETURNED:
         then("return", 30 * luck[3], one_of(_RETURNS_ZH))
         then("dispatch", 15 * luck[5])
-    then("ack", 9 * luck[3])
+    then("ack", 3 * luck[3])
     if chances[4] < STUCK and until - received_at < STUCK_WITHIN:
         if chances[5] < 0.35:
             then("suspend", 90 * luck[6], one_of(_SUSPENDS_ZH))
@@ -86,13 +86,13 @@ def life(
     if chances[6] < CHECKED:
         then("order_check", 4 * luck[8])
         if chances[7] < REWORKED / CHECKED:
-            then("fail", 45 * luck[9], one_of(_REWORKS_ZH))
+            then("fail", 14 * luck[9], one_of(_REWORKS_ZH))
             then("finish", 0.6 * handling)
             then("order_check", 4 * luck[8])
-        then("pass", 45 * luck[10])
+        then("pass", 14 * luck[10])
     else:
         then("skip_check", 6 * luck[8])
-    then("close", 18 * luck[11])
+    then("close", 6 * luck[11])
     return done()
 
 
