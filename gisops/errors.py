@@ -46,6 +46,7 @@
     ├── NotFound                    no such thing, or not for this caller
     │   ├── UnknownAccount          no account with this login (accounts.py)
     │   ├── UnknownApiKey           no key with this number that still holds (api_keys.py)
+    │   ├── UnknownIndicator        no such indicator or score (indicators/definitions.py)
     │   ├── UnknownWebhook          no webhook with this number that is told anything (webhooks.py)
     │   └── NoBackup                nothing to restore from (backups.py)
     ├── Conflict                    somebody or something was there first
@@ -78,6 +79,7 @@
     │   └── LockedOut               too many wrong passwords (lockout.py)
     ├── StorageFull                 no room on the disk; reading goes on (room.py)
     └── NotReady                    the database or a part of it is not there (yet)
+        ├── PrinterMissing          the library that sets type is not installed (printing.py)
         ├── BrokenBackup            cannot be made, or is not what it was (backups.py)
         │   └── MissingWal          a segment a restore needs is not in the archive
         ├── StorageUnavailable      where photographs are kept does not answer (storage.py)
