@@ -123,7 +123,8 @@ def test_every_open_case_of_before_has_its_clock(upgraded: Upgraded) -> None:
         found = conn.execute(
             """SELECT c.state, k.step, k.started_at = last.at AS since_then, k.paused_at IS NOT NULL AS paused, k.level,
                       k.due_at >= m.applied_at - interval '1 minute' AS ahead,
-                      k.organisation_id = c.organisation_id AS own, k.due_at IS NULL AS never, k.deadline = c.deadline AS its_own, c.deadline IS NULL AS endless
+                      k.organisation_id = c.organisation_id AS own, k.due_at IS NULL AS never,
+                      k.deadline = c.deadline AS its_own, c.deadline IS NULL AS endless
                FROM cases c
                LEFT JOIN case_clocks k
                  ON k.district_code = c.district_code AND k.case_id = c.case_id AND k.stopped_at IS NULL
