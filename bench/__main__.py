@@ -23,6 +23,8 @@ from bench import (
     tiles,
     tiles_hot,
     timers,
+    transitions,
+    twins,
     zones,
 )
 from bench.result import Result
@@ -32,6 +34,7 @@ BENCHES: dict[str, Callable[..., Iterator[Result]]] = {
     "zones": zones.run,
     "loading": loading.run,
     "intake": intake.run,
+    "twins": twins.run,
     "hotspots": hotspots.run,
     "scope": scope.run,
     "cases_grow": cases_grow.run,
@@ -41,6 +44,7 @@ BENCHES: dict[str, Callable[..., Iterator[Result]]] = {
     "export": exports.run,
     "freshness": freshness.run,
     "timers": timers.run,
+    "transitions": transitions.run,
 }
 RESULTS = Path(__file__).parent / "results.json"
 

@@ -1,8 +1,8 @@
 """Intake over HTTP against pgbench running the identical statements; a batch against single reports.
 
 Eight clients and two server processes, on the sample city, everything durable. pgbench runs, word for word, the
-statements a report runs: decide (locate, dispatch) and record (key, case, report, history, decision, recipients,
-event), in one transaction.
+statements a report runs: decide (locate, dispatch), near (what it may be a duplicate of) and record (key, case, report,
+history, decision, recipients, event), in one transaction.
 """
 
 from __future__ import annotations
@@ -186,6 +186,7 @@ def _pgbench_script(town: Town, box: Box) -> str:
         conn.execute("GRANT SELECT ON bench_rows TO gisops_app")
         conn.commit()
     decide = queries.load("gisops", "dispatch.sql")["decide"]
+    near = queries.load("gisops", "duplicates.sql")["near"]
     record = queries.load("gisops", "reports.sql")["record"]
     filled = {
         "n": "ARRAY[0]",
@@ -197,6 +198,12 @@ def _pgbench_script(town: Town, box: Box) -> str:
         "place_id": "ARRAY[NULL]",
         "at": "ARRAY[NULL]",
         "staff_facts": "ARRAY[NULL]",
+        "reach_m": "ARRAY[20.0]",
+        "fuzz_m": "ARRAY[8.0]",
+        "hours": "ARRAY[72]",
+        "part_id": "ARRAY[NULL]",
+        "source_ref": "ARRAY[NULL]",
+        "with_text": "ARRAY[false]",
     }
     keys = ("client_uid", "case_id", "report_id", "event_id", "case_no")
     fresh = ", ".join(f"'{key}', gen_random_uuid()" for key in keys) + ", 'received_at', now()"
@@ -211,6 +218,7 @@ def _pgbench_script(town: Town, box: Box) -> str:
             f"\\set category CASE {cases} END",
             "BEGIN;",
             _fill(decide, filled) + ";",
+            _fill(near, filled) + ";",
             _fill(record, filled) + ";",
             "COMMIT;",
         ]

@@ -242,6 +242,7 @@ def fates(
         choices = [choose(candidates, now, gone) for candidates in found]
     scope = scope_of(conn, by.account_id) if by is not None else None
     standing = _standing(conn, choices)
+    known = {key: row for key, row in standing.items() if row["public"] and _may_know(row, scope)}
     opened: dict[str, list[int]] = {}
     answers: list[Fate | NotJoinable] = []
     for n, (one, choice) in enumerate(zip(asked, choices, strict=True)):
@@ -256,7 +257,7 @@ def fates(
                 continue
             for key in _keys(one):
                 opened.setdefault(key, []).append(n)
-            told = _told(choice, [row for row in standing if row["public"] and _may_know(row, scope)])
+            told = _told(choice, known)
             twin_is_open = any(one.is_open for one in choice.proposed)
             answers.append(Fate(None, None, None, told, twin_is_open, _again(one, choice.recurrence, standing, now)))
     return answers
@@ -332,21 +333,20 @@ def _may_know(row: dict[str, Any], scope: Scope | None) -> bool:
     return scope.sees(row["unit_id"], (row["handler_id"], row["superior_id"]), row["organisation_id"])
 
 
-def _standing(conn: Connection, choices: Sequence[Choice]) -> list[dict[str, Any]]:
+def _standing(conn: Connection, choices: Sequence[Choice]) -> dict[Key, dict[str, Any]]:
     """Where the cases stand that are proposed or recur, and who may know of them."""
     keys = {one.key for choice in choices for one in (*choice.proposed, choice.recurrence) if one is not None}
     if not keys:
-        return []
+        return {}
     asked = {"districts": [district for district, _ in keys], "case_ids": [case_id for _, case_id in keys]}
-    return conn.execute(_SQL["standing"], asked).fetchall()
+    return {(row["district_code"], row["case_id"]): row for row in conn.execute(_SQL["standing"], asked)}
 
 
-def _told(choice: Choice, known: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+def _told(choice: Choice, known: Mapping[Key, dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     """How many reported each proposed case, how far it is, where it stands: no text and no photo, as it goes into the
     answer that is kept and given again to whoever holds the report's key.
     """
-    rows = {(row["district_code"], row["case_id"]): row for row in known}
-    named = [(one, rows[one.key]) for one in choice.proposed if one.key in rows]
+    named = [(one, known[one.key]) for one in choice.proposed if one.key in known]
     return tuple(
         {
             "case_no": row["case_no"],
@@ -359,11 +359,11 @@ def _told(choice: Choice, known: Sequence[dict[str, Any]]) -> tuple[dict[str, An
     )
 
 
-def _again(one: Asked, closed: Candidate | None, standing: Sequence[dict[str, Any]], now: datetime) -> Again | None:
+def _again(one: Asked, closed: Candidate | None, standing: Mapping[Key, dict[str, Any]], now: datetime) -> Again | None:
     # a case names another by its key alone, which holds within the district
     if closed is None or closed.closed_at is None or closed.district_code != one.district_code:
         return None
-    row = next(row for row in standing if row["case_id"] == closed.case_id)
+    row = standing[closed.key]
     return Again(closed.case_id, now - closed.closed_at < REWORK, row["handler_id"], row["organisation_id"])
 
 

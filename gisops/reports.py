@@ -279,7 +279,8 @@ def record(conn: Connection, city: City, new: Sequence[Opened], by: Actor | None
     answers = {row["client_uid"]: row["answer"] for row in rows}
     written = _write(conn, rows)
     _tell_opened(conn, [row for one, row in zip(new, rows, strict=True) if one.fate.kind is None], set(written))
-    fates = [(one.fate, row) for one, row in zip(new, rows, strict=True) if row["client_uid"] in set(written)]
+    there = set(written)
+    fates = [(one.fate, row) for one, row in zip(new, rows, strict=True) if row["client_uid"] in there]
     duplicates.tell(conn, [(fate, row["district_code"], row["case_id"], row["version"]) for fate, row in fates])
     return {uid: Receipt(answers[uid].encode(), fresh=True) for uid in written}
 

@@ -5,19 +5,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 -- How far up many reports put a case: 1, 2, 3 from the 3rd, 5th and 10th on.
 RETURN ((report_count >= 3)::int + (report_count >= 5)::int + (report_count >= 10)::int)::smallint;
 
-CREATE OR REPLACE FUNCTION category_closeness(one int, other int) RETURNS float8
-LANGUAGE sql STABLE PARALLEL SAFE
--- 1 the same minor class, in one scheme or by the map between two; 0.5 the same major class; 0 nothing in common.
--- A subquery keeps it from being inlined: ask first whether they are one.
-RETURN CASE WHEN one = other THEN 1 ELSE (
-  SELECT CASE WHEN a.pattern_major = b.pattern_major THEN 0.5
-              WHEN a.scheme <> b.scheme AND EXISTS (
-                SELECT FROM category_map m
-                WHERE (m.from_scheme, m.from_code, m.to_scheme, m.to_code) IN ((a.scheme, a.code, b.scheme, b.code), (b.scheme, b.code, a.scheme, a.code))
-              ) THEN 1 ELSE 0 END
-  FROM categories a CROSS JOIN categories b
-  WHERE a.category_id = one AND b.category_id = other) END;
-
 DROP FUNCTION IF EXISTS twin_cases;
 CREATE FUNCTION twin_cases(
   numbers int[], lons float8[], lats float8[], reaches_m float8[], fuzzes_m float8[], hours int[], category_ids int[], part_ids uuid[], part_codes text[],
@@ -37,14 +24,28 @@ AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  WITH asked AS MATERIALIZED (
-    SELECT u.*, m.p, m.kx, m.ky, ST_Expand(m.p, (u.reach_m + u.fuzz_m) / m.kx, (u.reach_m + u.fuzz_m) / m.ky) AS box, u.reach_m + u.fuzz_m AS far_m,
+  WITH classes AS MATERIALIZED (
+    -- 1 the same minor class, in one scheme or by the map between two; 0.5 the same major class. Worked out once for each category that is asked about:
+    -- a function called for every case near by costs more than all the rest.
+    SELECT k.category_id,
+           k.category_id || ARRAY(
+             SELECT o.category_id FROM category_map m JOIN categories o ON o.scheme = m.to_scheme AND o.code = m.to_code
+             WHERE m.from_scheme = k.scheme AND m.from_code = k.code
+             UNION ALL
+             SELECT o.category_id FROM category_map m JOIN categories o ON o.scheme = m.from_scheme AND o.code = m.from_code
+             WHERE m.to_scheme = k.scheme AND m.to_code = k.code) AS same,
+           ARRAY(SELECT o.category_id FROM categories o WHERE o.pattern_major = k.pattern_major) AS alike
+    FROM categories k
+    WHERE k.category_id = ANY (category_ids)
+  ), asked AS MATERIALIZED (
+    SELECT u.*, l.same, l.alike, m.p, m.kx, m.ky, ST_Expand(m.p, (u.reach_m + u.fuzz_m) / m.kx, (u.reach_m + u.fuzz_m) / m.ky) AS box, u.reach_m + u.fuzz_m AS far_m,
            app_now() - make_interval(hours => greatest(u.hours, 720)) AS closed_since,
            app_now() - make_interval(hours => u.hours) AS proposed_since,
            -- a part that changed hands is another record of the same code
            ARRAY(SELECT q.part_id FROM parts p JOIN parts q ON q.code = p.code AND q.district_code = p.district_code WHERE p.part_id = u.part_id) AS part_ids
     FROM unnest(numbers, lons, lats, reaches_m, fuzzes_m, hours, category_ids, part_ids, part_codes, source_refs, with_text, excepts)
          AS u (n, lon, lat, reach_m, fuzz_m, hours, category_id, part_id, part_code, source_ref, has_text, except_id)
+    JOIN classes l ON l.category_id = u.category_id
     CROSS JOIN LATERAL (
       SELECT ST_SetSRID(ST_MakePoint(u.lon, u.lat), 4326) AS p, metres_per_degree_lon(u.lat) AS kx, metres_per_degree_lat(u.lat) AS ky OFFSET 0
     ) m
@@ -67,7 +68,7 @@ BEGIN
        ) c
        CROSS JOIN LATERAL (
          SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m,
-                CASE WHEN a.category_id = c.category_id THEN 1 ELSE category_closeness(a.category_id, c.category_id) END AS closeness,
+                CASE WHEN c.category_id = ANY (a.same) THEN 1 WHEN c.category_id = ANY (a.alike) THEN 0.5 ELSE 0 END::float8 AS closeness,
                 -- not EXISTS, of which the planner would make a hash of all reports there are
                 a.part_code IS NOT NULL AND (SELECT true FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id
                                                                           AND r.part_code = a.part_code LIMIT 1) IS TRUE AS names_part
@@ -77,23 +78,23 @@ BEGIN
        FROM cases c
        CROSS JOIN LATERAL (
          SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m,
-                CASE WHEN a.category_id = c.category_id THEN 1 ELSE category_closeness(a.category_id, c.category_id) END AS closeness,
+                CASE WHEN c.category_id = ANY (a.same) THEN 1 WHEN c.category_id = ANY (a.alike) THEN 0.5 ELSE 0 END::float8 AS closeness,
                 a.source_ref IS NOT NULL AND (SELECT true FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id
                                                 AND r.source_ref = a.source_ref AND r.category_id = a.category_id LIMIT 1) IS TRUE AS same_device
          OFFSET 0
        ) w
-       WHERE c.stage < 7 AND c.geom && a.box AND c.case_id IS DISTINCT FROM a.except_id AND w.closeness > 0 AND w.distance_m <= a.far_m
+       WHERE c.stage < 7 AND c.geom && a.box AND c.case_id IS DISTINCT FROM a.except_id AND c.category_id = ANY (a.same || a.alike) AND w.distance_m <= a.far_m
        ORDER BY w.same_device DESC, w.distance_m, c.case_id LIMIT 10)
       UNION ALL
       (SELECT c.district_code, c.case_id, c.stage, c.closed_at, false, w.closeness, w.distance_m, false, false
        FROM cases c
        CROSS JOIN LATERAL (
          SELECT local_distance_m(c.geom, a.lon, a.lat, a.kx, a.ky) AS distance_m,
-                CASE WHEN a.category_id = c.category_id THEN 1 ELSE category_closeness(a.category_id, c.category_id) END AS closeness
+                CASE WHEN c.category_id = ANY (a.same) THEN 1 WHEN c.category_id = ANY (a.alike) THEN 0.5 ELSE 0 END::float8 AS closeness
          OFFSET 0
        ) w
        WHERE c.state = 'closed' AND c.geom && a.box AND c.closed_at > a.closed_since AND c.case_id IS DISTINCT FROM a.except_id
-         AND w.closeness > 0 AND w.distance_m <= a.far_m
+         AND c.category_id = ANY (a.same || a.alike) AND w.distance_m <= a.far_m
        ORDER BY w.distance_m, c.case_id LIMIT 10)
     ) c
     ORDER BY c.district_code, c.case_id, c.same_part DESC
