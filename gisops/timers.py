@@ -91,7 +91,8 @@ def _attend(conn: Connection, city: City, district: str, most: int) -> int:
 
     What only tells is done for all of them at once; what moves a case, one by one.
     """
-    claimed = conn.execute(_SQL["claim"], {"district": district, "most": most}).fetchall()
+    names = [one["step"] for one in _reminded(city)]
+    claimed = conn.execute(_SQL["claim"], {"district": district, "most": most, "names": names}).fetchall()
     quiet = [row for row in claimed if not _moves_case(city, row)]
     try:
         with conn.transaction():

@@ -22,19 +22,34 @@ WITH due AS MATERIALIZED (
   WHERE k.district_code = d.district_code AND k.case_id = d.case_id AND k.clock_no = d.clock_no AND s.step = k.step
   RETURNING k.district_code, k.case_id, k.clock_no, k.step, k.deadline, k.organisation_id, s.percent, s.holders
 ), addressed AS (
-  SELECT m.*, c.version, CASE WHEN m.holders THEN c.handler_id END AS handler_id
+  SELECT m.*, c.version, CASE WHEN m.holders THEN c.handler_id END AS handler_id, c.case_no, c.category_id
   FROM moved m
   JOIN cases c ON c.district_code = m.district_code AND c.case_id = m.case_id
+), beyond AS MATERIALIZED (
+  -- whether a reminder has to leave the house, or a system elsewhere hears of it: then it is told like everything else
+  SELECT EXISTS (SELECT FROM webhooks w WHERE w.active AND 'remind' = ANY (w.kinds))
+      OR EXISTS (SELECT FROM delivery_lanes l JOIN notice_texts x ON x.kind = 'remind' WHERE l.active AND (l.lane = 'sms' AND x.sms OR l.lane = 'mail' AND x.mail)) AS goes
+), a_notice AS (
+  INSERT INTO notices (district_code, notice_id, case_id, seq, kind, cause, recipient, staff_id, organisation_id, facts, created_at)
+  SELECT a.district_code, time_key(), a.case_id, a.version, 'remind', 'clock:' || a.clock_no || ':' || a.percent,
+         CASE WHEN a.handler_id IS NULL THEN 'organisation:' || a.organisation_id ELSE 'staff:' || a.handler_id END,
+         a.handler_id, CASE WHEN a.handler_id IS NULL THEN a.organisation_id END,
+         jsonb_build_object('step', a.step, 'percent', a.percent, 'deadline', a.deadline, 'case_no', a.case_no, 'category', k.code, 'category_zh', k.name_zh,
+                            'category_en', k.name_en), app_now()
+  FROM addressed a
+  JOIN categories k ON k.category_id = a.category_id
+  WHERE NOT (SELECT goes FROM beyond)
+  ON CONFLICT DO NOTHING
 )
 SELECT count(*) AS fired,
        tell(jsonb_agg(jsonb_build_object(
          'district_code', district_code, 'case_id', case_id, 'seq', version, 'kind', 'remind', 'cause', 'clock:' || clock_no || ':' || percent,
          'staff_id', handler_id, 'organisation_id', CASE WHEN handler_id IS NULL THEN organisation_id END,
-         'facts', jsonb_build_object('step', step, 'percent', percent, 'deadline', deadline)))) AS told
+         'facts', jsonb_build_object('step', step, 'percent', percent, 'deadline', deadline))) FILTER (WHERE (SELECT goes FROM beyond))) AS told
 FROM addressed;
 
 -- name: claim
--- Claim what else is due, case and clock together, the longest waiting first: a move locks the case first and then its clock, so whoever claims the
+-- Claim what else is due than those reminders, case and clock together, the longest waiting first: a move locks the case first and then its clock, so whoever claims the
 -- clock alone could wait for a move that waits for him. What another worker or a move holds is left for the next look.
 SELECT k.district_code, k.case_id, k.clock_no, k.step, k.organisation_id, k.started_at, k.unit, k.value, k.deadline, k.level, k.due_at, k.due_kind,
        k.due_attempts, c.case_no, c.version, c.handler_id, c.superior_id, app_now() AS now,
@@ -44,6 +59,7 @@ SELECT k.district_code, k.case_id, k.clock_no, k.step, k.organisation_id, k.star
 FROM case_clocks k
 JOIN cases c ON c.district_code = k.district_code AND c.case_id = k.case_id
 WHERE k.district_code = %(district)s AND k.due_at <= app_now()
+  AND (k.due_kind <> 'remind' OR k.deadline <= app_now() OR k.deadline IS NULL OR k.step <> ALL (%(names)s))
 ORDER BY k.due_at
 LIMIT %(most)s
 FOR NO KEY UPDATE OF c, k SKIP LOCKED;

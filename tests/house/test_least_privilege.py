@@ -108,7 +108,10 @@ MAY: dict[str, dict[str, str]] = {
         "SELECT": "accuracy_m added_at captured_at case_id district_code n phase seq sha256",
         "INSERT": ALL,
     },
-    "notices": {"SELECT": "case_id created_at district_code facts kind notice_id seq webhook_id"},
+    "notices": {
+        "SELECT": "case_id created_at district_code facts kind notice_id seq webhook_id",
+        "INSERT": "case_id cause created_at district_code facts kind notice_id organisation_id recipient seq staff_id",
+    },
     "deliveries": {
         "SELECT": ALL,
         "UPDATE": "attempts delivered_at expires_at last_error lease next_try_at refusals state",

@@ -119,8 +119,8 @@ class House:
         with connect(self.database.owner_url) as conn:
             conn.execute(
                 "UPDATE case_clocks SET step = 'ack', unit = 'minute', value = 20,"
-                " started_at = %(now)s - interval '20 min', deadline = %(now)s + random() * %(within)s, due_at = %(now)s + random() * %(within)s,"
-                " due_kind = 'escalate' WHERE case_id = ANY (%(keys)s) AND stopped_at IS NULL",
+                " started_at = %(now)s - interval '20 min', deadline = %(now)s + random() * %(within)s,"
+                " due_at = %(now)s, due_kind = 'escalate' WHERE case_id = ANY (%(keys)s) AND stopped_at IS NULL",
                 {"now": now, "within": within, "keys": fresh},
             )
             conn.execute(

@@ -79,6 +79,8 @@ BEGIN
   -- notices are written by one function, read and marked as read by two; the worker reads what it carries out, and looks up a number for it only
   GRANT EXECUTE ON FUNCTION tell, read_notices, delivery_address TO gisops_app;
   GRANT SELECT (district_code, notice_id, case_id, seq, kind, facts, created_at, webhook_id) ON notices TO gisops_app;
+  -- reminders are written by the statement that claims them
+  GRANT INSERT (district_code, notice_id, case_id, seq, kind, cause, recipient, staff_id, organisation_id, facts, created_at) ON notices TO gisops_app;
   GRANT SELECT, DELETE, UPDATE (state, attempts, refusals, next_try_at, lease, last_error, expires_at, delivered_at) ON deliveries TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (active, failures, closed_until) ON delivery_lanes TO gisops_app;
   GRANT SELECT ON webhooks, notice_texts TO gisops_app;
