@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -32,8 +33,9 @@ _SQL = load("gisops", "deliveries.sql")
 STATES = ("dead", "waiting")
 MOST_REFUSALS = 5
 MOST = 50
-# Longer than the slowest try may take; asked anew before each.
+# Longer than the slowest try may take; asked for anew while a batch lasts.
 _LEASE_S = 30.0
+_SETTLE_S = 1.0
 # By which a lane stays closed after the first time, the second ...; and a message that was refused waits.
 _FIRST_S = 5.0
 _LONGEST_S = 900.0
@@ -60,11 +62,18 @@ def carry(conn: Connection, lane: str, send: Send, timezone: ZoneInfo, most: int
     """
     lease = new_key()
     claimed = conn.execute(_SQL["claim"], {"lane": lane, "most": most, "lease": lease, "seconds": _LEASE_S}).fetchall()
-    taken = 0
+    taken, unsettled, until = 0, list[dict[str, Any]](), time.monotonic() + _SETTLE_S
     for n, row in enumerate(claimed):
+        if time.monotonic() >= until:
+            # Now and then, not after each: a worker that is killed has the last second's messages sent once more.
+            taken += _settle(conn, lease, unsettled)
+            unsettled, until = [], time.monotonic() + _SETTLE_S
+            if (
+                conn.execute(_SQL["hold"], {**_keys(lease, claimed[n:]), "seconds": _LEASE_S}).rowcount
+                < len(claimed) - n
+            ):
+                break  # too slow: somebody else has them by now
         keys = {"district_code": row["district_code"], "delivery_id": row["delivery_id"], "lease": lease}
-        if conn.execute(_SQL["hold"], {**keys, "seconds": _LEASE_S}).rowcount == 0:
-            continue  # too slow: somebody else has it by now
         message = _message(conn, row, keys, lane, timezone)
         if message is None:
             _put_back(conn, keys, 0, "nobody_there", dead=True)
@@ -73,21 +82,35 @@ def carry(conn: Connection, lane: str, send: Send, timezone: ZoneInfo, most: int
             send(message)
         except Unreachable as error:
             seconds = _close(conn, lane, error)
-            for later in claimed[n:]:
-                keys = {"district_code": later["district_code"], "delivery_id": later["delivery_id"], "lease": lease}
-                said = error.said if later is row else None
-                _put_back(conn, keys, seconds, said)
-            return taken
+            _put_back(conn, keys, seconds, error.said, tried=1)
+            for later in claimed[n + 1 :]:
+                _put_back(
+                    conn, {**keys, "district_code": later["district_code"], "delivery_id": later["delivery_id"]}, 0
+                )
+            return taken + _settle(conn, lease, unsettled)
         except Refused as error:
             # Somebody answers, so the lane is open; it is this message that is not wanted.
             conn.execute(_SQL["open_lane"], {"lane": lane})
             refusals = row["refusals"] + 1
-            seconds = _waits(_FIRST_REFUSED_S, refusals)
-            _put_back(conn, keys, seconds, error.said, refused=1, dead=refusals >= MOST_REFUSALS)
+            dead = refusals >= MOST_REFUSALS
+            _put_back(conn, keys, _waits(_FIRST_REFUSED_S, refusals), error.said, tried=1, refused=1, dead=dead)
         else:
-            taken += conn.execute(_SQL["delivered"], keys).rowcount
-            conn.execute(_SQL["open_lane"], {"lane": lane})
-    return taken
+            if not taken and not unsettled:
+                conn.execute(_SQL["open_lane"], {"lane": lane})
+            unsettled.append(row)
+    return taken + _settle(conn, lease, unsettled)
+
+
+def _settle(conn: Connection, lease: UUID, rows: Sequence[Mapping[str, Any]]) -> int:
+    return conn.execute(_SQL["delivered"], _keys(lease, rows)).rowcount if rows else 0
+
+
+def _keys(lease: UUID, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "lease": lease,
+        "districts": [row["district_code"] for row in rows],
+        "deliveries": [row["delivery_id"] for row in rows],
+    }
 
 
 def webhook(conn: Connection, webhook_id: int) -> tuple[str, bytes] | None:
@@ -168,12 +191,13 @@ def _put_back(
     conn: Connection,
     keys: Mapping[str, Any],
     seconds: float,
-    error: str | None,
+    error: str | None = None,
     *,
+    tried: int = 0,
     refused: int = 0,
     dead: bool = False,
 ) -> None:
-    told = {"seconds": seconds, "error": error, "refused": refused, "dead": dead}
+    told = {"seconds": seconds, "error": error, "tried": tried, "refused": refused, "dead": dead}
     conn.execute(_SQL["put_back"], {**keys, **told})
 
 

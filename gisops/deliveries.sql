@@ -39,23 +39,25 @@ ORDER BY c.delivery_id;
 SELECT delivery_address(%(district_code)s, %(delivery_id)s, %(lease)s) AS address;
 
 -- name: hold
--- Is it ours still, and for how long to come: asked before each try, as a slow one before it may have used the time up.
-UPDATE deliveries
-SET next_try_at = app_now() + make_interval(secs => %(seconds)s), attempts = attempts + 1
-WHERE district_code = %(district_code)s AND delivery_id = %(delivery_id)s AND lease = %(lease)s AND state = 'waiting' AND next_try_at > app_now();
+-- What is left of a batch is ours for as long again; a slow receiver would use the time up before its last message.
+UPDATE deliveries d
+SET next_try_at = app_now() + make_interval(secs => %(seconds)s)
+FROM unnest(%(districts)s::text[], %(deliveries)s::uuid[]) AS t (district_code, delivery_id)
+WHERE d.district_code = t.district_code AND d.delivery_id = t.delivery_id AND d.lease = %(lease)s AND d.state = 'waiting' AND d.next_try_at > app_now();
 
 -- name: delivered
--- It was taken.
-UPDATE deliveries
-SET state = 'delivered', delivered_at = app_now(), next_try_at = NULL, lease = NULL, last_error = NULL
-WHERE district_code = %(district_code)s AND delivery_id = %(delivery_id)s AND lease = %(lease)s AND state = 'waiting';
+-- They were taken.
+UPDATE deliveries d
+SET state = 'delivered', delivered_at = app_now(), next_try_at = NULL, lease = NULL, last_error = NULL, attempts = d.attempts + 1
+FROM unnest(%(districts)s::text[], %(deliveries)s::uuid[]) AS t (district_code, delivery_id)
+WHERE d.district_code = t.district_code AND d.delivery_id = t.delivery_id AND d.lease = %(lease)s AND d.state = 'waiting';
 
 -- name: put_back
 -- It was not taken: tried again later, or given up.
 UPDATE deliveries
 SET state = CASE WHEN %(dead)s OR expires_at <= app_now() THEN 'dead' ELSE 'waiting' END,
     next_try_at = CASE WHEN %(dead)s OR expires_at <= app_now() THEN NULL ELSE app_now() + make_interval(secs => %(seconds)s) END,
-    refusals = refusals + %(refused)s, last_error = coalesce(%(error)s, last_error), lease = NULL
+    attempts = attempts + %(tried)s, refusals = refusals + %(refused)s, last_error = coalesce(%(error)s, last_error), lease = NULL
 WHERE district_code = %(district_code)s AND delivery_id = %(delivery_id)s AND lease = %(lease)s AND state = 'waiting';
 
 -- name: open_lane

@@ -206,7 +206,7 @@ def rush(house: House, rounds: int, reminders: int, escalations: int, seed: int)
         stop.set()
         ticking.join()
     house.ahead(within)
-    give_up = time.monotonic() + PATIENCE_S
+    give_up = time.monotonic() + PATIENCE_S + reminders / 20
     while True:
         left = house.ask(
             "SELECT (SELECT count(*) FROM case_clocks WHERE due_at <= app_now()) AS due,"
