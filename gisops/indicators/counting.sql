@@ -43,6 +43,9 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
       LEFT JOIN unnest(%(days)s::date[], %(kinds)s::text[]) AS k (day, kind) ON k.day = e.day::date
     ) n
   ) d
+), calendar AS MATERIALIZED (
+  -- by the number of the day, so that a case finds its two days at once
+  SELECT min(day) AS first, array_agg(before_s::float8 ORDER BY day) AS before_s, array_agg(works ORDER BY day) AS works FROM working
 ), told AS (
   SELECT s.span, s.since, s.until, {dimensions},
          c.state, c.severity, c.assessed, c.timeout_exempt, c.recurrence_of, c.reported_at, c.deadline, c.flow AS flow_now, h.*,
@@ -90,19 +93,16 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
            WHERE h.district_code = t.district_code AND h.case_id = t.case_id AND h.at < t.until AND h.at <= t.deadline
            ORDER BY h.seq DESC
            LIMIT 1) IS NOT DISTINCT FROM 'suspended' AS on_hold_when_due,
-         (SELECT CASE WHEN b.works THEN b.before_s + w.worked_s ELSE b.before_s END
-          FROM working b
-          CROSS JOIN LATERAL (
-            SELECT coalesce(sum(greatest(0, extract(epoch FROM least((t.finished_at AT TIME ZONE %(timezone)s)::time, v.closes) - v.opens))), 0) AS worked_s
-            FROM unnest(%(opens)s::time[], %(closes)s::time[]) AS v (opens, closes)) w
-          WHERE b.day = (t.finished_at AT TIME ZONE %(timezone)s)::date)
-         - (SELECT CASE WHEN b.works THEN b.before_s + w.worked_s ELSE b.before_s END
-            FROM working b
-            CROSS JOIN LATERAL (
-              SELECT coalesce(sum(greatest(0, extract(epoch FROM least((t.reported_at AT TIME ZONE %(timezone)s)::time, v.closes) - v.opens))), 0) AS worked_s
-              FROM unnest(%(opens)s::time[], %(closes)s::time[]) AS v (opens, closes)) w
-            WHERE b.day = (t.reported_at AT TIME ZONE %(timezone)s)::date) AS worked_s
+         w.before_s[(t.finished_at AT TIME ZONE %(timezone)s)::date - w.first + 1]
+           + CASE WHEN w.works[(t.finished_at AT TIME ZONE %(timezone)s)::date - w.first + 1] THEN (
+               SELECT coalesce(sum(greatest(0, extract(epoch FROM least((t.finished_at AT TIME ZONE %(timezone)s)::time, v.closes) - v.opens))), 0)
+               FROM unnest(%(opens)s::time[], %(closes)s::time[]) AS v (opens, closes)) ELSE 0 END
+           - (w.before_s[(t.reported_at AT TIME ZONE %(timezone)s)::date - w.first + 1]
+           + CASE WHEN w.works[(t.reported_at AT TIME ZONE %(timezone)s)::date - w.first + 1] THEN (
+               SELECT coalesce(sum(greatest(0, extract(epoch FROM least((t.reported_at AT TIME ZONE %(timezone)s)::time, v.closes) - v.opens))), 0)
+               FROM unnest(%(opens)s::time[], %(closes)s::time[]) AS v (opens, closes)) ELSE 0 END) AS worked_s
   FROM told t
+  CROSS JOIN calendar w
   OFFSET 0
 ), facts AS (
   SELECT k.*,
