@@ -28,7 +28,7 @@ BEGIN
   -- the record of the part that holds then: the one the case points to may have been followed by another
   SELECT p.* INTO part FROM parts p
   JOIN parts was ON was.district_code = p.district_code AND was.code = p.code
-  WHERE was.district_code = district AND was.part_id = the_case.part_id AND p.valid @> determine_fact.effective_from;
+  WHERE was.district_code = district AND was.part_id = the_case.part_id AND in_force(p.valid, determine_fact.effective_from);
 
   IF decision = 'part_owner' THEN
     IF part.part_id IS NULL THEN
@@ -55,7 +55,7 @@ BEGIN
     INSERT INTO dispatch_rules (code, scope, organisation_id, priority, note, valid)
     SELECT new_code, ARRAY[minor], organisation, least(32767, coalesce(max(r.priority), 49) + 1), determine_fact.note, tstzrange(determine_fact.effective_from, NULL)
     FROM dispatch_rules r
-    WHERE r.scope @> ARRAY[minor] AND r.valid && tstzrange(determine_fact.effective_from, NULL);
+    WHERE r.scope @> ARRAY[minor] AND (upper(r.valid) > determine_fact.effective_from OR upper_inf(r.valid));
     RETURN QUERY SELECT 'dispatch_rule', new_code;
   ELSIF decision = 'co_ownership_area' THEN
     IF part.part_id IS NULL THEN
