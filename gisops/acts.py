@@ -147,6 +147,8 @@ def act(
             key_id=key_id,
             district=facts.district_code,
         )
+    for following in prepared.follows:
+        done = act(conn, city, case_no, following, Sent(None), None)
     return done
 
 

@@ -17,7 +17,7 @@ from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput
-from gisops.facts import After, Facts, GuardFailed, Prepared, Sent, Told
+from gisops.facts import Facts, GuardFailed, Prepared, Sent, Told
 from gisops.keys import new_key
 from gisops.people import Actor
 
@@ -140,17 +140,9 @@ def hear_of_return(conn: Connection, facts: Facts) -> tuple[Told, ...]:
     return tuple(Told("moved", account_id=row["account_id"]) for row in found)
 
 
-def returned(city: City) -> After:
-    """What follows a return, behind it in its transaction: the third one makes a dispute, by the system."""
-
-    def third(conn: Connection, facts: Facts, seq: int) -> None:
-        if facts.return_count + 1 >= DISPUTE_AT:
-            # here, for acts imports the preparers
-            from gisops import acts
-
-            acts.act(conn, city, facts.case_no, "dispute", Sent(None), None)
-
-    return third
+def following(facts: Facts) -> tuple[str, ...]:
+    """What follows a return by itself: the third one makes a dispute."""
+    return ("dispute",) if facts.return_count + 1 >= DISPUTE_AT else ()
 
 
 def _codes(told: Any) -> list[str]:

@@ -185,6 +185,8 @@ class Prepared:
     to_state: str | None = None
     after: tuple[After, ...] = ()
     told: tuple[Told, ...] = ()
+    # actions that the system does right behind it, in the same transaction
+    follows: tuple[str, ...] = ()
 
 
 # What is to be done behind the move, in its transaction: the case as it was, and the number of the move's entry.

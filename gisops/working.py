@@ -13,7 +13,7 @@ from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, UnknownStaff
-from gisops.facts import Facts, GuardFailed, Prepared, Sent, StartClock
+from gisops.facts import After, Facts, GuardFailed, Prepared, Sent, StartClock
 from gisops.people import Actor
 from gisops.transitions import NOT_ACKNOWLEDGED, RETURN_REASONS
 
@@ -79,12 +79,13 @@ def send_return(conn: Connection, city: City, facts: Facts, sent: Sent, by: Acto
     sets: dict[str, Any] = {}
     if sent.reason_code == "not_ours" and left not in facts.excluded:
         sets["excluded"] = [*facts.excluded, left]
-    after = [disputes.returned(city)]
+    after: tuple[After, ...] = ()
     if granted is not None:
         payload["approval"] = granted["approval_no"]
-        after.insert(0, approvals.marked(granted, by))
+        after = (approvals.marked(granted, by),)
     told = disputes.hear_of_return(conn, facts)
-    return Prepared(payload, sets, {"return_count": 1}, outcome="returned", after=tuple(after), told=told)
+    follows = disputes.following(facts)
+    return Prepared(payload, sets, {"return_count": 1}, outcome="returned", after=after, told=told, follows=follows)
 
 
 def _taken_back(facts: Facts) -> Prepared:
