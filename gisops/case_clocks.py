@@ -8,7 +8,7 @@ a move locks the case first and then its clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -251,12 +251,16 @@ def _go_on(city: City, facts: Facts, wanted: ChangeClock) -> dict[str, Any]:
     if clock is None:
         return {}
     value = wanted.value if wanted.value is not None else clock.value
-    following = None
-    if wanted.deadline is not None:
-        done = _percent_done(city, clock)
-        following = due(
-            city, clock.step, clock.started_at, clock.unit, value, wanted.deadline, done, clock.organisation_id
-        )
+    # A reminder whose moment is over was given, or is pointless now: only what is ahead, or higher than it has gone.
+    row = {
+        "step": clock.step,
+        "organisation_id": clock.organisation_id,
+        "started_at": clock.started_at,
+        "unit": clock.unit,
+        "value": value,
+        "deadline": wanted.deadline,
+    }
+    following = next((one for one in course(city, row) if one.at > facts.now or one.level > clock.level), None)
     return {
         "deadline": wanted.deadline,
         "value": None if value is None else float(value),
@@ -264,9 +268,3 @@ def _go_on(city: City, facts: Facts, wanted: ChangeClock) -> dict[str, Any]:
         "due_at": following and following.at,
         "due_kind": following and following.kind,
     }
-
-
-def _percent_done(city: City, clock: Clock) -> int:
-    """Which share its escalations have come to already: a clock that goes on does not begin them again."""
-    rows: Sequence[Any] = city.escalations.get(clock.step) or city.escalations.get("", ())
-    return max((row.percent for row in rows if 0 < row.level <= clock.level), default=0)

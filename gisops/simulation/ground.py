@@ -108,5 +108,4 @@ def _windows() -> Iterator[dict[str, str]]:
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
-    with data("reference", name).open("r", encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+    yield from csv.DictReader(data("reference", name).read_text("utf-8").splitlines())

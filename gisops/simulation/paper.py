@@ -247,7 +247,7 @@ class Paper:
             return True
         clock.level = due.level
         following = next((one for one in self._course(clock) if one.at > self.now), None)
-        self._next(case, clock, following and following.at, following and following.kind)
+        self._next(case, clock, following.at if following else None, following.kind if following else None)
         if clock.step == "ack" and due.kind == "escalate":
             case.escalation = due.level
             self._go(case, "escalate", "dispatched", "keep")
@@ -362,7 +362,7 @@ class Paper:
 
     def _facts(self, case: OnPaper) -> Facts:
         clock = case.clock
-        ticking = clock and Clock(
+        ticking = None if clock is None else Clock(
             clock.clock_no, clock.step, clock.organisation_id, clock.started_at, clock.unit, clock.value,
             clock.deadline, clock.paused_at, clock.level,
         )  # fmt: skip
