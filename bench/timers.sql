@@ -1,6 +1,6 @@
 -- name: lay_aside
 -- What the sample left to do is not measured.
-UPDATE case_clocks SET due_at = NULL, due_kind = NULL WHERE due_at IS NOT NULL;
+UPDATE case_clocks SET due_at = NULL, due_kind = NULL WHERE district_code <> '' AND due_at IS NOT NULL;
 
 -- name: cases
 -- So many cases like the one that was reported, each with a clock of a hundred hours.
@@ -19,10 +19,10 @@ SELECT district_code, case_id, 1, 'handle', organisation_id, now(), 'natural_day
 -- name: wind_up
 -- Due at once, once more; who was told is forgotten.
 WITH forgotten AS (
-  DELETE FROM notices WHERE kind = 'remind'
+  DELETE FROM notices WHERE district_code <> '' AND kind = 'remind'
 )
-UPDATE case_clocks SET due_at = now() - random() * interval '10 s', due_kind = 'remind'
-WHERE step = 'handle' AND stopped_at IS NULL AND unit = 'natural_day' AND value = 4 AND deadline > now() + interval '3 days';
+UPDATE case_clocks SET due_at = now() - abs(hashtext(case_id::text) % 10000) * interval '1 ms', due_kind = 'remind'
+WHERE district_code <> '' AND step = 'handle' AND stopped_at IS NULL AND unit = 'natural_day' AND value = 4 AND deadline > now() + interval '3 days';
 
 -- name: vacuum
 -- Dead rows of the last round are not this round's.

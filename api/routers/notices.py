@@ -50,8 +50,8 @@ def listed(
     before: Annotated[UUID | None, Query(description="As given by the page before, in `next`")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """Messages by SMS, e-mail and webhook that were given up, or wait, newest first. `last_error` says what stood in the
-    way of the last try.
+    """Messages by SMS, e-mail and webhook that were given up, or wait, newest first. `last_error` says what stood in
+    the way of the last try.
     """
     return answers.json(deliveries.page(conn, state, before, limit), headers=_MINE)
 

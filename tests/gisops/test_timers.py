@@ -201,8 +201,8 @@ def _copies(world: World, count: int, step: str = "handle") -> None:
     district = case["district_code"]
     with connect(world.database.owner_url) as conn:
         conn.execute(
-            "INSERT INTO cases (district_code, case_id, case_no, category_id, state, stage, severity, geom, organisation_id,"
-            " handler_id, superior_id, reported_at, version, unit_id)"
+            "INSERT INTO cases (district_code, case_id, case_no, category_id, state, stage, severity, geom,"
+            " organisation_id, handler_id, superior_id, reported_at, version, unit_id)"
             " SELECT c.district_code, k.key, c.case_no || k.n, c.category_id, c.state, c.stage, c.severity,"
             " c.geom, c.organisation_id, c.handler_id, c.superior_id, c.reported_at, 1, c.unit_id"
             " FROM cases c, unnest(%s::uuid[]) WITH ORDINALITY AS k (key, n) WHERE c.case_id = %s",
@@ -225,8 +225,9 @@ def _books(world: World) -> dict[str, Any]:
         row["kind"]: (row["cases"], row["most"])
         for row in world.conn.execute(
             "SELECT kind, count(DISTINCT case_id) AS cases, max(n) AS most FROM ("
-            " SELECT kind, case_id, facts ->> 'deadline', count(*) OVER (PARTITION BY case_id, kind, facts ->> 'percent',"
-            " facts ->> 'step') AS n FROM notices WHERE kind IN ('remind', 'overdue', 'escalate')) q GROUP BY kind"
+            " SELECT kind, case_id, facts ->> 'deadline', count(*) OVER (PARTITION BY case_id, kind,"
+            " facts ->> 'percent', facts ->> 'step') AS n FROM notices"
+            " WHERE kind IN ('remind', 'overdue', 'escalate')) q GROUP BY kind"
         )
     }
 
