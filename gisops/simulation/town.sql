@@ -11,9 +11,9 @@ ORDER BY o.code;
 -- Points in the city, one of each cell, in an order that stays.
 SELECT ST_X(p) AS lon, ST_Y(p) AS lat FROM (SELECT code, ST_PointOnSurface(geom) AS p FROM grid_cells ORDER BY code) c;
 
--- name: move_clock
--- Say what the time is, for the rest of the transaction.
-SELECT set_config('gisops.clock_offset', (%(at)s::timestamptz - now())::text, true);
+-- name: began
+-- When the transaction began: what its clock is moved from.
+SELECT now() AS at;
 
 -- name: seen
 -- How a case stands.
