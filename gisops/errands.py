@@ -17,7 +17,7 @@ import psycopg
 
 from gisops import city as cities
 from gisops import deliveries, timers
-from gisops.adapters import Send, folder, mail, sms, webhook
+from gisops.adapters import Send
 from gisops.city import City
 from gisops.db.pool import Connection, connect
 from gisops.errors import NotReady
@@ -82,6 +82,9 @@ def deliver(conn: Connection, settings: Settings, url: str, stop: threading.Even
 
 def sender(conn: Connection, settings: Settings, lane: str) -> Send | None:
     """Who sends by a way out, as the settings say; None for one that is not there."""
+    # late: speaking HTTP takes half a second to import, which a worker that sends nothing never needs
+    from gisops.adapters import folder, mail, sms, webhook
+
     kind, _, number = lane.partition(":")
     if kind == "webhook":
         found = deliveries.webhook(conn, int(number))

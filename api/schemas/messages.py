@@ -16,5 +16,5 @@ class MessageIn(Body):
     """
 
     text: Annotated[Text, Field(max_length=10_000)]
-    mentions: Annotated[list[Code], Field(max_length=100)] = []
+    mentions: Annotated[list[Code], Field(max_length=100, default_factory=list)]
     message_id: UUID | None = None

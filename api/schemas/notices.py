@@ -13,7 +13,7 @@ from api.schemas.shapes import Body
 class ReadIn(Body):
     """Notices that were read: these, or all up to one of them (``until``)."""
 
-    notices: Annotated[list[UUID], Field(max_length=1000)] = []
+    notices: Annotated[list[UUID], Field(max_length=1000, default_factory=list)]
     until: UUID | None = None
 
 

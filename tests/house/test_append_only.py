@@ -34,8 +34,8 @@ def reported(sample_database: Any) -> Iterator[Connection]:
 @pytest.mark.parametrize("table", KEPT)
 @pytest.mark.parametrize("act", ["UPDATE {0} SET {1} = {1}", "DELETE FROM {}", "TRUNCATE {}"])
 def test_the_doors_cannot_change_what_is_kept(sample_database: Any, table: str, act: str) -> None:
+    column = "period" if table == "bulletins" else "district_code"
     with connect(sample_database.app_url) as conn, pytest.raises(errors.InsufficientPrivilege):
-        column = "period" if table == "bulletins" else "district_code"
         conn.execute(sql.SQL(act).format(sql.Identifier(table), sql.Identifier(column)))
 
 

@@ -75,13 +75,14 @@ MAY: dict[str, dict[str, str]] = {
         "UPDATE": "acknowledged_at ambiguous area_grade assessed category_id closed_at closing_condition_id"
         " community_code deadline dispatched_at duplicate_of escalation excluded extended_count filed_at"
         " filing_condition_id flow geom grid_cell_code handled_at handler_id organisation_id part_id priority"
-        " recurrence_of report_count return_count rework_count satisfaction severity stage state street_code superior_id"
-        " suspended_count timeout_exempt unit_id version zone_id",
+        " recurrence_of report_count return_count rework_count satisfaction severity stage state street_code"
+        " superior_id suspended_count timeout_exempt unit_id version zone_id",
     },
     "case_clocks": {
         "SELECT": ALL,
         "INSERT": ALL,
-        "UPDATE": "deadline due_at due_attempts due_error due_kind level outcome paused_at paused_ranges stopped_at value",
+        "UPDATE": "deadline due_at due_attempts due_error due_kind level outcome paused_at paused_ranges stopped_at"
+        " value",
     },
     "case_texts": {"INSERT": ALL},
     "reports": {

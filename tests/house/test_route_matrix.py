@@ -119,6 +119,7 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
             "/api/cases/{key}/reports/00000000-0000-7000-8000-000000000000/take-out",
             lambda: {"expected_version": 1, "reason": "样例 / sample"},
             NONE | {409},
+            row="cases",
         )
     ],
     ("GET", "/api/cases/{case_no}/messages"): [Right("/api/cases/{key}/messages", row="cases")],
@@ -130,8 +131,8 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
         Right(f"/api/cases/{{key}}/messages/{uuid4()}", fine=frozenset({403, 404}), row="cases")
     ],
     ("GET", "/api/me/subtasks"): [Right("/api/me/subtasks")],
-    # What is agreed on needs a case that is as far as that; here it says so, and to whoever may not see it that there is
-    # none.
+    # What is agreed on needs a case that is as far as that; here it says so, and to whoever may not see it that there
+    # is none.
     ("POST", "/api/cases/{case_no}/approvals"): [
         Right(
             "/api/cases/{key}/approvals",
@@ -305,6 +306,7 @@ _ACT_SENDS: dict[str, dict[str, Any]] = {
     "dispatch": {"organisation": "ORG2"},
     "assign": {"staff": "none"},
     "link": {"to": "000000-2026-000001"},
+    "determine": {"decision": "ownerless", "organisation": "ORG2"},
 }
 
 
