@@ -178,7 +178,7 @@ class Stubborn:
         return self._try("seen", lambda: self.town.seen(key))
 
     def due(self) -> datetime | None:
-        return self._try("due", self.town.due)
+        return self._try("due", lambda: self.town.due())
 
     def fire(self) -> list[str]:
         """Wait until the workers have done what is due now."""
