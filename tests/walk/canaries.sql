@@ -41,6 +41,12 @@ WITH a_device AS (
 ), a_message AS (
   INSERT INTO case_messages (district_code, case_id, message_id, account_id, role, text, at)
   SELECT district_code, case_id, gen_random_uuid(), 1, 'admin', '1', now() FROM cases ORDER BY case_id LIMIT 1
+), a_text AS (
+  INSERT INTO case_texts (district_code, case_id, text_id, seq, salt, text, at)
+  SELECT district_code, case_id, gen_random_uuid(), 1, '1', '1', now() FROM cases ORDER BY case_id LIMIT 1
+), a_webhook AS (
+  INSERT INTO webhooks (label, url, secret, kinds, created_at)
+  VALUES ('样例 / sample', 'https://gis.example/hook', repeat('s', 32)::bytea, '{progress}', now())
 ), a_track AS (
   INSERT INTO positions (district_code, staff_id, captured_at, accuracy_m, geom)
   SELECT district_code, staff_id, captured_at, accuracy_m, geom FROM last_positions
