@@ -154,9 +154,16 @@ def _put_place(column: str, thing: Thing, aviary: Aviary) -> None:
     aviary.put(column, thing.lon, thing)
 
 
-def _plant_elsewhere(owner: Connection, aviary: Aviary) -> None:
+# Written in the first case: what is heard of it is heard by those who see it and know its people.
+OF_A_CASE = ("case_messages.text", "case_texts.text")
+
+
+def _plant_elsewhere(owner: Connection, world: ScopeWorld, aviary: Aviary) -> None:
     """Plant what the drawn world does not have: one row of each, in every column that takes it."""
     owner.execute(_SQL["elsewhere"])
+    row = owner.execute("SELECT case_no FROM cases ORDER BY case_id LIMIT 1").fetchone()
+    assert row is not None
+    first = world.things["cases"][row["case_no"]]
     aviary.planted |= {"sessions.token_hash", "api_keys.token_hash", "positions.geom", "positions.captured_at"}
     aviary.planted |= {"positions.accuracy_m", "photos.taken_at", "photos.exif_geom", "case_photos.geom"}
     for row in owner.execute(_SQL["classed"]).fetchall():
@@ -184,7 +191,8 @@ def _plant_elsewhere(owner: Connection, aviary: Aviary) -> None:
         same = "true" if kind == "jsonb" or column == "password_hash" else one
         changed = owner.execute(f"UPDATE {table} SET {column} = %s WHERE {same}".encode(), [value]).rowcount
         assert changed, f"{table} has no row"
-        aviary.put(name, value.decode() if isinstance(value, bytes) else value)
+        thing = first if name in OF_A_CASE else None
+        aviary.put(name, value.decode() if isinstance(value, bytes) else value, thing)
 
 
 @dataclass
@@ -224,16 +232,13 @@ def _may_hear(world: ScopeWorld, who: Account | None, where: str, column: str, t
         # Keys of rows are in the audit, for those who read it.
         reads = who.role in ("admin", "supervisor") and who.everywhere
         return reads and column in ("audit.object", "relief_households.code")
-    if column == "case_messages.text":
-        # one thread, on one case: those whose work is with cases, and the department that holds it
-        return who.role in oracle.WORK_ON_CASES or who.role == "department"
     if column == "staff.name":
         return who.role in oracle.WORK_ON_CASES or who.role == "department"
     if thing is None or column.endswith((".phone", ".householder", ".contact_person", ".responsible_person", "_id")):
         # Whole, only by a reveal.
         reveal = where.startswith("POST /api/reveal") and thing is not None and not column.endswith("_id")
         return reveal and who.role in oracle.declared(thing.layer).personal_roles and oracle.in_scope(world, who, thing)
-    if column == "reports.text":
+    if column in OF_A_CASE or column == "reports.text":
         return oracle.sees_case(world, who, thing) and oracle.knows_people(who, thing)
     return who.role in oracle.declared(thing.layer).personal_roles and oracle.in_scope(world, who, thing)
 
@@ -244,7 +249,7 @@ def walk(database: Any) -> Iterator[Walk]:
     _plant_world(world, aviary)
     with connect(database.owner_url) as owner:
         scope_world.write(owner, world)
-        _plant_elsewhere(owner, aviary)
+        _plant_elsewhere(owner, world, aviary)
     with TestClient(create_app(database.settings()), raise_server_exceptions=False) as client:
         yield Walk(world, aviary, client, database.app_url)
 
