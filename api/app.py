@@ -95,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.files = files.limiter()
         # Photographs are decoded by processes of their own, two at a time: two cores, and 100 MB each for a JPEG.
         app.state.developing = CapacityLimiter(2)
+        app.state.developing_strangers = CapacityLimiter(1)
         app.state.storage = storage.storage_of(settings)
         # A store that is slow keeps these threads, and none that has a connection.
         app.state.fetching = CapacityLimiter(8)

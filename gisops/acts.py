@@ -22,6 +22,7 @@ from gisops import (
     disputes,
     evidence,
     follow_ups,
+    joint,
     links,
     moves,
     notices,
@@ -133,6 +134,7 @@ def act(
     done = _write(conn, city, facts, rule, sent, prepared, by, role)
     for then in prepared.after:
         then(conn, facts, done.seq)
+    _let_go(conn, facts, done)
     _tell(conn, facts, done, action, prepared, by)
     if by is not None:
         # what sends a case somewhere has a word of its own; which act any other was, is a fact of its entry
@@ -150,6 +152,18 @@ def act(
     for following in prepared.follows:
         done = act(conn, city, case_no, following, Sent(None), None)
     return done
+
+
+def _let_go(conn: Connection, facts: Facts, done: Done) -> None:
+    """End what has nothing to wait for any more: all requests and parts of a case that is over, and what who held it
+    had asked for, once it is another's.
+    """
+    if moves.STAGES[done.state] == moves.OVER:
+        if moves.STAGES[facts.state] < moves.OVER:
+            approvals.lapse(conn, facts)
+            joint.over(conn, facts, done.seq)
+    elif done.state in ("returned", "dispatched", "reported") and done.state != facts.state:
+        approvals.lapse(conn, facts, approvals.HOLDERS_KINDS)
 
 
 def _tell(conn: Connection, facts: Facts, done: Done, action: str, prepared: Prepared, by: Actor | None) -> None:

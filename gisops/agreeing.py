@@ -12,7 +12,7 @@ from gisops import acts, approvals, audit, follow_ups, joint, operations, superv
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, NotAllowed, StaleVersion
-from gisops.facts import Facts, Sent
+from gisops.facts import Facts, GuardFailed, Sent
 from gisops.moves import PUBLIC
 from gisops.people import Actor
 from gisops.transitions import NOT_ACKNOWLEDGED
@@ -198,8 +198,16 @@ def reporter_says(conn: Connection, city: City, client_uid: UUID, score: int, te
 
 
 def reporter_reopens(conn: Connection, city: City, client_uid: UUID, reason: str) -> dict[str, Any]:
-    """Who reported says that it is not done: the case is opened again."""
+    """Who reported says that it is not done: the case is opened again. Raises ``GuardFailed`` for who joined it: he
+    reports what he sees anew.
+    """
     case = follow_ups.of_report(conn, client_uid)
+    if not case["was_first"]:
+        raise GuardFailed(
+            "not_the_first",
+            "只有首位上报人可以要求重新处理；请重新上报。",
+            "Only who reported it first has it opened again; please report it anew.",
+        )
     done = acts.act(conn, city, case["case_no"], "reopen", Sent(case["version"], reason), None, role=PUBLIC)
     return {"case_no": case["case_no"], "state": done.state}
 

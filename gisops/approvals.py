@@ -8,13 +8,13 @@ asked for. Who decides is never who asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from gisops import agreements, clocks, joint, texts
+from gisops import agreements, clocks, texts
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -35,6 +35,10 @@ ASKERS: Mapping[str, tuple[str, ...]] = {
     "void": ("acceptor", "dispatcher", "shift_leader"),
     "force_close": ("shift_leader", "dispatcher", "coordinator", "inspector"),
 }
+KINDS = tuple(ASKERS)
+# What who holds a case asks for, for himself: it goes with him.
+HOLDERS_KINDS = tuple(kind for kind, askers in ASKERS.items() if askers == _HOLDERS)
+GRANTERS_OF_RETURNS = ("dispatcher",)
 MOST_EXTENSIONS = 2
 LONGEST_SUSPENSION = timedelta(days=366)
 
@@ -145,17 +149,13 @@ def resume(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
 def void(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """Grant that it should not have been filed: it counts against accurate filing."""
     granted = _granting(conn, facts, "void", sent, by)
-    return Prepared(
-        {"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by), _lapsed, joint.over)
-    )
+    return Prepared({"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by),))
 
 
 def force_close(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """Grant that it ends undone, by order; it is marked in every rate."""
     granted = _granting(conn, facts, "force_close", sent, by)
-    return Prepared(
-        {"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by), _lapsed, joint.over)
-    )
+    return Prepared({"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by),))
 
 
 def late_return(conn: Connection, facts: Facts, sent: Sent, by: Actor | None) -> Mapping[str, Any] | None:
@@ -164,7 +164,16 @@ def late_return(conn: Connection, facts: Facts, sent: Sent, by: Actor | None) ->
     """
     if sent.values.get("approval") is None:
         return None
-    return _granting(conn, facts, "return", sent, by)
+    if by is not None and by.role not in GRANTERS_OF_RETURNS:
+        raise NotAllowed("A late return is granted by the dispatcher.", roles=list(GRANTERS_OF_RETURNS), role=by.role)
+    one = _granting(conn, facts, "return", sent, by)
+    if sent.reason_code != one["reason_code"]:
+        raise InvalidInput(
+            f"What was asked for is a return as {one['reason_code']!r}, not {sent.reason_code!r}.",
+            field="reason_code",
+            reasons=[one["reason_code"]],
+        )
+    return one
 
 
 def marked(granted: Mapping[str, Any], by: Actor | None) -> Any:
@@ -172,9 +181,9 @@ def marked(granted: Mapping[str, Any], by: Actor | None) -> Any:
     return _marked(granted, by)
 
 
-def lapse(conn: Connection, facts: Facts, but: int | None = None) -> None:
-    """What was asked for in a case that is over needs no answer any more."""
-    conn.execute(_SQL["lapse"], {**_key(facts), "but": but})
+def lapse(conn: Connection, facts: Facts, kinds: Sequence[str] = KINDS) -> None:
+    """What was asked for needs no answer any more: the case is over, or (`HOLDERS_KINDS`) another organisation's."""
+    conn.execute(_SQL["lapse"], {**_key(facts), "kinds": list(kinds)})
 
 
 def _granting(conn: Connection, facts: Facts, kind: str, sent: Sent, by: Actor | None) -> dict[str, Any]:
@@ -221,10 +230,6 @@ def _marked(granted: Mapping[str, Any], by: Actor | None) -> Any:
         _decide(conn, facts, granted["approval_no"], "granted", by, None, seq)
 
     return mark
-
-
-def _lapsed(conn: Connection, facts: Facts, seq: int) -> None:
-    lapse(conn, facts)
 
 
 def _decide(

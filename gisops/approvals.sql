@@ -23,6 +23,6 @@ SET state = %(state)s, decided_by = %(account_id)s, decided_at = app_now(), deci
 WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND approval_no = %(approval_no)s AND state = 'requested';
 
 -- name: lapse
--- What was asked for in a case that is over needs no answer any more.
+-- What was asked for in a case that is over, or is another's now, needs no answer any more.
 UPDATE approvals SET state = 'withdrawn', decided_at = app_now()
-WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND state = 'requested' AND approval_no IS DISTINCT FROM %(but)s;
+WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND state = 'requested' AND kind = ANY (%(kinds)s);

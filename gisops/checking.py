@@ -55,7 +55,8 @@ def to_rework(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor 
 
 def rework(city: City, facts: Facts) -> Prepared:
     """To be done again: counted; the case's deadline moves on with the new limit and never back."""
-    sets: dict[str, Any] = {}
+    # one of the simple flow that was not done well goes on in the standard one, and is assessed
+    sets: dict[str, Any] = {} if facts.flow == "standard" else {"flow": "standard", "assessed": True}
     ends = case_clocks.case_deadline(city, facts, facts.filing_condition_id)
     if ends is not None and (facts.deadline is None or ends > facts.deadline):
         sets["deadline"] = ends

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from psycopg.errors import InsufficientPrivilege
 
-from gisops import audit, notices
+from gisops import audit, notices, scopes
 from gisops.adapters import Message, Refused, Send, Unreachable
 from gisops.db.pool import Connection
 from gisops.db.queries import load
@@ -152,7 +152,12 @@ def _check_state(state: str) -> None:
 def retry(
     conn: Connection, keys: Sequence[UUID] | None, account_id: int | None = None, key_id: int | None = None
 ) -> int:
-    """Try again what was given up: these, or all (None). Returns how many will be; that it was asked for is audited."""
+    """Try again what was given up: these, or all (None). Returns how many will be; that it was asked for is audited.
+
+    Raises ``NotAllowed`` for an account that has not the whole city: the messages are the whole city's.
+    """
+    if account_id is not None and not scopes.scope_of(conn, account_id).everywhere:
+        raise NotAllowed("Only who has the whole city has its messages sent again.")
     count = conn.execute(_SQL["retry"], {"keys": None if keys is None else list(keys)}).rowcount
     audit.add(conn, "retry", "deliveries", rows=count, account_id=account_id, key_id=key_id)
     return count

@@ -248,7 +248,12 @@ def fates(
     for n, (one, choice) in enumerate(zip(asked, choices, strict=True)):
         if one.joins is not None:
             answers.append(_joined(city, one, by_number.get(one.joins), scope))
-        elif choice.certain is not None and choice.certain.key in by_key:
+        elif (
+            choice.certain is not None
+            and choice.certain.key in by_key
+            # who may not know of a case is not told of it by joining it: his report opens one, and the desk links them
+            and _may_know(by_key[choice.certain.key].row, scope)
+        ):
             answers.append(Fate(choice.certain.certain, by_key[choice.certain.key]))
         else:
             twin = _twin(one, asked, opened)

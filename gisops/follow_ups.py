@@ -40,13 +40,21 @@ def reopen(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
     ends = case_clocks.case_deadline(city, facts, facts.filing_condition_id)
     if facts.deadline is not None and ends is not None:
         ends = max(ends, facts.deadline)
-    sets: dict[str, Any] = {"deadline": ends, "closing_condition_id": None, "escalation": 0}
+    # a second round is the standard flow's, is assessed, and was exempted from nothing yet
+    sets: dict[str, Any] = {
+        "deadline": ends,
+        "closing_condition_id": None,
+        "escalation": 0,
+        "flow": "standard",
+        "assessed": True,
+        "timeout_exempt": False,
+    }
     return Prepared({"rework": facts.rework_count + 1}, sets, {"rework_count": 1})
 
 
 def of_report(conn: Connection, client_uid: UUID) -> dict[str, Any]:
-    """The case of whoever holds this key: case_no, district_code, case_id, state, version, report_id. Raises
-    ``NotFound``.
+    """The case of whoever holds this key: case_no, district_code, case_id, state, version, report_id, and whether his
+    was its first report. Raises ``NotFound``.
     """
     row = conn.execute(_SQL["of_report"], {"client_uid": client_uid}).fetchone()
     if row is None:
@@ -68,9 +76,12 @@ def visit(conn: Connection, facts: Facts, method: str, reached: bool, score: int
 
 
 def say(conn: Connection, case: dict[str, Any], score: int, text: str) -> bool:
-    """A reporter says by himself how content he is; returns False where he had said so before, and that stands."""
+    """A reporter says by himself how content he is; returns False where he had said so before, and that stands. What
+    counts of the case is the word of who reported it first: anybody can join.
+    """
     key = (case["district_code"], case["case_id"], case["state"])
-    return _add(conn, *key, "reporter", score, text, None, case["report_id"]) is not None
+    counts = case["was_first"]
+    return _add(conn, *key, "reporter", score, text, None, case["report_id"], counts=counts) is not None
 
 
 def _add(
@@ -83,6 +94,8 @@ def _add(
     text: str,
     by: Actor | None,
     report_id: UUID | None,
+    *,
+    counts: bool = True,
 ) -> int | None:
     if score is not None and not 1 <= score <= 5:
         raise InvalidInput("score goes from 1 (very dissatisfied) to 5 (very satisfied).", field="score")
@@ -96,6 +109,6 @@ def _add(
     row = conn.execute(_SQL["add"], {**key, **told, "text_id": text_id}).fetchone()
     if row is None:
         return None
-    if score is not None:
+    if score is not None and counts:
         conn.execute(_SQL["satisfied"], {**key, "score": score})
     return int(row["follow_up_no"])

@@ -73,6 +73,16 @@ def open_part(
         unit, value = (limit.unit, limit.value) if limit else (None, None)
     clock = StartClock("subtask", unit, value, deadline, to.organisation_id)
     row = case_clocks.started(city, clock, facts.now, to.organisation_id)
+    if by.role == "department" and required and facts.deadline is not None:
+        ends = row["deadline"]
+        if ends is None or ends > facts.deadline:
+            # who leads would else give himself more time than anybody approved
+            raise GuardFailed(
+                "beyond_the_case",
+                "承办单位分派的必办任务不得晚于案件时限；需要更长时间请申请延期或由派遣员分派。",
+                "A required part given out by who leads ends with the case; the desk may give it more time.",
+                deadline=facts.deadline.isoformat(),
+            )
     number = conn.execute(_SQL["clock"], {**_key(facts), **row}).fetchone()
     assert number is not None  # noqa: S101  (INSERT RETURNING)
     told = {"required": required, "organisation_id": to.organisation_id, "clock_no": number["clock_no"]}

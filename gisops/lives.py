@@ -117,7 +117,8 @@ class Life:
         for moment in rule.clears:
             setattr(self, moment, None)
         self.return_count += action == "return"
-        self.rework_count += action in ("fail", "to_rework", "reopen")
+        redone = action in ("fail", "to_rework", "reopen") or (action == "send_back" and role == "dispatcher")
+        self.rework_count += redone
         self.suspended_count += action == "suspend"
 
     def send(

@@ -31,6 +31,9 @@ def of_case(conn: Connection, city: City, case_no: str, to: Actor, key_id: int |
     for row in rows:
         row["likeness"] = 0.0 if row["said"] is None else likeness(case["text"] or "", row["said"])
         row["score"] = scored(row["base"], row["likeness"])
+        if not knows_people(to, row["organisation_id"]):
+            # a score with the likeness in it would tell how alike the texts are
+            row["score"] = row["base"]
     rows = [row for row in rows if row["score"] >= PROPOSED_FROM]
     rows.sort(key=lambda row: (-row["score"], row["distance_m"], row["case_id"]))
     named = sum(knows_people(to, row["organisation_id"]) for row in rows)

@@ -26,7 +26,7 @@ def days(conn: Connection, city: City, first: date | None, last: date | None) ->
     row = conn.execute(_SQL["days"], {"timezone": city.timezone.key}).fetchone()
     assert row is not None  # noqa: S101  (SELECT without FROM)
     first = first or row["today"]
-    last = last or first + _MONTH
+    last = last or first + min(_MONTH, date.max - first)
     if not timedelta(0) <= last - first < timedelta(days=MOST_DAYS):
         raise InvalidInput(
             f"From {first} to {last} is no span of 1 to {MOST_DAYS} days.", first=str(first), last=str(last)

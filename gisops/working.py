@@ -198,12 +198,14 @@ def send_back(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor 
     """It is not done yet, says its own organisation or the dispatcher: it goes on within the limit that it had."""
     if by is not None and by.role == "department":
         _within(facts, by)
+    # the organisation's own second look is no rework; the dispatcher's, after its word that it was done, is
+    adds = {"rework_count": 1} if by is not None and by.role == "dispatcher" else {}
     if facts.handle_deadline is None:
-        return Prepared()
+        return Prepared(adds=adds)
     step, limit = _last_stage(city, facts)
     if limit is None:
-        return Prepared(clock=StartClock(step, deadline=facts.handle_deadline))
-    return Prepared(clock=StartClock(step, limit.unit, limit.value, deadline=facts.handle_deadline))
+        return Prepared(adds=adds, clock=StartClock(step, deadline=facts.handle_deadline))
+    return Prepared(adds=adds, clock=StartClock(step, limit.unit, limit.value, deadline=facts.handle_deadline))
 
 
 def promote(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:

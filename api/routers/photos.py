@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -25,6 +27,7 @@ from gisops import photos, storage
 from gisops.db.pool import Connection
 from gisops.errors import NotReady
 from gisops.photos import Developed, InvalidPhoto
+from gisops.room import StorageFull
 from gisops.storage import Storage
 
 router = APIRouter(tags=["photographs"])
@@ -58,6 +61,10 @@ _PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}
 async def send(request: Request, caller: Caller) -> Response:
     """Send a photograph, as the body itself; the answer's ``sha256`` is what a report or a move names it by."""
     settings, state = settings_of(request), request.app.state
+    room = state.watch.look()
+    if caller is None and room is not None and room.low:
+        # what is left is for the city's own work
+        raise StorageFull("There is little room left: photographs without a sign-in are not taken now.")
     claimed = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if claimed not in _NO_CLAIM and not claimed.startswith("image/"):
         raise InvalidPhoto(
@@ -67,19 +74,15 @@ async def send(request: Request, caller: Caller) -> Response:
         )
     with photos.arriving(storage.folder_of(settings)) as folder:
         await _received(request, folder / photos.SENT)
-        try:
-            with anyio.fail_after(_WAITING_S):
-                await state.developing.acquire_on_behalf_of(folder)
-        except TimeoutError:
-            raise NotReady("Too many photographs come in at this moment.", retry_after_s=5) from None
-        try:
+        async with AsyncExitStack() as turns:
+            # Of the two places to decode at strangers have one, so that the field's photographs never wait for theirs.
+            for place in (state.developing,) if caller is not None else (state.developing_strangers, state.developing):
+                await turns.enter_async_context(_turn(place, folder))
             # In a thread of its own: those of the pool are as many as there are connections, and are for these.
             own = CapacityLimiter(1)
             said = None if claimed in _NO_CLAIM else claimed
             one = await run_sync(photos.develop, folder, said, limiter=own)
             await run_sync(photos.keep_files, state.storage, one, limiter=own)
-        finally:
-            state.developing.release_on_behalf_of(folder)
         fresh = await database_of(request).run(_record, state.storage, one, caller)
     picture = one.picture
     told = {
@@ -90,6 +93,19 @@ async def send(request: Request, caller: Caller) -> Response:
         "height": picture.height,
     }
     return answers.json(told, 201 if fresh else 200)
+
+
+@asynccontextmanager
+async def _turn(place: CapacityLimiter, who: object) -> AsyncIterator[None]:
+    try:
+        with anyio.fail_after(_WAITING_S):
+            await place.acquire_on_behalf_of(who)
+    except TimeoutError:
+        raise NotReady("Too many photographs come in at this moment.", retry_after_s=5) from None
+    try:
+        yield
+    finally:
+        place.release_on_behalf_of(who)
 
 
 async def _received(request: Request, file: Any) -> None:

@@ -69,8 +69,8 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
            (array_agg(h.to_state ORDER BY h.seq DESC))[1] AS last_state,
            count(*) FILTER (WHERE h.action = 'extend') AS extensions,
            count(*) FILTER (WHERE h.to_state = 'suspended' AND h.from_state <> 'suspended') AS suspensions,
-           count(*) FILTER (WHERE h.to_state = 'returned') AS returns,
-           count(*) FILTER (WHERE h.action IN ('send_back', 'fail', 'to_rework', 'reopen')) AS reworks,
+           count(*) FILTER (WHERE h.to_state = 'returned' AND h.payload ->> 'reason_code' IS DISTINCT FROM 'not_acknowledged') AS returns,
+           count(*) FILTER (WHERE h.action IN ('fail', 'to_rework', 'reopen') OR h.action = 'send_back' AND h.role = 'dispatcher') AS reworks,
            count(*) FILTER (WHERE h.action = 'reopen') AS reopenings,
            count(*) FILTER (WHERE h.to_state = 'simple_open') AS pushes
     FROM case_history h
@@ -203,7 +203,7 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
 -- (for anything but that it was done already).
 , told AS (
   SELECT s.span, {dimensions}, h.action, h.to_state, h.from_state, p.staff_id AS actor,
-         (SELECT n.to_state = 'returned' AND n.payload ->> 'reason_code' IS DISTINCT FROM 'already_done'
+         (SELECT n.to_state = 'returned' AND coalesce(n.payload ->> 'reason_code', '') NOT IN ('already_done', 'not_acknowledged')
           FROM case_history n
           WHERE n.district_code = h.district_code AND n.case_id = h.case_id AND n.seq > h.seq AND n.at < s.until
             AND (n.to_state IN ('returned', 'dispatched', 'handled') AND n.from_state <> n.to_state)

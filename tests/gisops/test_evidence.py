@@ -16,7 +16,7 @@ from PIL import Image
 
 from gisops import acts, evidence, operations, photos
 from gisops import city as cities
-from gisops.acts import Facts, GuardFailed, Sent
+from gisops.acts import Facts, GuardFailed, Prepared, Sent
 from gisops.city import City
 from gisops.db.pool import Connection, connect
 from gisops.errors import InvalidInput
@@ -187,6 +187,21 @@ def test_how_far_from_the_case_it_may_be_taken(
         error = refused(conn, city, case, there)
         assert error.facts["guard"] == "photo_place"
         assert error.facts["distance_m"] == pytest.approx(metres, rel=0.01)
+
+
+def test_of_a_case_that_lies_elsewhere_it_is_taken_where_it_is_then(
+    conn: Connection, city: City, handling: Callable[..., Handling], everybody: Actor, tmp_path: Path
+) -> None:
+    """Whoever verifies that a case lies a kilometre away stands there, and not where it was reported."""
+    _, facts, _ = handling()
+    there = (facts.lon + 0.01, facts.lat)
+    sent = Sent(facts.version, values={"photos": [entry(take(conn, tmp_path, jpeg(31)), facts.now, *there)]})
+    with pytest.raises(GuardFailed) as error:
+        evidence.with_photos(conn, city, "verify", facts, sent, everybody, Prepared({"result": "true"}))
+    assert error.value.facts["guard"] == "photo_place"
+    moved = Prepared({"result": "moved", "lon": there[0], "lat": there[1]})
+    kept = evidence.with_photos(conn, city, "verify", facts, sent, everybody, moved)
+    assert kept.payload["photos"][0]["distance_m"] == 0
 
 
 @pytest.mark.parametrize(

@@ -572,6 +572,11 @@ def test_a_late_return_is_asked_for_and_what_nobody_took_on_is_taken_back(world:
     with pytest.raises(InvalidInput, match="reasons"):
         world.ask(case_no, "return", world.squads[0])
     asked = world.ask(case_no, "return", world.squads[0], code="not_ours")
+    # not by the organisation that asked, and not as something else than was asked for
+    with pytest.raises(NotAllowed):
+        world.do(case_no, "return", world.squads[0], {"approval": asked}, code="not_ours")
+    with pytest.raises(InvalidInput, match="not_ours"):
+        world.do(case_no, "return", "dispatcher", {"approval": asked}, code="wrong_place")
     back = world.do(case_no, "return", "dispatcher", {"approval": asked}, code="not_ours")
     assert (back.state, back.return_count, back.excluded) == ("returned", 1, (world.squads[0].organisation_id,))
     world.handled_by(case_no, 1, taken=False)
@@ -647,6 +652,13 @@ def test_a_part_is_its_organisation_s_alone_and_is_seen_without_the_case(world: 
         refused(lambda: open_part(world.conn, world.city, facts, world.codes[2], WORDS, world.squads[3]))
         == "own_organisation"
     )
+    # who leads gives himself no more time by it
+    beyond = facts.deadline + timedelta(hours=1) if facts.deadline else None
+    late = lambda: open_part(  # noqa: E731
+        world.conn, world.city, facts, world.codes[2], WORDS, world.squads[0], deadline=beyond
+    )
+    assert refused(late) == "beyond_the_case"
+    assert world.facts(case_no).deadline == facts.deadline
     with pytest.raises(InvalidInput):
         open_part(world.conn, world.city, facts, world.codes[0], WORDS, world.desk["dispatcher"])
     with pytest.raises(NotAllowed):
