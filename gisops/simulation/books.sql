@@ -9,7 +9,7 @@ WITH asked AS MATERIALIZED (
   WINDOW life AS (PARTITION BY h.district_code, h.case_id ORDER BY h.seq)
 ), lives AS MATERIALIZED (
   SELECT district_code, case_id, count(*) AS entries, (array_agg(to_state ORDER BY seq DESC))[1] AS last_state, max(at) AS last_at,
-         count(*) FILTER (WHERE action = 'return') AS returned, count(*) FILTER (WHERE action = 'extend') AS extended,
+         count(*) FILTER (WHERE action = 'return' AND NOT payload ? 'taken_back') AS returned, count(*) FILTER (WHERE action = 'extend') AS extended,
          count(*) FILTER (WHERE action = 'suspend') AS suspended, count(*) FILTER (WHERE action IN ('fail', 'to_rework', 'reopen')) AS reworked,
          count(*) FILTER (WHERE action = 'send_back') AS sent_back,
          -- what clocks must have run in all: the time in states that have one, until the last entry

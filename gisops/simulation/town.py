@@ -179,6 +179,9 @@ class Town:
             return self.cast.centre[role], None
         if role in ("handler", "officer", "department") and action in moves.allowed(row["state"], role):
             theirs = self._holder(row)
+            if role == "officer":
+                # one of its people who walks the ground, and sees what it sees
+                return replace(theirs.department, role=role), None
             return (theirs.handler if role == "handler" and row["handler"] == theirs.staff else theirs.department), None
         return None, role
 

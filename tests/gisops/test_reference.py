@@ -32,5 +32,8 @@ def test_only_what_was_changed_is_written_again_and_the_city_s_switches_stay(own
 def test_a_limit_the_city_has_set_is_not_taken_back(owner_conn: Connection) -> None:
     reference.load(owner_conn)
     owner_conn.execute("UPDATE time_limits SET value = 77")
+    # the handbook follows the city's own word, once; nothing else is written
+    again = reference.load(owner_conn)
+    assert {name: n for name, n in again.items() if n} == {"handbook": again["handbook"]}
     assert set(reference.load(owner_conn).values()) == {0}
     assert owner_conn.execute("SELECT DISTINCT value FROM time_limits").fetchall() == [{"value": 77}]

@@ -122,8 +122,8 @@ CLOCKS: Mapping[str, str | None] = {
     "checking": "check", "to_close": "close", "disputed": None,
 }  # fmt: skip
 
-# What a move adds to the counters of a case. The paper leaves open what `send_back` costs (only what the organisation
-# itself had confirmed is rework), so nothing is said of it here.
+# What a move adds to the counters of a case. `send_back` is rework where the dispatcher says it, after the
+# organisation's own word that it was done; a `return` by which he takes back what nobody took on is none.
 COUNTS: Mapping[str, str] = {
     "return": "return_count", "fail": "rework_count", "to_rework": "rework_count", "reopen": "rework_count",
     "extend": "extended_count", "suspend": "suspended_count",
@@ -180,7 +180,7 @@ class Case:
             return "illegal_move"
         return None if role in row.who else "not_allowed"
 
-    def make(self, action: str, at: datetime) -> None:
+    def make(self, action: str, at: datetime, *, role: str = "", taken_back: bool = False) -> None:
         """Make a move that was not refused."""
         row = Row(0, action, frozenset(), self.state, frozenset()) if action in NOTES else row_of(action, self.state)
         assert row is not None, (action, self.state)
@@ -192,9 +192,11 @@ class Case:
             self.flow, self.assessed = "standard", True
         if action == "push":
             self.flow, self.assessed = "simple", False
-        if action == "not_mine":
+        if action in ("not_mine", "reopen", "fail", "to_rework"):
             self.flow, self.assessed = "standard", True
-        if action in COUNTS:
+        if action == "send_back" and role == "dispatcher":
+            self.counters["rework_count"] += 1
+        if action in COUNTS and not taken_back:
             self.counters[COUNTS[action]] += 1
         self.state, self.at, self.version = row.after, at, self.version + 1
 

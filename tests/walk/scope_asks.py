@@ -220,7 +220,7 @@ class Asker:
                 assert sum(f["properties"]["count"] for f in features) == len(inside)
                 return
             # A building reaches beyond its middle by a fiftieth of a cell.
-            reach = buffer + (0.02 * SIDE / 360 * (1 << z) * 1.1 if layer == "buildings" else 1e-6)
+            reach = buffer + (0.02 * SIDE / 360 * (1 << z) * 1.1 if layer == "buildings" else HALF_A_UNIT)
             near_by = {
                 key for key, (tx, ty) in at.items() if -reach <= tx - x <= 1 + reach and -reach <= ty - y <= 1 + reach
             }
@@ -230,7 +230,7 @@ class Asker:
             features = [f for f in features if "count" not in f["properties"]]
             keys = [f["properties"][about.key] for f in features]
             assert len(keys) == len(set(keys))
-            assert set(keys) <= near_by
+            assert set(keys) <= near_by, [(k, at.get(k), x, y) for k in set(keys) - near_by]
             assert len(inside - set(keys)) == sum(f["properties"]["count"] for f in squares)
             things = {t.key: t for t in self.rows(layer)}
             for feature in features:
@@ -766,6 +766,10 @@ def _touches(thing: Thing, box: tuple[float, float, float, float]) -> bool:
 
 def _of_squares(about: oracle.Declared) -> list[str]:
     return ["count", *(["area_m2"] if about.tiles.get("summed_area") else [])]
+
+
+# A point is drawn on the nearest whole unit of its tile.
+HALF_A_UNIT = 0.5 / 4096
 
 
 def tile_xy(lon: float, lat: float, z: int) -> tuple[float, float]:

@@ -32,7 +32,10 @@ ACTIONS = sorted({row.action for row in life_model.TABLE} - {"report", "push"})
 # A guard's answers: the case, what was filled in, or who asks is not as the move needs it.
 GUARDS = {"guard_failed", "invalid_input", "not_joinable", "not_found", "conflict"}
 
-_HISTORY = "SELECT action, from_state, to_state, at FROM case_history WHERE case_id = %s AND seq > %s ORDER BY seq"
+_HISTORY = """
+SELECT action, from_state, to_state, at, role, payload ? 'taken_back' AS taken_back
+FROM case_history WHERE case_id = %s AND seq > %s ORDER BY seq
+"""
 _COUNTED = """
 SELECT c.state, c.version, c.deadline, c.filed_at, c.return_count, c.rework_count, c.extended_count, c.suspended_count,
        (SELECT array_agg(k.step) FROM case_clocks k
@@ -136,13 +139,15 @@ class Life(RuleBasedStateMachine):
                 if told.version == 0:
                     assert entry["action"] == "report"
                     told.state, told.at, told.version = "reported", entry["at"], 1
+                elif entry["action"] in life_model.NOTES:
+                    told.make(entry["action"], entry["at"])
                 else:
                     row = life_model.row_of(entry["action"], told.state)
                     assert row is not None, (entry, told)
-                    told.make(entry["action"], entry["at"])
+                    told.make(entry["action"], entry["at"], role=entry["role"], taken_back=entry["taken_back"])
                     if entry["to_state"] == "handled" and row.after == "closed":
                         told.state = "handled"  # drawn for a check by a person
-                filed = filed or entry["action"] in ("file", "promote", "reopen")
+                filed = filed or entry["action"] in ("file", "promote", "reopen", "unlink")
                 assert entry["to_state"] == told.state, (entry, told)
             row = self.conn.execute(_COUNTED, [key]).fetchone()
             assert (row["state"], row["version"]) == (told.state, told.version)

@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from gisops import people
 from gisops.db.pool import Connection, connect
+from layers.catalog import load_catalog
 from tests.walk import scope_oracle as oracle
 from tests.walk import scope_world
 from tests.walk.scope_asks import SCOPED, Ask, Asker
@@ -107,6 +108,9 @@ class Stage:
                 if layer not in ("cases", "officers"):
                     self.loaded(layer)
                 self.owner.commit()
+                if layer == "cases":
+                    # What moves a case tells of it; nobody tells of what is written by hand.
+                    self.client.app.state.live_tiles.changed(load_catalog()["cases"], None, None)  # type: ignore[attr-defined]
                 return f"{act.__name__} in {layer}"
         return None
 

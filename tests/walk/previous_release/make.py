@@ -25,6 +25,7 @@ from pydantic import SecretStr
 import gisops
 from gisops import (
     accounts,
+    acts,
     api_keys,
     audit,
     cases,
@@ -46,6 +47,7 @@ from gisops.cluster import APP, OWNER
 from gisops.db.migrate import migrate
 from gisops.db.pool import connect
 from gisops.errors import GisopsError
+from gisops.facts import Sent
 from gisops.loads import mapping, publishing, staging, targets
 from gisops.reports import CHANNELS, NewReport
 from gisops.sample.year import tell_year
@@ -137,10 +139,8 @@ def work(url: str) -> None:
         conn.commit()
         bureaus = [row["code"] for row in conn.execute("SELECT code FROM organisations WHERE kind = 'bureau'")]
         for n, case in enumerate(lying[::2]):
-            operations.dispatch_by_hand(
-                conn, city, case["case_no"], bureaus[n % len(bureaus)], None, "样例: 人工派遣 / by hand",
-                case["version"], actors["desk"],
-            )  # fmt: skip
+            sent = Sent(case["version"], "样例: 人工派遣 / by hand", values={"organisation": bureaus[n % len(bureaus)]})
+            acts.act(conn, city, case["case_no"], "dispatch", sent, actors["desk"])
             conn.commit()
         print(f"{len(taken)} reports, {len(lying[::2])} of {len(lying)} sent by hand")
     with connect(url, autocommit=True) as conn:
