@@ -192,7 +192,9 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/api/me/notices"): [Right("/api/me/notices?limit=3")],
     ("POST", "/api/me/notices/read"): [Right("/api/me/notices/read", lambda: {"notices": [str(uuid4())]})],
     ("GET", "/api/deliveries"): [Right("/api/deliveries?limit=3", whole=True)],
-    ("POST", "/api/deliveries/retry"): [Right("/api/deliveries/retry", lambda: {"deliveries": [str(uuid4())]})],
+    ("POST", "/api/deliveries/retry"): [
+        Right("/api/deliveries/retry", lambda: {"deliveries": [str(uuid4())]}, whole=True)
+    ],
     ("GET", "/metrics"): [Right("/metrics", whole=True)],
     ("GET", "/api/audit"): [Right("/api/audit?limit=1", whole=True)],
     ("POST", "/api/reveal"): [
