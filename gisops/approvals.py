@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from gisops import agreements, clocks, texts
+from gisops import agreements, case_clocks, clocks, texts
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -119,7 +119,7 @@ def extend(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
         {"deadline": whole},
         {"extended_count": 1},
         clock=ChangeClock(ends),
-        after=(_marked(granted, by),),
+        after=(marked(granted, by),),
     )
 
 
@@ -131,7 +131,7 @@ def suspend(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | 
         {"approval": granted["approval_no"], "until": until.isoformat()},
         adds={"suspended_count": 1},
         clock=PauseClock(until),
-        after=(_marked(granted, by),),
+        after=(marked(granted, by),),
     )
 
 
@@ -140,22 +140,20 @@ def resume(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
     clock = facts.clock
     sets: dict[str, Any] = {}
     if clock is not None and clock.paused_at is not None and clock.unit is not None and facts.deadline is not None:
-        sets["deadline"] = clocks.paused(
-            facts.deadline, clock.paused_at, facts.now, clock.unit, city.calendar, city.work_day_mode
-        )
+        sets["deadline"] = case_clocks.moved_by_pause(city, clock.unit, clock.paused_at, facts.now, facts.deadline)
     return Prepared(sets=sets, clock="resume")
 
 
 def void(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """Grant that it should not have been filed: it counts against accurate filing."""
     granted = _granting(conn, facts, "void", sent, by)
-    return Prepared({"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by),))
+    return Prepared({"approval": granted["approval_no"]}, outcome="cancelled", after=(marked(granted, by),))
 
 
 def force_close(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """Grant that it ends undone, by order; it is marked in every rate."""
     granted = _granting(conn, facts, "force_close", sent, by)
-    return Prepared({"approval": granted["approval_no"]}, outcome="cancelled", after=(_marked(granted, by),))
+    return Prepared({"approval": granted["approval_no"]}, outcome="cancelled", after=(marked(granted, by),))
 
 
 def late_return(conn: Connection, facts: Facts, sent: Sent, by: Actor | None) -> Mapping[str, Any] | None:
@@ -174,11 +172,6 @@ def late_return(conn: Connection, facts: Facts, sent: Sent, by: Actor | None) ->
             reasons=[one["reason_code"]],
         )
     return one
-
-
-def marked(granted: Mapping[str, Any], by: Actor | None) -> Any:
-    """What is to be done behind the move that grants a request (``Prepared.after``)."""
-    return _marked(granted, by)
 
 
 def lapse(conn: Connection, facts: Facts, kinds: Sequence[str] = KINDS) -> None:
@@ -224,7 +217,9 @@ def _one(conn: Connection, facts: Facts, approval_no: int) -> dict[str, Any]:
     return one
 
 
-def _marked(granted: Mapping[str, Any], by: Actor | None) -> Any:
+def marked(granted: Mapping[str, Any], by: Actor | None) -> Any:
+    """What is to be done behind the move that grants a request (``Prepared.after``)."""
+
     def mark(conn: Connection, facts: Facts, seq: int) -> None:
         # what was written with the decision is the move's own text
         _decide(conn, facts, granted["approval_no"], "granted", by, None, seq)

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import cos, hypot, pi, radians, sin, sqrt
+from math import hypot
 from typing import Any, Literal
 from uuid import UUID
 
-from gisops import notices, wording
+from gisops import coordinates, notices, wording
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -311,9 +311,7 @@ def closeness(one: Category, other: Category) -> float:
 
 def distance_m(one: Asked, other: Asked) -> float:
     """Metres between two reports in the plane at the first, as `local_distance_m` has them."""
-    squared = 1 - 0.006694379990141316 * sin(radians(one.lat)) ** 2
-    kx = pi / 180 * 6378137.0 * cos(radians(one.lat)) / sqrt(squared)
-    ky = pi / 180 * 6378137.0 * (1 - 0.006694379990141316) / squared**1.5
+    kx, ky = coordinates.local_metres(one.lat)
     return round(hypot((other.lon - one.lon) * kx, (other.lat - one.lat) * ky), 3)
 
 

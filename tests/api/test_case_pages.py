@@ -17,26 +17,16 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from gisops import handbook, ledger, people
-from gisops.db import queries
 from gisops.db.pool import Connection, connect
 from tests import clock
+from tests.api import desk_world
 from tests.walk import scope_oracle as oracle
-from tests.walk import scope_world
 from tests.walk.scope_world import Account, ScopeWorld, Thing
-
-_SQL = queries.load("tests.api", "desk_world.sql")
 
 
 @pytest.fixture(scope="module")
 def world(database: Any) -> ScopeWorld:
-    drawn = scope_world.draw(9)
-    for _ in range(110):
-        thing = drawn.new("cases")
-        drawn.things["cases"][thing.key] = thing
-    with connect(database.owner_url) as conn:
-        scope_world.write(conn, drawn)
-        conn.execute(_SQL["clear"])
-        conn.execute(_SQL["spread"])
+    drawn = desk_world.drawn(database, 9, 110)
     # Time stands still, so that the same question can have the same answer.
     clock.moved(database, datetime.now(UTC).replace(microsecond=0))
     return drawn

@@ -16,7 +16,7 @@ from api.app import create_app
 from gisops import desk, moves, scopes
 from gisops.db import queries
 from gisops.db.pool import Connection, connect
-from tests.walk import scope_world
+from tests.api import desk_world
 from tests.walk.scope_world import ScopeWorld
 
 LOGINS = (
@@ -29,16 +29,7 @@ _SQL = queries.load("tests.api", "desk_world.sql")
 
 @pytest.fixture(scope="module")
 def world(database: Any) -> ScopeWorld:
-    """A city in which everybody sees something else, with some hundred cases in every state."""
-    drawn = scope_world.draw(5)
-    for _ in range(260):
-        thing = drawn.new("cases")
-        drawn.things["cases"][thing.key] = thing
-    with connect(database.owner_url) as conn:
-        scope_world.write(conn, drawn)
-        conn.execute(_SQL["clear"])
-        conn.execute(_SQL["spread"])
-    return drawn
+    return desk_world.drawn(database, 5, 260)
 
 
 @pytest.fixture(scope="module")
