@@ -13,10 +13,10 @@ from fastapi import Request
 
 from api.database import Database
 from api.origin import check_cookie_may_act, cookie_name
-from gisops import api_keys, people
+from gisops.access import api_keys, people
+from gisops.access.people import Actor
 from gisops.db.pool import Connection
 from gisops.errors import GisopsError, NotSignedIn
-from gisops.people import Actor
 
 # A revoked token is believed at most this long by a process that did not hear of it; the promise is 5 s.
 BELIEVE_S = 3.0

@@ -23,7 +23,8 @@ from api.commands import export as exports
 from api.commands import sample as samples
 from api.commands import simulate as simulations
 from api.console import bring_up_to_date, database, err, out, read_settings
-from gisops import cluster, sealing
+from gisops import cluster
+from gisops.access import sealing
 from gisops.cluster import Urls
 from gisops.errors import Conflict, GisopsError
 from gisops.settings import Settings

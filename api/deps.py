@@ -20,7 +20,7 @@ from api.auth import Identities, Identity, identify
 from api.catalogs import Catalogs
 from api.database import Database
 from gisops import city as cities
-from gisops import limits, scopes
+from gisops.access import limits, scopes
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import NotAllowed, NotSignedIn

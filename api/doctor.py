@@ -14,7 +14,8 @@ from importlib.resources import files
 import psycopg
 
 from api import basemaps
-from gisops import backups, cluster, cluster_files, lint, scopes
+from gisops import backups, cluster, cluster_files, lint
+from gisops.access import scopes
 from gisops.basemaps import Archive, origins_of
 from gisops.db import migrate
 from gisops.db.pool import SESSION, Connection, connect

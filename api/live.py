@@ -30,10 +30,11 @@ from starlette.types import Scope as AsgiScope
 from api.database import Database
 from api.live_ids import MOST_CHARACTERS, Place, Seal
 from api.live_readers import WORLD, Account, Box, Subscriber
-from gisops import events, people, scopes
+from gisops import events
+from gisops.access import people, scopes
+from gisops.access.scopes import Scope
 from gisops.errors import GisopsError, NotReady, NotSignedIn
 from gisops.events import Event, Standing
-from gisops.scopes import Scope
 from layers.catalog import Catalog, load_catalog
 from layers.layer import Layer
 from layers.viewer import viewer_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from gisops.scopes import Scope
+from gisops.access.scopes import Scope
 
 Box = tuple[float, float, float, float]
 WORLD: Box = (-180.0, -90.0, 180.0, 90.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from api.auth import Identity
-from gisops import audit
+from gisops.access import audit
 from gisops.db.pool import Connection
 from layers.catalog import Catalog, Field, Layer
 from layers.classes import PERSONAL

@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from api import answers, looks, metrics
 from api.auth import Identity
 from api.ready_tiles import OFFER, encoding_for, pack
-from gisops import scopes
+from gisops.access import scopes
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, NotFound
 from layers.catalog import Catalog, Layer

@@ -9,8 +9,8 @@ from typing import IO
 
 import xlsxwriter
 
+from gisops.cases.ledger import MOST_IN_SHEET, Cell
 from gisops.errors import InvalidInput
-from gisops.ledger import MOST_IN_SHEET, Cell
 
 
 class Workbook:

@@ -17,11 +17,13 @@ import psycopg
 from bench import scope
 from bench.result import Result
 from bench.town import Town
-from gisops import case_pages, city, desk, scopes
+from gisops import city
+from gisops.access import scopes
+from gisops.access.people import Actor
+from gisops.cases import case_pages, desk
 from gisops.cluster import ADMIN, OWNER
 from gisops.db import queries
 from gisops.db.pool import Connection, connect
-from gisops.people import Actor
 
 CASES, ROUNDS = int(os.environ.get("GISOPS_BENCH_CASES", "2000000")), 40
 # Of a hundred cases one is open; a page is full in both cities.

@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from bench.town import Town
-from gisops import reference, scopes
+from gisops import reference
+from gisops.access import scopes
+from gisops.access.people import token_hash
 from gisops.cluster import ADMIN, OWNER
 from gisops.coordinates import local_metres
 from gisops.db import queries
 from gisops.db.pool import connect
-from gisops.people import token_hash
 
 PARTS, BUILDINGS, SIDE_CELLS = 780_000, 300_000, 245
 CELL_M, BLOCK_M = 75.0, 120.0

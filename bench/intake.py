@@ -24,13 +24,14 @@ import orjson
 
 from bench.result import Result
 from bench.town import PASSWORD, Town
-from gisops import city, dispatch, reports
+from gisops import city, dispatch
+from gisops.cases import reports
+from gisops.cases.reports import NewReport
 from gisops.cluster import OWNER
 from gisops.cluster_files import binaries
 from gisops.db import queries
 from gisops.db.pool import connect
 from gisops.keys import new_key
-from gisops.reports import NewReport
 
 CLIENTS, SECONDS, ROUNDS = 8, 8, 3
 CODES = ("E01-10", "E04-05", "E01-12", "P01-03")
@@ -186,8 +187,8 @@ def _pgbench_script(town: Town, box: Box) -> str:
         conn.execute("GRANT SELECT ON bench_rows TO gisops_app")
         conn.commit()
     decide = queries.load("gisops", "dispatch.sql")["decide"]
-    near = queries.load("gisops", "duplicates.sql")["near"]
-    record = queries.load("gisops", "reports.sql")["record"]
+    near = queries.load("gisops.cases", "duplicates.sql")["near"]
+    record = queries.load("gisops.cases", "reports.sql")["record"]
     filled = {
         "n": "ARRAY[0]",
         "lon": "ARRAY[:lon]",

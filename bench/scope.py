@@ -22,7 +22,8 @@ from api.auth import Identities
 from api.database import Database
 from bench.result import Result
 from bench.town import Town, cpu_s
-from gisops import people, reference, scopes
+from gisops import reference
+from gisops.access import people, scopes
 from gisops.cluster import ADMIN, OWNER
 from gisops.coordinates import local_metres
 from gisops.db import queries

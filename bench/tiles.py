@@ -21,7 +21,7 @@ from bench.full_size import LAYERS, TOKEN, City
 from bench.result import Result
 from bench.serving import Served
 from bench.town import Town
-from gisops import scopes
+from gisops.access import scopes
 from gisops.coordinates import local_metres
 from gisops.db.pool import connect
 from layers.catalog import Layer, load_catalog

@@ -15,10 +15,10 @@ from uuid import uuid4
 from bench.result import Result
 from bench.town import Town
 from gisops import city, operations, timers
+from gisops.cases.reports import NewReport
 from gisops.cluster import OWNER
 from gisops.db import queries
 from gisops.db.pool import Connection, connect
-from gisops.reports import NewReport
 
 MANY, BATCH, ROUNDS = 20_000, 2_000, 3
 _SQL = queries.load("bench", "timers.sql")

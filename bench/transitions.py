@@ -27,15 +27,17 @@ import psycopg
 from bench.intake import CLIENTS, HERE, ROUNDS, _found, _middle, _served
 from bench.result import Result
 from bench.town import PASSWORD, Town
-from gisops import accounts, acts, operations, people
 from gisops import city as cities
+from gisops import operations
+from gisops.access import accounts, people
+from gisops.access.people import Actor
+from gisops.cases import acts
+from gisops.cases.facts import Sent
+from gisops.cases.reports import NewReport
 from gisops.cluster import OWNER
 from gisops.cluster_files import binaries
 from gisops.db.pool import Connection, connect
-from gisops.facts import Sent
 from gisops.keys import new_key
-from gisops.people import Actor
-from gisops.reports import NewReport
 
 CASES, SECONDS, TURNS = 320, 6, 3
 

@@ -16,14 +16,15 @@ import psycopg
 from bench.result import Result
 from bench.town import Town
 from gisops import city as cities
-from gisops import duplicates, operations
+from gisops import operations
+from gisops.cases import duplicates
+from gisops.cases.duplicates import NEW, Asked, Fate
+from gisops.cases.reports import NewReport
 from gisops.city import City
 from gisops.cluster import OWNER
 from gisops.db import queries
 from gisops.db.pool import Connection, connect
-from gisops.duplicates import NEW, Asked, Fate
 from gisops.keys import new_key
-from gisops.reports import NewReport
 
 ROUNDS, SINGLE, BATCH = 5, 150, 500
 CODES = ("E01-10", "E04-05", "E01-12", "P01-03")

@@ -8,14 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gisops import acts, approvals, audit, follow_ups, joint, operations, supervision
+from gisops import operations
+from gisops.access import audit
+from gisops.access.people import Actor
+from gisops.cases import acts, approvals, follow_ups, joint, supervision
+from gisops.cases.facts import Facts, GuardFailed, Sent
+from gisops.cases.moves import PUBLIC
+from gisops.cases.transitions import NOT_ACKNOWLEDGED
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, NotAllowed, StaleVersion
-from gisops.facts import Facts, GuardFailed, Sent
-from gisops.moves import PUBLIC
-from gisops.people import Actor
-from gisops.transitions import NOT_ACKNOWLEDGED
 
 
 def ask(

@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 
 from psycopg.errors import InsufficientPrivilege
 
-from gisops import audit, notices, scopes
+from gisops import notices
+from gisops.access import audit, scopes
 from gisops.adapters import Message, Refused, Send, Unreachable
 from gisops.db.pool import Connection
 from gisops.db.queries import load

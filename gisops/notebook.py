@@ -27,7 +27,8 @@ import pandas as pd
 import shapely
 from psycopg import OperationalError, sql
 
-from gisops import notebook_map, scopes
+from gisops import notebook_map
+from gisops.access import scopes
 from gisops.cluster import database_urls
 from gisops.db import queries
 from gisops.db.pool import Connection

@@ -11,15 +11,17 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from gisops import acts, audit, cases, dispatch, duplicates, moves, photos, positions, replays, reports, scopes, wording
+from gisops import dispatch, photos, positions, replays, wording
 from gisops import locate as boundaries
+from gisops.access import audit, scopes
+from gisops.access.people import Actor, knows_people, knows_whereabouts
+from gisops.cases import acts, cases, duplicates, moves, reports
+from gisops.cases.reports import NewReport, Receipt
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import GisopsError, InvalidInput, NotFound
-from gisops.people import Actor, knows_people, knows_whereabouts
 from gisops.positions import Kept
 from gisops.positions import Sent as SentPosition
-from gisops.reports import NewReport, Receipt
 
 
 def receive_report(conn: Connection, city: City, report: NewReport, by: Actor | None) -> Receipt:

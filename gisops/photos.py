@@ -20,11 +20,12 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from gisops import audit, pictures, storage
+from gisops import pictures, storage
+from gisops.access import audit
+from gisops.access.people import Actor, knows_people
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, NotFound
-from gisops.people import Actor, knows_people
 from gisops.pictures import SIZES, SUFFIXES, Picture
 from gisops.storage import Storage
 

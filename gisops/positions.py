@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from psycopg.types.json import Jsonb
 
 from gisops import coordinates
+from gisops.access.people import Actor
+from gisops.cases.reports import EXTENT_MARGIN
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import GisopsError, InvalidInput, OutsideCity
-from gisops.people import Actor
-from gisops.reports import EXTENT_MARGIN
 
 _SQL = queries.load("gisops", "positions.sql")
 

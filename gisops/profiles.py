@@ -22,7 +22,8 @@ from argon2 import PasswordHasher
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gisops import founding, reference, scopes
+from gisops import founding, reference
+from gisops.access import scopes
 from gisops.city import DEFAULT_ACCURACY_M
 from gisops.clocks import WorkDayMode
 from gisops.codes import GRID_SCHEME

@@ -14,7 +14,7 @@ from gisops.db.pool import Connection
 from gisops.dispatch import Decision, Input
 from gisops.errors import NotFound
 
-_SQL = queries.load("gisops", "cases.sql")
+_SQL = queries.load("gisops.cases", "cases.sql")
 
 _NOTES = {
     "as_recorded": (

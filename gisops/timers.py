@@ -16,13 +16,14 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from gisops import acts, case_clocks, notices
-from gisops.case_clocks import Due
+from gisops import notices
+from gisops.cases import acts, case_clocks
+from gisops.cases.case_clocks import Due
+from gisops.cases.facts import Sent
 from gisops.city import City, Escalation
 from gisops.db.pool import Connection
 from gisops.db.queries import load
 from gisops.errors import GisopsError
-from gisops.facts import Sent
 from gisops.notices import Recipient, Subject
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from gisops import audit
+from gisops.access import audit
 from gisops.adapters import webhook
 from gisops.db.pool import Connection
 from gisops.db.queries import load

@@ -13,23 +13,8 @@ from pathlib import Path
 
 import psycopg
 
-from gisops import (
-    bulletin,
-    city,
-    cluster_files,
-    devices,
-    errands,
-    events,
-    limits,
-    lockout,
-    partitions,
-    people,
-    photos,
-    room,
-    scopes,
-    sealing,
-    storage,
-)
+from gisops import bulletin, city, cluster_files, errands, events, partitions, photos, room, storage
+from gisops.access import devices, limits, lockout, people, scopes, sealing
 from gisops.cluster import database_urls
 from gisops.db.pool import Connection, connect
 from gisops.errors import GisopsError

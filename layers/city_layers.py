@@ -17,7 +17,7 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from gisops import audit, scopes
+from gisops.access import audit, scopes
 from gisops.db import migrate
 from gisops.db.pool import Connection
 from gisops.db.queries import load

@@ -1,6 +1,6 @@
 """The classes of layers and fields, and the roles that count as staff."""
 
-from gisops.roles import ROLES
+from gisops.access.roles import ROLES
 
 PUBLIC = "public"
 WORK = "work"

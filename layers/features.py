@@ -199,7 +199,7 @@ def read(
     patience_s: float | None = None,
 ) -> FeaturePage:
     """Read one page of a layer's features, in the order of their keys if in no other, on the viewer's own connection
-    (``gisops.scopes.look_as``): what is out of their scope is not there, or without what is above the public class.
+    (``scopes.look_as``): what is out of their scope is not there, or without what is above the public class.
 
     ``filters`` are of `layers.filters`, each under names of its own; ``system`` is that of the geometries told (CRS84).
     ``after`` is the ``after`` of the page before. Features that share a key are never parted, so a page may be a

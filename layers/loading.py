@@ -14,7 +14,7 @@ from pathlib import Path
 import geopandas
 import shapely
 
-from gisops import scopes
+from gisops.access import scopes
 from gisops.db.copying import copy_rows
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput, UnknownCrs

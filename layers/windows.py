@@ -3,7 +3,7 @@
 Row-level security would cost the spatial index: PostgreSQL tests a policy before an operator that is not leakproof,
 and no operator of PostGIS is. A window states the scope itself, beside the box and in the same statement, so the box
 is found by the GiST index and the scope is asked of what was found. It belongs to a role that owns nothing else, and
-knows its viewer by the transaction's own setting (`gisops.scopes.look_as`), never by an argument that a caller could
+knows its viewer by the transaction's own setting (`scopes.look_as`), never by an argument that a caller could
 choose. Row-level security stays below, for whoever forgets the windows.
 
 They are generated from a layer's folder whenever the database is migrated:

@@ -139,7 +139,7 @@ def sample_template(cluster: Cluster, template: str) -> str:
     made = _create(cluster, template)
     sample.load(made.owner_url, made.settings(), size="district")
     with connect(made.owner_url) as conn:
-        # What moves ask of photographs is tests/gisops/test_evidence.py's business, which asks for it anew.
+        # What moves ask of photographs is tests/gisops/cases/test_evidence.py's business, which asks for it anew.
         evidence_asked(conn, False)
     return made.name
 

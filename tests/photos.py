@@ -14,8 +14,8 @@ from PIL import Image
 from psycopg.types.json import Jsonb
 
 from gisops import photos, storage
+from gisops.access.people import Actor
 from gisops.db.pool import Connection
-from gisops.people import Actor
 
 
 def evidence_asked(owner: Connection, asked: bool | Mapping[str, Mapping[str, float]]) -> None:

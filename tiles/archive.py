@@ -24,11 +24,11 @@ from pmtiles.tile import Compression, TileType, tileid_to_zxy, zxy_to_tileid
 from pmtiles.writer import Writer
 from psycopg import IsolationLevel, sql
 
+from gisops.access.scopes import look_as
 from gisops.crs import WORLD_M
 from gisops.db.pool import Connection, connect
 from gisops.db.queries import load
 from gisops.errors import InvalidInput, NotFound
-from gisops.scopes import look_as
 from layers.features import BBox, check_bbox
 from layers.layer import Layer
 from layers.seen import by_window, window

@@ -6,7 +6,7 @@ has read (`caught_up`). A tile that was being cut when something happened in it 
 While nobody has read for a while, nothing is kept and nothing handed out, so the oldest that anybody is shown is
 ``MOST_S`` old.
 
-What a viewer sees changes besides with his scope, which the key names (`gisops.scopes.word_of_viewer`), and with what
+What a viewer sees changes besides with his scope, which the key names (`scopes.word_of_viewer`), and with what
 is not told by events: a unit that got another outline, a category that was renamed. So nothing is kept for long.
 """
 

@@ -34,7 +34,7 @@ def tile(conn: Connection, layer: Layer, viewer: Viewer, at: Tile) -> bytes:
 
 
 def draw(conn: Connection, layer: Layer, viewer: Viewer, at: Tile) -> tuple[bytes, int]:
-    """Cut one tile of a layer for a viewer, on their own connection (``gisops.scopes.look_as``); empty bytes where
+    """Cut one tile of a layer for a viewer, on their own connection (``scopes.look_as``); empty bytes where
     nothing lies there that they may see. With the number of features that are shown singly: those that are only counted
     tell nothing of any.
 

@@ -11,13 +11,13 @@ from psycopg import IsolationLevel
 
 from api.commands import evidence, history
 from api.console import database, err, out, read_settings
-from gisops import audit, sealing
+from gisops.access import audit, sealing
 from gisops.db.pool import connect
 from gisops.errors import InvalidInput
 
 audit_app = typer.Typer(help="审计 / The audit.", no_args_is_help=True)
 
-# What is found, in words; the codes are those of gisops.sealing.
+# What is found, in words; the codes are those of gisops.access.sealing.
 WORDS = {
     "altered": ("内容被改动", "was changed"),
     "missing": ("缺失", "is missing"),

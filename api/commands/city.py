@@ -22,7 +22,8 @@ def new(
     ask_password: Annotated[bool, typer.Option(help="输入管理员密码 / Ask for the admin's password.")] = False,
 ) -> None:
     """建立城市 / Make a city from a profile, in a database that holds none."""
-    from gisops import accounts, profiles
+    from gisops import profiles
+    from gisops.access import accounts
 
     if template:
         typer.echo(profiles.TEMPLATE, nl=False)

@@ -15,8 +15,8 @@ import typer
 
 from api import progress
 from api.console import bring_up_to_date, database, out, read_settings
-from gisops import audit, people
-from gisops.accounts import UnknownAccount
+from gisops.access import audit, people
+from gisops.access.accounts import UnknownAccount
 from gisops.db.pool import Connection, connect
 from gisops.errors import InvalidInput
 from layers import catalog, counts, files

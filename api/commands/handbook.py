@@ -13,7 +13,8 @@ from gisops.errors import InvalidInput
 
 def bring(file: Path | None, dry_run: bool) -> None:
     """Take a file of the handbook in, whole or not at all; with ``dry_run`` only say what it would do."""
-    from gisops import city, handbook
+    from gisops import city
+    from gisops.cases import handbook
 
     if file is None:
         raise InvalidInput("A file is wanted.", do="gisops load handbook FILE.csv")

@@ -8,10 +8,10 @@ import typer
 from psycopg import IsolationLevel
 
 from api.console import database, err, out, read_settings
-from gisops import history
+from gisops.cases import history
 from gisops.db.pool import connect
 
-# What is found, in words; the codes are those of gisops.history and of the function broken_history.
+# What is found, in words; the codes are those of gisops.cases.history and of the function broken_history.
 WORDS = {
     "gap": ("序号不连续", "an entry is missing before it"),
     "not linked": ("与前一条不相连", "does not follow the entry before it"),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from api.console import as_owner, columns, err, out, read_settings
-from gisops import api_keys
+from gisops.access import api_keys
 
 key_app = typer.Typer(help="接口密钥 / Keys of other systems.", no_args_is_help=True)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from api.console import as_owner, out, read_settings
-from gisops import accounts, audit, scopes
+from gisops.access import accounts, audit, scopes
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput
 

@@ -14,7 +14,7 @@ import typer
 from api.commands.keys import key_app
 from api.commands.scopes import scope_app
 from api.console import as_owner, columns, out, read_settings
-from gisops import accounts
+from gisops.access import accounts
 from gisops.errors import InvalidInput
 
 user_app = typer.Typer(help="账号 / Accounts: sign-ins, roles, keys, scopes.", no_args_is_help=True)

@@ -25,8 +25,9 @@ from api.schemas.agreements import (
     UrgingIn,
     VisitIn,
 )
-from gisops import agreeing, approvals, joint, supervision
-from gisops.moves import rule_of
+from gisops import agreeing
+from gisops.cases import approvals, joint, supervision
+from gisops.cases.moves import rule_of
 
 router = APIRouter(tags=["cases"])
 

@@ -14,7 +14,7 @@ from api import answers
 from api.auth import Identity
 from api.deps import Seeing, requires
 from api.schemas.shapes import QueryText
-from gisops import audit
+from gisops.access import audit
 
 router = APIRouter(prefix="/api", tags=["audit"])
 

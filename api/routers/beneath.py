@@ -18,7 +18,8 @@ from api.auth import Identity
 from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing, SignedIn
 from api.schemas.beneath import BeneathIn
 from api.schemas.shapes import QueryText
-from gisops import api_keys, cases
+from gisops.access import api_keys
+from gisops.cases import cases
 from gisops.db.pool import Connection
 from gisops.errors import InvalidInput
 from layers import beneath, shapes

@@ -13,8 +13,9 @@ from api.auth import Identity
 from api.deps import Ctx, Seeing, SeeingCtx, SignedIn, Tx, requires
 from api.schemas.acts import BODIES, roles_of
 from api.schemas.shapes import Body, QueryText
-from gisops import case_pages, cases, operations, wording
-from gisops.acts import Sent
+from gisops import operations, wording
+from gisops.cases import case_pages, cases
+from gisops.cases.acts import Sent
 from gisops.errors import InvalidInput
 from layers.features import parse_bbox
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from api import answers
 from api.deps import Seeing, SeeingCtx, SignedIn
 from api.schemas.shapes import QueryText
-from gisops import desk
+from gisops.cases import desk
 
 router = APIRouter(prefix="/api", tags=["desk"])
 

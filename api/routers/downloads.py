@@ -14,10 +14,10 @@ from api import files, looks
 from api.auth import Identity, identify
 from api.deps import Layers, Look, Looking, identities_of, requires, settings_of
 from api.schemas.shapes import QueryText
-from gisops import audit
+from gisops.access import audit
+from gisops.access.roles import ROLES
 from gisops.db.pool import Connection
 from gisops.errors import NotReady, NotSignedIn
-from gisops.roles import ROLES
 from layers import export
 from layers.features import parse_bbox
 from layers.forms import FORMS, Drawn, Form

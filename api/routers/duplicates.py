@@ -11,7 +11,7 @@ from api import answers
 from api.auth import Identity
 from api.deps import Ctx, Seeing, SeeingCtx, SignedIn, Tx, requires
 from api.schemas.acts import SaysWhy
-from gisops import links, proposals
+from gisops.cases import links, proposals
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
 

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Query, Response
 from api import answers
 from api.deps import Caller, Seeing, SeeingCtx
 from api.schemas.shapes import QueryText
-from gisops import handbook, work_calendar
+from gisops import work_calendar
+from gisops.cases import handbook
 
 router = APIRouter(prefix="/api", tags=["city"])
 

@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from api import answers, metrics, problems
 from api.auth import identify
 from api.deps import database_of, identities_of, requires, settings_of, signed_in
-from gisops import events, scopes, vitals
+from gisops import events, vitals
+from gisops.access import scopes
 from gisops.db import migrate
 from gisops.db.pool import connect
 from gisops.errors import GisopsError, NotAllowed

@@ -15,7 +15,7 @@ from api import files
 from api.auth import Identity, identify
 from api.deps import Look, Looking, SignedIn, identities_of
 from api.schemas.shapes import QueryText
-from gisops import ledger
+from gisops.cases import ledger
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import NotReady, NotSignedIn

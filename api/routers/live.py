@@ -11,7 +11,7 @@ from api.database import Database
 from api.deps import SignedIn, database_of
 from api.live import Live, LiveResponse
 from api.schemas.shapes import QueryText
-from gisops import scopes
+from gisops.access import scopes
 from layers.features import parse_bbox
 
 router = APIRouter(tags=["live"])

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Response
 from api import answers, problems
 from api.deps import Ctx, Seeing, SignedIn, Tx
 from api.schemas.people import PositionIn, PositionsIn
-from gisops import operations, people
+from gisops import operations
+from gisops.access import people
 from gisops.positions import Sent
 from layers.viewer import viewer_of
 

@@ -12,7 +12,7 @@ from api import answers
 from api.auth import Identity
 from api.deps import Ctx, Seeing, SignedIn, Tx, requires
 from api.schemas.messages import MessageIn
-from gisops import case_messages
+from gisops.cases import case_messages
 
 router = APIRouter(prefix="/api/cases/{case_no}/messages", tags=["cases"])
 

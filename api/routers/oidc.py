@@ -11,7 +11,7 @@ from api.database import Database
 from api.deps import address, database_of, settings_of
 from api.oidc import FLOW_S, NoAccount, OidcFailed, Provider, flow_of
 from api.origin import cookie_name, is_secure, public_origin, set_cookie
-from gisops import audit, limits, people
+from gisops.access import audit, limits, people
 from gisops.db.pool import Connection
 from gisops.errors import NotFound
 from gisops.settings import Settings

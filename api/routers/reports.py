@@ -13,11 +13,12 @@ from api import answers, problems
 from api.auth import Identity
 from api.deps import Caller, Seeing, SeeingCtx, SignedIn, Working, limit_anonymous_reports
 from api.schemas.reports import BatchIn, ReportIn
-from gisops import audit, operations
+from gisops import operations
+from gisops.access import audit
+from gisops.cases.reports import NewReport, Receipt
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import GisopsError, InvalidInput, NotSignedIn
-from gisops.reports import NewReport, Receipt
 
 router = APIRouter(prefix="/api/reports", tags=["reports"])
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from api import answers
 from api.deps import Layers, Seeing, SignedIn, database_of
 from api.schemas.reveal import RevealIn
-from gisops import limits
+from gisops.access import limits
 from layers import reveals
 from layers.viewer import viewer_of
 

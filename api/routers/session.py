@@ -14,18 +14,18 @@ from api.database import Database
 from api.deps import SignedIn, address, database_of, identities_of, settings_of
 from api.origin import check_same_site, delete_cookie, public_origin, set_cookie
 from api.schemas.people import RefreshIn, SignInIn
-from gisops import audit, devices, limits, lockout, people, proofs
+from gisops.access import audit, devices, limits, lockout, people, proofs
+from gisops.access.devices import Tokens
+from gisops.access.lockout import Attempt
+from gisops.access.people import Account
+from gisops.access.proofs import InvalidProof
 from gisops.db.pool import Connection
-from gisops.devices import Tokens
 from gisops.errors import BadCredentials, GisopsError
-from gisops.lockout import Attempt
-from gisops.people import Account
-from gisops.proofs import InvalidProof
 from gisops.settings import Settings
 
 router = APIRouter(tags=["session"])
 
-# Of everything that takes a password's time, from one address. gisops.lockout counts the wrong ones for a login.
+# Of everything that takes a password's time, from one address. gisops.access.lockout counts the wrong ones for a login.
 PER_ADDRESS = 30
 
 DatabaseOf = Annotated[Database, Depends(database_of)]

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 from api.schemas.cases import DispatchIn
 from api.schemas.reports import MOST_PHOTOS, Photo
 from api.schemas.shapes import Body, Code, Coordinate, Metres, Text
-from gisops.moves import PUBLIC, SYSTEM, TRANSITIONS, rules_of
+from gisops.cases.moves import PUBLIC, SYSTEM, TRANSITIONS, rules_of
 
 Version = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Number = Annotated[int, Field(strict=True, ge=1, le=32_767)]

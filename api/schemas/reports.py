@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from api.schemas.shapes import Body, Code, Coordinate, Metres, Text
-from gisops.reports import NewReport
+from gisops.cases.reports import NewReport
 
 MOST_PHOTOS = 9
 MOST_IN_BATCH = 1_000

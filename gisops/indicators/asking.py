@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
-from gisops import audit
+from gisops.access import audit
+from gisops.access.people import Actor
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -17,7 +18,6 @@ from gisops.indicators.counting import Counted
 from gisops.indicators.definitions import Indicator, Score, UnknownIndicator, definitions
 from gisops.indicators.periods import Period
 from gisops.indicators.scores import Value
-from gisops.people import Actor
 
 _NAMES = queries.load("gisops.indicators", "names.sql")
 MOST_WHERE = 4

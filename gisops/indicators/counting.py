@@ -1,7 +1,7 @@
 """Counting: indicators over a period, by one of the things a case can be counted by.
 
 One statement for each family of facts that is asked for, whatever the number of indicators and of rows. It reads as
-whoever looks: as a viewer (`gisops.scopes.look_as`) what he may see, as the system everything.
+whoever looks: as a viewer (`gisops.access.scopes.look_as`) what he may see, as the system everything.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from uuid import UUID
 
 from psycopg import sql
 
+from gisops.access.people import Actor, knows_people
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -23,7 +24,6 @@ from gisops.indicators import periods, scores
 from gisops.indicators.definitions import Indicator
 from gisops.indicators.periods import Period
 from gisops.indicators.scores import Value
-from gisops.people import Actor, knows_people
 from gisops.wording import CHANNELS
 
 _SQL = queries.load("gisops.indicators", "counting.sql")

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 import shapely
 
+from gisops.cases.reports import EXTENT_MARGIN
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import NotReady
-from gisops.reports import EXTENT_MARGIN
 
 _SQL = queries.load("gisops.loads", "lookups.sql")
 

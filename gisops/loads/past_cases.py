@@ -12,14 +12,15 @@ from uuid import UUID, uuid5
 from psycopg import sql
 
 from gisops import city as cities
-from gisops import partitions, past
+from gisops import partitions
+from gisops.cases import past
+from gisops.cases.reports import NewReport
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection, beside
 from gisops.errors import Conflict, GisopsError
 from gisops.loads.columns import Problem
 from gisops.loads.records import Load
-from gisops.reports import NewReport
 
 _SQL = queries.load("gisops.loads", "past_cases.sql")
 # Names of cases of other systems, made into keys: the same source and number give the same key, always.

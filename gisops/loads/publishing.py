@@ -13,8 +13,9 @@ from typing import Any, cast
 import psycopg
 from psycopg import sql
 
-from gisops import handbook, scopes
-from gisops.audit import add as write_down
+from gisops.access import scopes
+from gisops.access.audit import add as write_down
+from gisops.cases import handbook
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import Conflict

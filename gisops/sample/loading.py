@@ -18,12 +18,13 @@ from zoneinfo import ZoneInfo
 from argon2 import PasswordHasher
 from psycopg import sql
 
-from gisops import founding, partitions, reference, scopes
+from gisops import founding, partitions, reference
+from gisops.access import scopes
+from gisops.access.roles import EVERYWHERE_ROLES
 from gisops.db import queries
 from gisops.db.copying import copy_rows
 from gisops.db.pool import Connection, connect
 from gisops.founding import CityIsThere
-from gisops.roles import EVERYWHERE_ROLES
 from gisops.sample.city.people import sign_ins
 from gisops.sample.city.sheets import Counts, counts, lay, sheets
 from gisops.sample.city.things import things

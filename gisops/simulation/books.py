@@ -13,7 +13,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from gisops import case_clocks, links, moves
+from gisops.cases import case_clocks, links, moves
 from gisops.db import queries
 from gisops.db.pool import Connection
 

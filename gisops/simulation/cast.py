@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gisops import accounts, people, scopes
+from gisops.access import accounts, people, scopes
+from gisops.access.people import Actor
+from gisops.access.roles import EVERYWHERE_ROLES
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
-from gisops.people import Actor
-from gisops.roles import EVERYWHERE_ROLES
 
 _SQL = queries.load("gisops.simulation", "town.sql")
 

@@ -16,8 +16,8 @@ from random import Random
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from gisops import moves
-from gisops.roles import ROLES
+from gisops.access.roles import ROLES
+from gisops.cases import moves
 from gisops.simulation import people
 from gisops.simulation.people import Plan
 

@@ -17,9 +17,9 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from gisops import case_clocks, moves
+from gisops.cases import case_clocks, moves
+from gisops.cases.facts import ChangeClock, Clock, ClockChange, Facts, PauseClock
 from gisops.city import Category, City
-from gisops.facts import ChangeClock, Clock, ClockChange, Facts, PauseClock
 from gisops.simulation.days import MADE, Seen
 
 _NOBODY = UUID(int=0)

@@ -16,15 +16,16 @@ from typing import Any
 import orjson
 from psycopg import sql
 
-from gisops import acts, approvals, moves, operations, timers
+from gisops import operations, timers
+from gisops.access.people import Actor
+from gisops.cases import acts, approvals, moves
+from gisops.cases.facts import Sent
+from gisops.cases.reports import NewReport
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.errors import GisopsError
-from gisops.facts import Sent
 from gisops.keys import derived_key
-from gisops.people import Actor
-from gisops.reports import NewReport
 from gisops.simulation import books
 from gisops.simulation.cast import Cast, Organisation
 from gisops.simulation.days import MADE, Seen

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from api.auth import BELIEVE_S
 from api.cli import app
-from gisops import api_keys, people
-from gisops.api_keys import EVERY_SCOPE, NO_SCOPE, PERSON, SCOPES, ScopeMissing, check_scope, lacks
+from gisops.access import api_keys, people
+from gisops.access.api_keys import EVERY_SCOPE, NO_SCOPE, PERSON, SCOPES, ScopeMissing, check_scope, lacks
 from gisops.db.pool import connect
 
 Run = Callable[..., Result]

@@ -18,9 +18,9 @@ from shapely.geometry import mapping, shape
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from gisops.access.people import token_hash
 from gisops.coordinates import from_wgs84, local_metres
 from gisops.db.pool import Connection, connect
-from gisops.people import token_hash
 from tests.conftest import Database
 from tests.layers import tiny_city
 

@@ -16,7 +16,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from gisops import handbook, ledger, people
+from gisops.access import people
+from gisops.cases import handbook, ledger
 from gisops.db.pool import Connection, connect
 from tests import clock
 from tests.api import desk_world
@@ -261,7 +262,7 @@ def test_the_ledger_can_be_narrowed_and_is_in_the_audit(door: Any, world: ScopeW
 
 def test_pages_of_the_ledger_follow_one_another(world: ScopeWorld, database: Any, owner: Connection) -> None:
     from gisops import city as cities
-    from gisops import scopes
+    from gisops.access import scopes
 
     account = people.account(owner, "leader.area")
     assert account is not None

@@ -13,7 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from gisops import desk, moves, scopes
+from gisops.access import scopes
+from gisops.cases import desk, moves
 from gisops.db import queries
 from gisops.db.pool import Connection, connect
 from tests.api import desk_world

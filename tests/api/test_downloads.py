@@ -21,9 +21,10 @@ from starlette.testclient import TestClient
 
 from api import files
 from api.app import create_app
-from gisops import room, scopes
+from gisops import room
+from gisops.access import scopes
+from gisops.access.people import token_hash
 from gisops.db.pool import connect
-from gisops.people import token_hash
 from layers import export, gdal_file, tables
 from layers.catalog import load_catalog
 from layers.viewer import ANYBODY, viewer_of

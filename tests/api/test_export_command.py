@@ -20,7 +20,7 @@ from pmtiles.reader import MmapSource, Reader
 from typer.testing import CliRunner, Result
 
 from api.cli import app
-from gisops import scopes
+from gisops.access import scopes
 from gisops.db.pool import connect
 from gisops.errors import GisopsError, InvalidInput, NotFound, NotSignedIn
 from layers.catalog import load_catalog

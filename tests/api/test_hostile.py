@@ -16,9 +16,10 @@ import httpx2
 import pytest
 
 from gisops import city as cities
-from gisops import operations, people, scopes
+from gisops import operations
+from gisops.access import people, scopes
+from gisops.access.people import Actor
 from gisops.db.pool import connect
-from gisops.people import Actor
 
 # Texts that have broken something somewhere: parsers, printers, formatters, statements, file names.
 WORDS = [

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from gisops import accounts, api_keys, devices, lockout, people, proofs
+from gisops.access import accounts, api_keys, devices, lockout, people, proofs
 from gisops.db.pool import connect
 from gisops.settings import Settings
 from tests.api.phones import REFRESH, Phone

@@ -8,9 +8,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from gisops import people
+from gisops.access import people
+from gisops.access.people import Actor
 from gisops.db.pool import connect
-from gisops.people import Actor
 from tests.conftest import Server
 from tests.gisops import paper_lives
 from tests.gisops.paper_lives import Ground

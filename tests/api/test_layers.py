@@ -15,8 +15,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from gisops.access.people import token_hash
 from gisops.db.pool import connect
-from gisops.people import token_hash
 from layers.catalog import load_catalog
 from layers.style import THEMES
 from tests.conftest import Database

@@ -21,9 +21,9 @@ from api.database import Database
 from api.live import Live
 from api.live_ids import Place, Seal
 from api.live_readers import QUEUE, WORLD, Subscriber
+from gisops.access.scopes import Scope
 from gisops.db.pool import connect
 from gisops.events import Event, Held, Standing
-from gisops.scopes import Scope
 from layers.catalog import Catalog, load_catalog
 from layers.layer import Layer
 from tiles.live import LiveTiles

@@ -16,9 +16,9 @@ from pyproj import Geod
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from gisops import scopes
+from gisops.access import scopes
+from gisops.access.people import token_hash
 from gisops.db.pool import Connection, connect
-from gisops.people import token_hash
 from layers import counts, export
 from layers.catalog import load_catalog
 from tests.conftest import Database

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from gisops import people
+from gisops.access import people
 from gisops.db.pool import Connection, connect
 from gisops.room import Room
 from gisops.settings import Settings

@@ -28,8 +28,8 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.ogc_documents import CONFORMS_TO
+from gisops.access.people import token_hash
 from gisops.db.pool import connect
-from gisops.people import token_hash
 from layers.catalog import load_catalog
 from tests.conftest import Database, serve
 from tests.layers import tiny_city

@@ -20,8 +20,8 @@ from starlette.testclient import TestClient
 
 from api import ogc_tiles
 from api.app import create_app
+from gisops.access.people import token_hash
 from gisops.db.pool import connect
-from gisops.people import token_hash
 from layers.catalog import load_catalog
 from layers.viewer import viewer_of
 from tests.conftest import Database

@@ -18,7 +18,7 @@ from pydantic import SecretStr, ValidationError
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from gisops import accounts
+from gisops.access import accounts
 from gisops.db.pool import connect
 from gisops.settings import Settings
 from tests.api import identity_provider

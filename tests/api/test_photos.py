@@ -359,7 +359,7 @@ def test_what_nobody_used_within_a_week_is_let_go(fresh_database: Any, tmp_path:
     kept = storage.Folder(home)
     from gisops import city as cities
     from gisops import operations
-    from gisops.reports import NewReport
+    from gisops.cases.reports import NewReport
 
     with connect(database.app_url) as conn:
         young, _, used = (take(conn, home, jpeg(seed)) for seed in (41, 42, 43))

@@ -12,10 +12,11 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from gisops import moves, scopes
+from gisops.access import scopes
+from gisops.access.scopes import Scope
+from gisops.cases import moves
+from gisops.cases.moves import Addressee, Move
 from gisops.db.pool import Connection, connect
-from gisops.moves import Addressee, Move
-from gisops.scopes import Scope
 from tests.api.test_live import listening
 
 LOGINS = ("admin", "desk", "officer", "handler", "inspector", "planner", "department", "leader")

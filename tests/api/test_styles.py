@@ -20,8 +20,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from gisops.access.people import token_hash
 from gisops.db.pool import connect
-from gisops.people import token_hash
 from layers import icons, style
 from layers.catalog import Catalog, load_catalog
 from layers.classes import STAFF_ROLES

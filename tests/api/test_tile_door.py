@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 import tiles.cache
 from api.app import create_app
 from api.ready_tiles import ReadyTiles
+from gisops.access.people import token_hash
 from gisops.db.pool import connect
-from gisops.people import token_hash
 from layers.catalog import load_catalog
 from tests.conftest import Database
 from tests.layers import tiny_city

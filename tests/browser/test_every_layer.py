@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
+from gisops.access.people import token_hash
 from gisops.db.pool import connect
-from gisops.people import token_hash
 from layers.catalog import load_catalog
 from tests.conftest import Database, Server, serve
 from tests.layers import tiny_city

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from gisops.access.people import token_hash
 from gisops.cluster import Cluster
 from gisops.db.pool import connect
-from gisops.people import token_hash
 from layers.catalog import load_catalog
 from tests.conftest import Database, _create, _drop, serve
 from tests.layers import tiny_city

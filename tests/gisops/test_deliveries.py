@@ -19,11 +19,11 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from gisops import city, deliveries, errands, notices, operations, webhooks
 from gisops.adapters import Message, Refused, Unreachable, folder, mail, sms, webhook
+from gisops.cases.reports import NewReport
 from gisops.db.pool import Connection, connect
 from gisops.errors import InvalidInput, UnknownOrganisation
 from gisops.keys import new_key
 from gisops.notices import Recipient
-from gisops.reports import NewReport
 from gisops.settings import Settings
 from tests.clock import Clock, moved
 from tests.gisops.receiver import Receiver, receiving

@@ -37,7 +37,7 @@ def reported(sample_database, city: CityData) -> gpd.GeoDataFrame:
 
     from gisops import city as cities
     from gisops import operations
-    from gisops.reports import NewReport
+    from gisops.cases.reports import NewReport
 
     lon, lat = city.zones().union_all().representative_point().coords[0]
     with open_connection(sample_database.app_url) as conn:

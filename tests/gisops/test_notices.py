@@ -8,13 +8,15 @@ from uuid import uuid4
 
 import pytest
 
-from gisops import acts, city, notices, operations, scopes
+from gisops import city, notices, operations
+from gisops.access import scopes
+from gisops.access.people import Actor
+from gisops.cases import acts
+from gisops.cases.facts import Sent
+from gisops.cases.reports import NewReport
 from gisops.city import City
 from gisops.db.pool import Connection, connect
-from gisops.facts import Sent
 from gisops.notices import HANDLER, REPORTERS, SUPERIOR, Recipient
-from gisops.people import Actor
-from gisops.reports import NewReport
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def test_words_are_filled_in_and_nothing_else_is_understood() -> None:
 
 def test_every_kind_that_is_told_has_words(desk: Connection) -> None:
     worded = {row["kind"] for row in desk.execute("SELECT kind FROM notice_texts")}
-    from gisops import moves
+    from gisops.cases import moves
 
     told = {one.kind for rule in moves.TRANSITIONS for one in notices.of_move(rule.action, rule.to_state, 1, 1)}
     assert told | {"remind", "overdue", "escalate", "promote", "timer_failed", "message", "task"} <= worded

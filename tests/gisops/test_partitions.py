@@ -13,15 +13,17 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from gisops import acts, cases, operations, partitions, scopes, worker
 from gisops import city as cities
+from gisops import operations, partitions, worker
+from gisops.access import scopes
+from gisops.access.people import Actor
+from gisops.cases import acts, cases
+from gisops.cases.facts import Sent
+from gisops.cases.reports import NewReport
 from gisops.db.migrate import migrate
 from gisops.db.pool import Connection, connect
 from gisops.errors import InvalidInput
-from gisops.facts import Sent
 from gisops.keys import new_key
-from gisops.people import Actor
-from gisops.reports import NewReport
 from layers.catalog import view_sql
 
 NOW = datetime.now(UTC)

@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from gisops import city as cities
-from gisops import people, profiles
+from gisops import profiles
+from gisops.access import people
 from gisops.db.pool import Connection
 from gisops.errors import UnknownCrs
 from gisops.founding import CityIsThere

@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 
 from gisops import city, operations, timers
+from gisops.cases.reports import NewReport
 from gisops.city import City
 from gisops.db.pool import Connection, connect
 from gisops.keys import new_key
-from gisops.reports import NewReport
 from tests.clock import Clock, moved
 
 MINUTE = timedelta(minutes=1)

@@ -13,10 +13,11 @@ import numpy as np
 import shapely
 
 from gisops import city as cities
-from gisops import connect, past
+from gisops import connect
+from gisops.cases import past
+from gisops.cases.past import PastCase
+from gisops.cases.reports import NewReport
 from gisops.db.pool import connect as open_connection
-from gisops.past import PastCase
-from gisops.reports import NewReport
 
 # Shares of the whole: the placeholder outnumbers either heap, and lies where hardly anything is reported.
 SHARES = {"market": 0.2, "underpass": 0.12, "placeholder": 0.24}

@@ -12,8 +12,8 @@ from psycopg import errors, sql
 
 from gisops import city as cities
 from gisops import operations
+from gisops.cases.reports import NewReport
 from gisops.db.pool import Connection, connect
-from gisops.reports import NewReport
 
 KEPT = ("case_history", "dispatch_decisions", "reports", "intake_keys", "bulletins")
 

@@ -7,9 +7,9 @@ from typing import get_args
 
 from api.routers.reports import ANYBODYS_CHANNELS
 from api.schemas.reports import ReportIn
+from gisops.cases.reports import CHANNELS, WORST_ACCURACY_M
 from gisops.city import DEFAULT_ACCURACY_M
 from gisops.db.pool import Connection
-from gisops.reports import CHANNELS, WORST_ACCURACY_M
 
 
 def test_every_place_that_names_the_channels_names_the_same(owner_conn: Connection) -> None:

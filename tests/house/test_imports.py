@@ -96,7 +96,7 @@ def test_the_floors_are_kept() -> None:
         ("gisops/reads_up.py", "import layers.catalog", "Four floors"),
         ("tiles/speaks_http.py", "import fastapi", "HTTP only"),
         ("api/frames.py", "import geopandas", "No data frames"),
-        ("gisops/cases.py", "import gisops.operations", "No cycles"),
+        ("gisops/cases/cases.py", "import gisops.operations", "No cycles"),
     ],
 )
 def test_a_step_up_would_be_found(tmp_path: Path, file: str, says: str, broken: str) -> None:

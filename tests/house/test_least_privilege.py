@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from gisops import cluster_files, people, scopes
+from gisops import cluster_files
+from gisops.access import people, scopes
 from gisops.db.pool import connect
 
 ALL = "all"

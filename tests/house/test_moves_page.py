@@ -6,13 +6,14 @@ import re
 from pathlib import Path
 
 from api.schemas.acts import BODIES, roles_of
-from gisops import acts, links, moves, moves_page, wording
+from gisops import wording
+from gisops.cases import acts, links, moves, moves_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "moves.md"
 
 
 def test_the_page_is_made_of_the_table() -> None:
-    assert PAGE.read_text("utf-8") == moves_page.page(), "python -m gisops.moves_page > docs/reference/moves.md"
+    assert PAGE.read_text("utf-8") == moves_page.page(), "python -m gisops.cases.moves_page > docs/reference/moves.md"
     listed = re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
     assert listed == [(str(rule.number), rule.action) for rule in moves.TRANSITIONS]
     assert len(listed) == 38

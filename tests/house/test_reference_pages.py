@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.app import create_app
-from gisops.api_keys import NO_SCOPE, PERSON, SCOPES
+from gisops.access.api_keys import NO_SCOPE, PERSON, SCOPES
 from gisops.settings import Settings
 from layers import who_sees_what
 from layers.catalog import load_catalog

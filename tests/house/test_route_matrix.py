@@ -18,7 +18,8 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.schemas.acts import BODIES
-from gisops import api_keys, moves, people
+from gisops.access import api_keys, people
+from gisops.cases import moves
 from gisops.db.pool import connect
 from gisops.settings import Settings
 from tests.walk import scope_oracle as oracle

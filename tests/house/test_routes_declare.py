@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from api import deps
 from api.app import create_app
-from gisops import api_keys, people
+from gisops.access import api_keys, people
 from gisops.db.pool import connect
 from gisops.settings import Settings
 from layers.viewer import STAFF_ROLES
@@ -116,7 +116,7 @@ def test_a_route_for_some_roles_is_closed_to_the_others(
 @pytest.mark.parametrize(("method", "path", "scope"), SCOPED)
 def test_a_route_declares_the_scope_a_key_needs(method: str, path: str, scope: str | None) -> None:
     assert scope in {*api_keys.SCOPES, api_keys.PERSON, api_keys.NO_SCOPE}, (
-        f"{method} {path} has no openapi_extra={{'x-scope': ...}} of gisops.api_keys, but {scope}"
+        f"{method} {path} has no openapi_extra={{'x-scope': ...}} of gisops.access.api_keys, but {scope}"
     )
     permission = {route[:2]: route[2] for route in ROUTES}[method, path]
     if scope == api_keys.NO_SCOPE and permission != "public":

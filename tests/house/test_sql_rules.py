@@ -197,7 +197,7 @@ NOT_POOLED = {"gisops/notebook.py"}
 
 
 # For whom a transaction reads: the one place that sets it, and only to the transaction's end.
-LOOKS = {"gisops/scopes.sql"}
+LOOKS = {"gisops/access/scopes.sql"}
 
 
 def test_who_looks_is_set_in_one_place_to_the_end_of_the_transaction() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gisops import links, moves, wording
+from gisops import wording
+from gisops.cases import links, moves
 from gisops.db.pool import connect
 from tests.house.sql_text import ROOT, files, without_comments
 
@@ -80,7 +81,7 @@ def test_actions_and_states_met_in_a_used_database_have_words(sample_database) -
     from uuid import uuid4
 
     from gisops import city, operations
-    from gisops.reports import NewReport
+    from gisops.cases.reports import NewReport
 
     with connect(sample_database.app_url) as conn:
         read = city.load(conn)

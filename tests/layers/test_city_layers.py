@@ -15,7 +15,8 @@ import shapely
 from psycopg import errors
 from shapely.geometry import LineString, MultiPoint, Point, box
 
-from gisops import notebook, scopes
+from gisops import notebook
+from gisops.access import scopes
 from gisops.db.migrate import migrate, status
 from gisops.db.pool import Connection, connect
 from gisops.errors import InvalidInput, NotAllowed, NotFound, NotSignedIn

@@ -12,9 +12,9 @@ import pytest
 from psycopg import sql
 
 import layers
+from gisops.access.roles import EVERYWHERE_ROLES, ROLES
+from gisops.access.scopes import look_as
 from gisops.db.pool import Connection, connect
-from gisops.roles import EVERYWHERE_ROLES, ROLES
-from gisops.scopes import look_as
 from layers.catalog import Layer, load_catalog
 from layers.viewer import viewer_of
 from tests.conftest import Database

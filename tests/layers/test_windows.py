@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from psycopg import errors, sql
 
+from gisops.access.roles import EVERYWHERE_ROLES, ROLES
+from gisops.access.scopes import grant
 from gisops.db.pool import Connection, connect
-from gisops.roles import EVERYWHERE_ROLES, ROLES
-from gisops.scopes import grant
 from layers import windows
 from layers.catalog import Layer, load_catalog
 from layers.viewer import viewer_of

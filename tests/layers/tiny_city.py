@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from gisops.access.roles import EVERYWHERE_ROLES, ROLES
+from gisops.access.scopes import look_as
 from gisops.db.pool import Connection, connect
-from gisops.roles import EVERYWHERE_ROLES, ROLES
-from gisops.scopes import look_as
 
 CITY = (110.30, 20.00, 110.40, 20.06)
 CANARY = "CANARY"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gisops.access.roles import ROLES
 from gisops.db.pool import Connection, connect
-from gisops.roles import ROLES
 from layers.catalog import Layer, load_catalog
 from layers.versions import version_of
 from layers.viewer import Viewer, viewer_of

@@ -16,7 +16,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from gisops import people
+from gisops.access import people
 from gisops.db import queries
 from gisops.db.pool import Connection
 

@@ -13,16 +13,18 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from gisops import acts, approvals, clocks, follow_ups, joint, notices, operations, scopes, supervision, timers
 from gisops import city as cities
+from gisops import clocks, notices, operations, timers
 from gisops import dispatch as dispatching
-from gisops.acts import Facts, GuardFailed, Sent
+from gisops.access import scopes
+from gisops.access.people import Actor
+from gisops.cases import acts, approvals, follow_ups, joint, supervision
+from gisops.cases.acts import Facts, GuardFailed, Sent
+from gisops.cases.reports import NewReport
+from gisops.cases.transitions import NOT_ACKNOWLEDGED
 from gisops.city import City
 from gisops.db.pool import Connection, connect
 from gisops.errors import IllegalMove, InvalidInput, NotAllowed, NotFound
-from gisops.people import Actor
-from gisops.reports import NewReport
-from gisops.transitions import NOT_ACKNOWLEDGED
 from tests.clock import Clock, moved
 
 ROLES = ("acceptor", "dispatcher", "shift_leader", "coordinator", "inspector", "leader", "supervisor")

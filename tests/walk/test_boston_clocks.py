@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from gisops import case_clocks, clocks
 from gisops import city as cities
+from gisops import clocks
+from gisops.cases import case_clocks
 from gisops.city import City
 from tests.real_data import real_data
 from tests.walk import real_city

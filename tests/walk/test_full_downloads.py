@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pyogrio
 import pytest
 
+from gisops.access.people import token_hash
 from gisops.db.pool import connect
-from gisops.people import token_hash
 from tests.conftest import Database, Server, serve
 from tests.layers import tiny_city
 

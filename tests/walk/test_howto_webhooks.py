@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from gisops import city, deliveries, errands, notices, operations
+from gisops.cases.reports import NewReport
 from gisops.db.pool import connect
 from gisops.notices import REPORTERS
-from gisops.reports import NewReport
 from gisops.settings import Settings
 from tests.gisops.receiver import receiving
 

@@ -27,11 +27,11 @@ import pytest
 
 from gisops import city, cluster_files, operations, sample, webhooks
 from gisops import cluster as private_cluster
+from gisops.cases.reports import NewReport
 from gisops.cluster import ADMIN, APP, OWNER
 from gisops.db.migrate import migrate
 from gisops.db.pool import connect
 from gisops.keys import new_key
-from gisops.reports import NewReport
 from layers.catalog import view_sql
 from tests.clock import Clock, moved
 from tests.conftest import Database

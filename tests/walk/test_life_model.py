@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from gisops import case_clocks, moves
-from gisops.roles import ROLES
+from gisops.access.roles import ROLES
+from gisops.cases import case_clocks, moves
 from tests.walk import life_model
 
 

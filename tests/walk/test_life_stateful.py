@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from gisops import city as cities
+from gisops.access.roles import ROLES
 from gisops.db.pool import Connection, connect
-from gisops.roles import ROLES
 from gisops.simulation import books
 from gisops.simulation.cast import cast
 from gisops.simulation.days import MADE

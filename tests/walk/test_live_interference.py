@@ -12,9 +12,9 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from gisops import moves
+from gisops.cases import moves
+from gisops.cases.moves import Addressee, Move
 from gisops.db.pool import Connection, connect
-from gisops.moves import Addressee, Move
 from tests.api.test_live import Stream, listening
 from tests.conftest import serve
 from tests.walk import scope_oracle as oracle

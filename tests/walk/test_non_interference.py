@@ -18,7 +18,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from gisops import people
+from gisops.access import people
 from gisops.db.pool import Connection, connect
 from layers.catalog import load_catalog
 from tests.walk import scope_oracle as oracle

@@ -25,12 +25,12 @@ from api.cli import app
 from gisops import backups, cluster_files, operations, partitions, restores, sample, wal_archive
 from gisops import city as cities
 from gisops import cluster as private_cluster
+from gisops.cases.reports import NewReport, Receipt
 from gisops.cluster import ADMIN, APP, OWNER, Cluster
 from gisops.db import queries
 from gisops.db.migrate import migrate
 from gisops.db.pool import Connection, connect
 from gisops.errors import Conflict, GisopsError, InvalidInput
-from gisops.reports import NewReport, Receipt
 from gisops.settings import Settings
 from layers.catalog import view_sql
 from tests.conftest import Database, serve

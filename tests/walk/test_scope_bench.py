@@ -11,7 +11,7 @@ from pyproj import Geod
 
 from bench import scope
 from bench.town import Town
-from gisops import scopes
+from gisops.access import scopes
 from gisops.cluster import Cluster
 from gisops.db.pool import connect
 from layers import counts, export, nearest

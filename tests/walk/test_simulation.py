@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gisops import city as cities
-from gisops import moves
+from gisops.cases import moves
 from gisops.db.pool import connect
 from gisops.simulation import books, days, ground
 from gisops.simulation.cast import cast

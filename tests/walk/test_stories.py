@@ -20,7 +20,7 @@ import httpx2
 import pytest
 import shapely
 
-from gisops import accounts
+from gisops.access import accounts
 from gisops.db.pool import connect
 from gisops.sample.district.shapes import to_degrees
 from gisops.simulation import books

@@ -19,12 +19,14 @@ import pytest
 from psycopg import sql
 
 from api.doctor import examine_database
-from gisops import case_clocks, cluster_files, operations, scopes
 from gisops import city as cities
+from gisops import cluster_files, operations
+from gisops.access import scopes
+from gisops.access.people import Actor
+from gisops.access.roles import EVERYWHERE_ROLES
+from gisops.cases import case_clocks
 from gisops.db.migrate import migrate, status
 from gisops.db.pool import Connection, connect
-from gisops.people import Actor
-from gisops.roles import EVERYWHERE_ROLES
 from layers.catalog import view_sql
 from tests.conftest import SAMPLE_PASSWORD, Database, serve
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gisops.cases.past import PastMove
 from gisops.city import TimeLimit
-from gisops.past import PastMove
 
 # Shares of cases. Ours, after what such systems report: nine in ten handled within hours, one in a hundred open.
 REFUSED, REJECTED, LINKED, VOIDED = 0.02, 0.05, 0.02, 0.003

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from gisops.cases.past import BATCH, PastCase
+from gisops.cases.reports import NewReport
 from gisops.city import City
 from gisops.coordinates import SHIFTED_BOX, from_wgs84_array
 from gisops.db.pool import Connection
 from gisops.keys import derived_key
-from gisops.past import BATCH, PastCase
-from gisops.reports import NewReport
 from gisops.sample.chance import chance
 from gisops.sample.year import ground as grounds
 from gisops.sample.year.drawing import Drawn, draw

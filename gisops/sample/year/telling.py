@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gisops import city as cities
-from gisops import past
+from gisops.cases import past
+from gisops.cases.past import PastCase, Told
 from gisops.db.pool import Connection, connect
 from gisops.errors import GisopsError
-from gisops.past import PastCase, Told
 from gisops.sample.year.plan import Plan
 
 # Cases still open are told one lot after the other, and small ones: each adds to an officer's load, by which the next

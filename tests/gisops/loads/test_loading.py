@@ -17,11 +17,11 @@ import pytest
 
 from gisops import city as cities
 from gisops import operations
+from gisops.cases.reports import NewReport
 from gisops.db.pool import Connection
 from gisops.loads import publishing, records
 from gisops.loads.mapping import InvalidMapping
 from gisops.loads.publishing import NotPublishable, NotUndoable
-from gisops.reports import NewReport
 from tests.gisops.loads.small_city import found, shapes, square, table
 from tests.walk import real_city
 from tests.walk.real_city import codes, load

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from gisops import city as cities
-from gisops import moves, past
+from gisops.cases import moves, past
+from gisops.cases.past import PastCase
 from gisops.db.pool import connect
-from gisops.past import PastCase
 from gisops.sample.year import Plan, cases, tell_year
 from gisops.sample.year.kinds import HOTSPOTS, HOURS, KINDS, PLACES
 

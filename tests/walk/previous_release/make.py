@@ -23,33 +23,18 @@ from joserfc.jwk import ECKey
 from pydantic import SecretStr
 
 import gisops
-from gisops import (
-    accounts,
-    acts,
-    api_keys,
-    audit,
-    cases,
-    cluster_files,
-    devices,
-    events,
-    lockout,
-    operations,
-    partitions,
-    people,
-    positions,
-    sample,
-    scopes,
-    sealing,
-)
 from gisops import city as cities
 from gisops import cluster as private_cluster
+from gisops import cluster_files, events, operations, partitions, positions, sample
+from gisops.access import accounts, api_keys, audit, devices, lockout, people, scopes, sealing
+from gisops.cases import acts, cases
+from gisops.cases.facts import Sent
+from gisops.cases.reports import CHANNELS, NewReport
 from gisops.cluster import APP, OWNER
 from gisops.db.migrate import migrate
 from gisops.db.pool import connect
 from gisops.errors import GisopsError
-from gisops.facts import Sent
 from gisops.loads import mapping, publishing, staging, targets
-from gisops.reports import CHANNELS, NewReport
 from gisops.sample.year import tell_year
 from gisops.settings import Settings
 from layers.catalog import view_sql

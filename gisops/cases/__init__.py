@@ -1,0 +1,1 @@
+"""A case and its life: one write path for every move, and beside it what the desk reads."""

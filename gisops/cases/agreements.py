@@ -1,0 +1,26 @@
+"""What all agreements beside the main line of a case have in common (`approvals`, `joint`, `disputes`, `supervision`,
+`appeals`, `follow_ups`): a case is held while something is agreed on in it, and who may ask belongs to it.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from gisops.access.people import Actor
+from gisops.cases.facts import Facts, GuardFailed
+from gisops.db import queries
+from gisops.db.pool import Connection
+
+_SQL = queries.load("gisops.cases", "agreements.sql")
+
+
+def hold(conn: Connection, district_code: str, case_id: UUID) -> None:
+    """Hold a case until the transaction ends, so that what is agreed on in it happens one after the other."""
+    conn.execute(_SQL["hold"], {"district_code": district_code, "case_id": case_id})
+
+
+def within(facts: Facts, by: Actor) -> None:
+    """Hold somebody to the cases of his organisation, or his own. Raises ``GuardFailed``."""
+    own = by.staff_id is not None and by.staff_id in (facts.handler_id, facts.superior_id)
+    if not own and (by.organisation_id is None or by.organisation_id != facts.organisation_id):
+        raise GuardFailed("own_organisation", "此案不在您的单位。", "This case is not with your organisation.")

@@ -1,0 +1,402 @@
+"""Duplicates: which cases a report may be about, how sure that is, and what becomes of it (docs/decisions/0034).
+
+The search runs in the database (`twin_cases`), one statement for one report or a thousand. Here stands what follows
+from what it finds: a report joins an open case by itself only where both name the same part, or one device saw the same
+thing; all else is proposed to people, or is new.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import hypot
+from typing import Any, Literal
+from uuid import UUID
+
+from gisops import coordinates, notices, wording
+from gisops.access.people import Actor
+from gisops.access.scopes import Scope, scope_of
+from gisops.city import Category, City
+from gisops.db import queries
+from gisops.db.pool import Connection
+from gisops.errors import Conflict
+
+_SQL = queries.load("gisops.cases", "duplicates.sql")
+
+# From here on a case is proposed; from there on, and only where it is certain, a report joins it by itself.
+PROPOSED_FROM, JOINED_FROM = 0.5, 0.85
+# The same again within so long after its closing is a recurrence, or even work to be done again.
+RECURRENCE, REWORK = timedelta(days=30), timedelta(days=7)
+# With so many reports a case goes up in priority (`case_priority`), and who has it is told.
+PRIORITY_AT = (3, 5, 10)
+# A phone that knows no better than this would make the whole neighbourhood a duplicate.
+WORST_FUZZ_M = 100.0
+MOST_PROPOSED = 5
+# So much of a text says what it is about.
+LONGEST_COMPARED = 400
+# What sees by itself, and says which device it is.
+DEVICE_CHANNELS = frozenset({"video", "sensor"})
+
+Kind = Literal["same_part", "same_device", "joined"]
+Key = tuple[str, UUID]
+
+
+class NotJoinable(Conflict):
+    """A report can join an open case near by, of a category that the public is told of."""
+
+    code = "not_joinable"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A report as the search is asked about it: WGS-84 degrees, metres; ``joins`` is the case its sender names."""
+
+    lon: float
+    lat: float
+    accuracy_m: float
+    category: Category
+    part_id: UUID | None = None
+    part_code: str | None = None
+    source_ref: str | None = None
+    text: str = ""
+    joins: str | None = None
+    district_code: str = ""
+
+    @property
+    def fuzz_m(self) -> float:
+        """How wrong the position may be, as far as the search goes along with it."""
+        return min(self.accuracy_m, WORST_FUZZ_M)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A case that a report may be about; ``score`` is 0.5 distance + 0.3 category + 0.2 text, 1 for the same part."""
+
+    district_code: str
+    case_id: UUID
+    is_open: bool
+    same_part: bool
+    named_part: bool
+    same_device: bool
+    closeness: float
+    distance_m: float
+    likeness: float
+    score: float
+    closed_at: datetime | None
+    in_hours: bool
+
+    @property
+    def key(self) -> Key:
+        """Its row's key."""
+        return self.district_code, self.case_id
+
+    @property
+    def certain(self) -> Kind | None:
+        """Why it is the same beyond doubt, if it is: a part that both reports name, or one device's own sighting."""
+        if not self.is_open:
+            return None
+        if self.named_part and self.closeness > 0:
+            return "same_part"
+        return "same_device" if self.same_device else None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the candidates of a report come to: the case it joins by itself, those to propose, the one it is again."""
+
+    certain: Candidate | None
+    proposed: tuple[Candidate, ...]
+    recurrence: Candidate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A case that a report joins, as it stands; held until the transaction's end, so that it stays open meanwhile."""
+
+    district_code: str
+    case_id: UUID
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A closed case that recurs: who had it then, and whether that is so lately that it is work to be done again."""
+
+    case_id: UUID
+    is_rework: bool
+    handler_id: int | None
+    organisation_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a report: it joins ``held``, or the case that the ``with_n``-th of its batch opens, or opens one.
+
+    ``proposed`` is what anybody may be told of cases that it may be about, ``has_twin`` whether there is any; ``again``
+    is the closed case of which it is the same again.
+    """
+
+    kind: Kind | None = None
+    held: Held | None = None
+    with_n: int | None = None
+    proposed: tuple[dict[str, Any], ...] = ()
+    has_twin: bool = False
+    again: Again | None = None
+
+
+NEW = Fate()
+
+
+def near(conn: Connection, asked: Sequence[Asked]) -> list[list[Candidate]]:
+    """Search for the cases that reports may be about, in one statement; the nearest first, for each in order."""
+    found: list[list[Candidate]] = [[] for _ in asked]
+    rows = conn.execute(
+        _SQL["near"],
+        {
+            "n": list(range(len(asked))),
+            "lon": [one.lon for one in asked],
+            "lat": [one.lat for one in asked],
+            "reach_m": [one.category.twin_radius_m for one in asked],
+            "fuzz_m": [one.fuzz_m for one in asked],
+            "hours": [one.category.twin_hours for one in asked],
+            "category_id": [one.category.category_id for one in asked],
+            "part_id": [one.part_id for one in asked],
+            "part_code": [one.part_code for one in asked],
+            "source_ref": [one.source_ref for one in asked],
+            "with_text": [bool(one.text) for one in asked],
+        },
+    )
+    for row in rows:
+        n = row.pop("n")
+        base, said = row.pop("base"), row.pop("said")
+        like = 0.0 if said is None else likeness(asked[n].text, said)
+        found[n].append(Candidate(**row, likeness=like, score=scored(base, like)))
+    return found
+
+
+def scored(base: float, like: float) -> float:
+    """The score of a candidate, from what its place and category give (``base``) and how alike the texts are."""
+    return round(min(1.0, base + 0.2 * like), 4)
+
+
+def likeness(one: str, other: str) -> float:
+    """How alike two texts are, 0 to 1: what their pairs of neighbouring characters share, of all that either has
+    (Jaccard). Chinese has no spaces to find words by; spaces and case count for nothing.
+    """
+    a, b = _pairs(one), _pairs(other)
+    return len(a & b) / len(a | b) if a and b else 0.0
+
+
+def _pairs(text: str) -> set[str]:
+    word = "".join(text[:LONGEST_COMPARED].split()).lower()
+    return {word[n : n + 2] for n in range(len(word) - 1)}
+
+
+def choose(candidates: Iterable[Candidate], now: datetime, without: Collection[Key] = ()) -> Choice:
+    """Choose by score, then by distance; what was closed longest ago comes last. ``without`` are cases to leave out."""
+    ranked = sorted(
+        (one for one in candidates if one.key not in without),
+        key=lambda c: (c.certain is None, -c.score, c.distance_m, c.case_id),
+    )
+    certain = next((one for one in ranked if one.certain is not None), None)
+    proposed = tuple(
+        one for one in ranked if one.in_hours and one.score >= PROPOSED_FROM and (certain is None or one is not certain)
+    )
+    again = [
+        one
+        for one in ranked
+        if one.closed_at is not None
+        and not one.is_open
+        and now - one.closed_at < RECURRENCE
+        and ((one.same_part and one.closeness > 0) or one.closeness == 1)
+    ]
+    latest = max(again, key=lambda c: (c.closed_at, c.score, c.case_id), default=None)
+    return Choice(certain, proposed, latest)
+
+
+def fates(
+    conn: Connection, city: City, asked: Sequence[Asked], now: datetime, by: Actor | None
+) -> list[Fate | NotJoinable]:
+    """Decide what becomes of reports that come in together, at the moment ``now``.
+
+    Reports of one part or one device wait for each other here, so that of two in the same instant the second finds the
+    case that the first opened. A report that asks to join a case it cannot join is told so.
+    """
+    if not asked:
+        return []
+    keys = sorted({key for one in asked for key in _keys(one)})
+    if keys:
+        conn.execute(_SQL["wait_for_twins"], {"keys": keys})
+    found = near(conn, asked)
+    choices = [choose(candidates, now) for candidates in found]
+    wanted = {choice.certain.key for choice in choices if choice.certain is not None}
+    numbers = {one.joins for one in asked if one.joins is not None}
+    held = _hold(conn, wanted, numbers) if wanted or numbers else []
+    by_key = {(one.district_code, one.case_id): one for one in held}
+    by_number = {one.row["case_no"]: one for one in held}
+    # One that was closed between search and hold is nobody's to join; what it was is left to the next report.
+    gone = wanted - by_key.keys()
+    if gone:
+        choices = [choose(candidates, now, gone) for candidates in found]
+    scope = scope_of(conn, by.account_id) if by is not None else None
+    standing = _standing(conn, choices)
+    known = {key: row for key, row in standing.items() if row["public"] and _may_know(row, scope)}
+    opened: dict[str, list[int]] = {}
+    answers: list[Fate | NotJoinable] = []
+    for n, (one, choice) in enumerate(zip(asked, choices, strict=True)):
+        if one.joins is not None:
+            answers.append(_joined(city, one, by_number.get(one.joins), scope))
+        elif (
+            choice.certain is not None
+            and choice.certain.key in by_key
+            # who may not know of a case is not told of it by joining it: his report opens one, and the desk links them
+            and _may_know(by_key[choice.certain.key].row, scope)
+        ):
+            answers.append(Fate(choice.certain.certain, by_key[choice.certain.key]))
+        else:
+            twin = _twin(one, asked, opened)
+            if twin is not None:
+                answers.append(Fate(twin[0], with_n=twin[1]))
+                continue
+            for key in _keys(one):
+                opened.setdefault(key, []).append(n)
+            told = _told(choice, known)
+            twin_is_open = any(one.is_open for one in choice.proposed)
+            answers.append(Fate(None, None, None, told, twin_is_open, _again(one, choice.recurrence, standing, now)))
+    return answers
+
+
+def _keys(one: Asked) -> list[str]:
+    """By what a report can be certain to be about the same as another."""
+    return [f"{what}:{key}" for what, key in (("part", one.part_code), ("device", one.source_ref)) if key is not None]
+
+
+def _hold(conn: Connection, keys: Collection[Key], numbers: Collection[str]) -> list[Held]:
+    rows = conn.execute(
+        _SQL["hold"],
+        {
+            "districts": [district for district, _ in keys],
+            "case_ids": [case_id for _, case_id in keys],
+            "numbers": list(numbers),
+        },
+    )
+    return [Held(row["district_code"], row["case_id"], row) for row in rows]
+
+
+def _twin(one: Asked, asked: Sequence[Asked], opened: Mapping[str, list[int]]) -> tuple[Kind, int] | None:
+    """Which report of the same batch, that opens a case, is certainly about the same thing."""
+    for n in opened.get(f"part:{one.part_code}", ()):
+        if one.district_code == asked[n].district_code and closeness(one.category, asked[n].category) > 0:
+            return "same_part", n
+    for n in opened.get(f"device:{one.source_ref}", ()):
+        other = asked[n]
+        far_m = one.category.twin_radius_m + one.fuzz_m
+        if (
+            one.district_code == other.district_code
+            and one.category.category_id == other.category.category_id
+            and distance_m(one, other) <= far_m
+        ):
+            return "same_device", n
+    return None
+
+
+def closeness(one: Category, other: Category) -> float:
+    """How near two categories of one scheme are: 1 the same minor class, 0.5 the same major class, else 0."""
+    if one.category_id == other.category_id:
+        return 1.0
+    return 0.5 if (one.scheme, one.code[:3]) == (other.scheme, other.code[:3]) else 0.0
+
+
+def distance_m(one: Asked, other: Asked) -> float:
+    """Metres between two reports in the plane at the first, as `local_distance_m` has them."""
+    kx, ky = coordinates.local_metres(one.lat)
+    return round(hypot((other.lon - one.lon) * kx, (other.lat - one.lat) * ky), 3)
+
+
+def _joined(city: City, one: Asked, held: Held | None, scope: Scope | None) -> Fate | NotJoinable:
+    """The fate of a report whose sender says which case it is about: near enough, open, and one he may know of."""
+    if held is not None and _may_know(held.row, scope):
+        category = city.by_category_id.get(held.row["category_id"], one.category)
+        at = Asked(held.row["lon"], held.row["lat"], 0, category)
+        reach = max(one.category.twin_radius_m, category.twin_radius_m)
+        if distance_m(one, at) <= reach + one.fuzz_m:
+            return Fate("joined", held)
+    return NotJoinable(
+        f"There is no open case {one.joins} near this point that a report could join; send it without `joins`.",
+        case_no=one.joins,
+    )
+
+
+def _may_know(row: dict[str, Any], scope: Scope | None) -> bool:
+    """Say whether somebody may be told that there is such a case: the public of public categories, others in scope."""
+    if scope is None:
+        return bool(row["public"])
+    return scope.sees(row["unit_id"], (row["handler_id"], row["superior_id"]), row["organisation_id"])
+
+
+def _standing(conn: Connection, choices: Sequence[Choice]) -> dict[Key, dict[str, Any]]:
+    """Where the cases stand that are proposed or recur, and who may know of them."""
+    keys = {one.key for choice in choices for one in (*choice.proposed, choice.recurrence) if one is not None}
+    if not keys:
+        return {}
+    asked = {"districts": [district for district, _ in keys], "case_ids": [case_id for _, case_id in keys]}
+    return {(row["district_code"], row["case_id"]): row for row in conn.execute(_SQL["standing"], asked)}
+
+
+def _told(choice: Choice, known: Mapping[Key, dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """How many reported each proposed case, how far it is, where it stands: no text and no photo, as it goes into the
+    answer that is kept and given again to whoever holds the report's key.
+    """
+    named = [(one, known[one.key]) for one in choice.proposed if one.key in known]
+    return tuple(
+        {
+            "case_no": row["case_no"],
+            **wording.state(row["state"]),
+            "stage": row["stage"],
+            "report_count": row["report_count"],
+            "distance_m": round(one.distance_m),
+        }
+        for one, row in named[:MOST_PROPOSED]
+    )
+
+
+def _again(one: Asked, closed: Candidate | None, standing: Mapping[Key, dict[str, Any]], now: datetime) -> Again | None:
+    # a case names another by its key alone, which holds within the district
+    if closed is None or closed.closed_at is None or closed.district_code != one.district_code:
+        return None
+    row = standing[closed.key]
+    return Again(closed.case_id, now - closed.closed_at < REWORK, row["handler_id"], row["organisation_id"])
+
+
+def tell(conn: Connection, kept: Sequence[tuple[Fate, str, UUID, int]]) -> None:
+    """Tell who had a case that it is there again, and who has one that it is reported more and more often.
+
+    ``kept`` are the fates of the reports that were kept, each with district, key and version of the case it opened.
+    """
+    told: list[tuple[notices.Subject, notices.Told]] = []
+    joined: Counter[Key] = Counter()
+    for fate, district, case_id, version in kept:
+        if fate.held is not None:
+            joined[fate.held.district_code, fate.held.case_id] += 1
+        elif fate.again is not None:
+            again = fate.again
+            if again.handler_id is None:
+                to = notices.Recipient(organisation_id=again.organisation_id)
+            else:
+                to = notices.Recipient(staff_id=again.handler_id)
+            said = notices.Told("recurrence", [to], {"is_rework": again.is_rework})
+            told.append((notices.Subject(district, case_id, version), said))
+    held = {(f.held.district_code, f.held.case_id): f.held for f, *_ in kept if f.held is not None}
+    for key, more in joined.items():
+        row = held[key].row
+        before, count = row["report_count"], row["report_count"] + more
+        if any(before < step <= count for step in PRIORITY_AT):
+            to = notices.Recipient(staff_id=row["handler_id"])
+            if row["handler_id"] is None:
+                to = notices.Recipient(organisation_id=row["organisation_id"])
+            facts = {"state": row["state"], "stage": row["stage"], "reports": count}
+            told.append((notices.Subject(*key, row["version"]), notices.Told("pressing", [to], facts, f"{count}")))
+    if told:
+        notices.tell_many(conn, told)

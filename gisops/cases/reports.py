@@ -1,0 +1,535 @@
+"""Reports: what somebody sends, checked and put into the one shape that is dispatched and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+from psycopg.types.json import Jsonb
+
+from gisops import coordinates, dispatch, notices, photos, wording
+from gisops.access.people import Actor
+from gisops.cases import cases, duplicates, numbers
+from gisops.cases.duplicates import DEVICE_CHANNELS, NEW, Asked, Fate, Held
+from gisops.cases.lives import Life
+from gisops.city import Category, City, Name
+from gisops.db import queries
+from gisops.db.pool import Connection
+from gisops.dispatch import Decision, Input
+from gisops.errors import InvalidInput, NotFound, OutsideCity, ReusedClientUid, TextTooLong, UnknownPart, UnknownPlace
+from gisops.keys import derived_key, new_key
+
+_SQL = queries.load("gisops.cases", "reports.sql")
+
+CHANNELS = ("citizen", "officer", "hotline", "video", "sensor", "open311", "feed")
+LONGEST_TEXT = 4_000
+# A phone that knows no better than this knows nothing; the figure is the size of a district.
+WORST_ACCURACY_M = 5_000.0
+# How far beyond the city's box the tables still take a point (the CHECKs `<table>_in_city`), degrees.
+EXTENT_MARGIN = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class NewReport:
+    """A report as it was sent. ``x, y`` are in ``crs`` (degrees or metres), east first; ``accuracy_m`` in metres;
+    ``source_ref`` names the device that saw it, ``joins`` the case that its sender says it is about.
+    """
+
+    client_uid: UUID
+    channel: str
+    category: str
+    x: float
+    y: float
+    crs: str
+    accuracy_m: float | None = None
+    text: str = ""
+    part_code: str | None = None
+    place_id: UUID | None = None
+    photos: tuple[str, ...] = ()
+    captured_at: datetime | None = None
+    outside: Literal["refuse", "desk"] = "refuse"
+    source_ref: str | None = None
+    joins: str | None = None
+
+    def body_hash(self) -> bytes:
+        """SHA-256 of the body as understood: the same report sent twice has the same, whatever its JSON looked like."""
+        body = [getattr(self, name) for name in _BODY]
+        # What came later counts only where it is said: a report of before has the hash that it had.
+        body += [{name: said} for name in _LATER if (said := getattr(self, name)) is not None]
+        return hashlib.sha256(orjson.dumps(body)).digest()
+
+
+_LATER = ("source_ref", "joins")
+_BODY = tuple(name for name in NewReport.__slots__ if name not in ("client_uid", *_LATER))
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a report, verbatim; ``fresh`` is False where it was given before."""
+
+    answer: bytes
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A report that has been checked: WGS-84 degrees, a category that exists, an accuracy."""
+
+    report: NewReport
+    category: Category
+    input: Input
+    accuracy_is_default: bool
+
+
+def prepare(report: NewReport, city: City) -> Prepared:
+    """Check a report by itself. Raises an ``InvalidInput`` that says what is wrong and what would be right."""
+    if report.channel not in CHANNELS:
+        raise InvalidInput(f"There is no channel {report.channel!r}.", channel=report.channel, channels=CHANNELS)
+    if len(report.text) > LONGEST_TEXT:
+        raise TextTooLong(
+            f"The text has {len(report.text)} characters; {LONGEST_TEXT} is the most.",
+            length=len(report.text),
+            most=LONGEST_TEXT,
+        )
+    if "\x00" in report.text:
+        raise InvalidInput("The text holds a NUL character, which no text column can keep.", field="text")
+    if report.source_ref is not None and report.channel not in DEVICE_CHANNELS:
+        channels = sorted(DEVICE_CHANNELS)
+        raise InvalidInput(
+            f"A source_ref names a device; of the channel {report.channel} there is none.",
+            field="source_ref",
+            channels=channels,
+        )
+    category = city.category(report.category)
+    lon, lat = coordinates.to_wgs84(report.x, report.y, report.crs, city.extent)
+    accuracy_m = report.accuracy_m
+    if accuracy_m is None:
+        accuracy_m = city.accuracy_m[report.channel]
+    elif not 0 <= accuracy_m <= WORST_ACCURACY_M:  # also refuses NaN, which no comparison holds for
+        raise InvalidInput(
+            f"accuracy_m is {accuracy_m}; it is a radius in metres, from 0 to {WORST_ACCURACY_M:.0f}.",
+            field="accuracy_m",
+            lowest=0,
+            highest=WORST_ACCURACY_M,
+        )
+    return Prepared(
+        report,
+        category,
+        Input(lon, lat, accuracy_m, category.category_id, part_code=report.part_code, place_id=report.place_id),
+        accuracy_is_default=report.accuracy_m is None,
+    )
+
+
+def check_decision(prepared: Prepared, decision: Decision, city: City) -> None:
+    """Refuse what only the database could know to be wrong: a point outside, an unknown part or place."""
+    row, report = decision.row, prepared.report
+    if decision.out_of_area and (report.outside == "refuse" or not _keepable(prepared.input, city)):
+        raise outside(decision, city)
+    if "PART_UNKNOWN" in row["reasons"]:
+        raise UnknownPart(f"There is no part with the code {report.part_code!r}.", part_code=report.part_code)
+    if "PLACE_UNKNOWN" in row["reasons"]:
+        raise UnknownPlace(f"There is no place with the id {report.place_id}.", place_id=str(report.place_id))
+
+
+def outside(decision: Decision, city: City) -> OutsideCity:
+    """The error for a point outside the city, with the neighbour to ask instead."""
+    neighbour = city.neighbours.get(decision.row["neighbour_code"] or "")
+    distance = round(decision.row["part_distance_m"])
+    where = f"; {neighbour.name_zh} ({neighbour.name_en}) is nearest" if neighbour else ""
+    return OutsideCity(
+        f"The point lies {distance} m outside {city.name_zh} ({city.name_en}){where}.",
+        lon=decision.input.lon,
+        lat=decision.input.lat,
+        distance_m=distance,
+        neighbour=neighbour.as_dict() if neighbour else None,
+        extent=city.extent,
+    )
+
+
+def _keepable(asked: Input, city: City) -> bool:
+    west, south, east, north = city.extent
+    margin = EXTENT_MARGIN
+    return west - margin < asked.lon < east + margin and south - margin < asked.lat < north + margin
+
+
+def on_the_desk(decision: Decision, city: City) -> Decision:
+    """The decision for a point outside that a feed insists on: the duty desk, in the nearest district."""
+    desk = {
+        "mode": "desk",
+        "organisation_id": city.desk_id,
+        "organisation_code": city.desk.code,
+        "organisation_zh": city.desk.name_zh,
+        "organisation_en": city.desk.name_en,
+        "part_distance_m": None,
+        "ambiguous": False,
+        "confidence": 1.0,
+        "reasons": [*decision.row["reasons"], "NO_MATCH"],
+    }
+    return replace(decision, row={**decision.row, **desk})
+
+
+def answered(conn: Connection, client_uids: Iterable[UUID]) -> dict[UUID, tuple[bytes, str]]:
+    """What was answered to these keys before: ``{client_uid: (body_hash, answer)}``."""
+    rows = conn.execute(_SQL["answered"], {"client_uids": list(client_uids)})
+    return {row["client_uid"]: (row["body_hash"], row["answer"]) for row in rows}
+
+
+def again(report: NewReport, body_hash: bytes, answer: str) -> Receipt | ReusedClientUid:
+    """The same words for the same report; a refusal where the key was for another body."""
+    if body_hash == report.body_hash():
+        return Receipt(answer.encode(), fresh=False)
+    return reused(report)
+
+
+def reused(report: NewReport) -> ReusedClientUid:
+    """The error for a key that was for another body."""
+    return ReusedClientUid(
+        f"The client_uid {report.client_uid} was used before with another body; a new report needs a new one.",
+        client_uid=str(report.client_uid),
+    )
+
+
+@dataclass(slots=True)
+class Opened:
+    """A report with its decision, its fate and the life of the case that it opens, unless it joins one, before they are
+    written.
+    """
+
+    prepared: Prepared
+    decision: Decision
+    life: Life
+    text_salt: bytes
+    fate: Fate = NEW
+
+
+def asked_of(prepared: Prepared, decision: Decision) -> Asked:
+    """What the search for duplicates is asked about a report."""
+    report, at = prepared.report, prepared.input
+    return Asked(
+        at.lon,
+        at.lat,
+        at.accuracy_m,
+        prepared.category,
+        decision.row["part_id"],
+        report.part_code,
+        report.source_ref,
+        report.text,
+        report.joins,
+        decision.row["district_code"],
+    )
+
+
+def opened(
+    prepared: Prepared,
+    decision: Decision,
+    city: City,
+    by: Actor | None,
+    *,
+    by_rules: bool = True,
+    now: bool = False,
+    fate: Fate = NEW,
+) -> Opened:
+    """Open a case for a report: its life so far is what it reaches by itself (`cases.intake`). What comes in ``now``
+    may go the simple way, which the past did not know.
+    """
+    at = decision.at
+    salt = secrets.token_bytes(16)
+    commitment = hashlib.sha256(salt + prepared.report.text.encode()).hexdigest()
+    simple = (
+        now
+        and not fate.has_twin
+        and prepared.report.channel in cases.SIMPLE_CHANNELS
+        and cases.may_be_simple(city, prepared.category, decision)
+    )
+    life = cases.intake(city, prepared.category, decision, at, commitment, by, by_rules=by_rules, simple=simple)
+    asked = _input(prepared.input, prepared.category, at)
+    life.keep(
+        {"by_hand": False, "input": asked, "answer": decision.codes(), "staff_facts": decision.row["staff_facts"]}, at
+    )
+    return Opened(prepared, decision, life, salt, fate)
+
+
+def record(conn: Connection, city: City, new: Sequence[Opened], by: Actor | None) -> dict[UUID, Receipt]:
+    """Keep reports with their cases, decisions and events, in one statement; return the receipts of those kept.
+
+    A report whose key was taken meanwhile is not among them: ask `answered`.
+    """
+    rows: list[dict[str, Any]] = []
+    taken = iter(_numbers(conn, city, [one for one in new if one.fate.kind is None]))
+    for n, one in enumerate(new):
+        fate = one.fate
+        if fate.held is not None:
+            held = fate.held
+            row = _row(one, held.row["case_no"], by, held.case_id, new_key()) | {"district_code": held.district_code}
+            told = _told_joined(one, held, row["report_id"])
+        elif fate.with_n is not None:
+            first = rows[fate.with_n]
+            row = _row(one, first["case_no"], by, first["case_id"], new_key())
+            told = _told(one, row["case_no"], row["report_id"], city)
+        else:
+            row = _row(one, next(taken), by, new_key(), new_key())
+            told = _told(one, row["case_no"], row["report_id"], city)
+        rows.append(row | told | {"n": n})
+    answers = {row["client_uid"]: row["answer"] for row in rows}
+    written = _write(conn, rows)
+    _tell_opened(conn, [row for one, row in zip(new, rows, strict=True) if one.fate.kind is None], set(written))
+    there = set(written)
+    fates = [(one.fate, row) for one, row in zip(new, rows, strict=True) if row["client_uid"] in there]
+    duplicates.tell(conn, [(fate, row["district_code"], row["case_id"], row["version"]) for fate, row in fates])
+    return {uid: Receipt(answers[uid].encode(), fresh=True) for uid in written}
+
+
+def _tell_opened(conn: Connection, rows: list[dict[str, Any]], written: set[UUID]) -> None:
+    """Tell those to whom a new case was sent at once; who reported it has his answer."""
+    notices.opened(
+        conn,
+        [
+            (
+                notices.Subject(row["district_code"], row["case_id"], row["version"]),
+                row["history"][-1]["action"],
+                row["state"],
+                row["stage"],
+            )
+            for row in rows
+            if row["client_uid"] in written
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A case that was written without being news: its number and its key."""
+
+    case_no: str
+    case_id: UUID
+
+
+def keep_apart(conn: Connection, city: City, kept: Mapping[str, Any], by: Actor) -> Kept:
+    """Open a case at the desk for a report that is there, as it would be decided now; ``kept`` is its row, with what
+    dispatch is asked and the ``text_commitment``. Where the report is said to be is left to the caller.
+    """
+    category = city.by_category_id.get(kept["category_id"])
+    if category is None:
+        raise InvalidInput("The report's category cannot be reported any more; link the whole case.", field="report_id")
+    lon, lat, part_code, place_id = (kept[name] for name in ("lon", "lat", "part_code", "place_id"))
+    report = NewReport(UUID(int=0), kept["channel"], category.code, lon, lat, "WGS84", part_code=part_code)
+    asked = Input(lon, lat, kept["accuracy_m"], category.category_id, part_code=part_code, place_id=place_id)
+    decision = dispatch.decide(conn, [asked])[0]
+    decision = on_the_desk(decision, city) if decision.out_of_area else decision
+    decision = replace(decision, row={**decision.row, "district_code": kept["district_code"]})
+    one = opened(Prepared(report, category, asked, False), decision, city, by, by_rules=False)
+    one.life.history[0]["payload"] = {"text_commitment": kept["text_commitment"], "taken_out_of": kept["case_no"]}
+    case_no, case_id = _numbers(conn, city, [one])[0], new_key()
+    row = _row(one, case_no, by, case_id, kept["report_id"])
+    _write(conn, [row | _told(one, case_no, kept["report_id"], city) | {"is_there": True}])
+    return Kept(case_no, case_id)
+
+
+def record_past(conn: Connection, city: City, past: Sequence[Opened], told_at: datetime) -> dict[UUID, Kept]:
+    """Keep reports of the past with their cases and whole lives: `record` without news to anybody.
+
+    Of the clocks that still run only what comes due after ``told_at`` is left to do.
+
+    Keys carry the moment of the report and follow from its ``client_uid``. What is kept as the answer says only what
+    became of it, for nobody was ever told why.
+    """
+    rows = []
+    for one, case_no in zip(past, _numbers(conn, city, past), strict=True):
+        uid = one.prepared.report.client_uid
+        case_id, report_id = (derived_key(one.decision.at, f"{what}/{uid}") for what in ("case", "report"))
+        row = _row(one, case_no, None, case_id, report_id, told_at)
+        answer = _receipt(one, case_no, report_id)
+        rows.append(row | {"answer": orjson.dumps(answer).decode(), "event_id": None, "event": None})
+    kept = {row["client_uid"]: Kept(row["case_no"], row["case_id"]) for row in rows}
+    return {uid: kept[uid] for uid in _write(conn, rows)}
+
+
+def _numbers(conn: Connection, city: City, new: Sequence[Opened]) -> list[str]:
+    """A case number for each, by its district and the local year in which it was received."""
+    keys = [(one.decision.row["district_code"], one.decision.at.astimezone(city.timezone).year) for one in new]
+    taken = {key: iter(numbers.take(conn, *key, count)) for key, count in Counter(keys).items()}
+    return [next(taken[key]) for key in keys]
+
+
+def _write(conn: Connection, rows: list[dict[str, Any]]) -> list[UUID]:
+    kept = [row["client_uid"] for row in conn.execute(_SQL["record"], {"rows": Jsonb(rows)})]
+    photos.came_with(conn, [row for row in rows if row["photos"] and row["client_uid"] in kept])
+    return kept
+
+
+def follow(conn: Connection, client_uid: UUID) -> dict[str, Any]:
+    """What became of a report. Raises ``NotFound``: the key is the only thing that opens it."""
+    row = conn.execute(_SQL["follow"], {"client_uid": client_uid}).fetchone()
+    if row is None:
+        raise NotFound("There is no report with this client_uid.", client_uid=str(client_uid))
+    return {"client_uid": client_uid, **row}
+
+
+def _received(one: Opened, report_id: UUID) -> dict[str, Any]:
+    report, asked = one.prepared.report, one.prepared.input
+    return {
+        "client_uid": report.client_uid,
+        "report_id": report_id,
+        "received_at": one.decision.at,
+        "lon": round(asked.lon, 7),
+        "lat": round(asked.lat, 7),
+        "crs_in": report.crs,
+        "accuracy_m": asked.accuracy_m,
+    }
+
+
+def _receipt(one: Opened, case_no: str, report_id: UUID) -> dict[str, Any]:
+    life = one.life
+    return {
+        "report": _received(one, report_id),
+        "case": {
+            "case_no": case_no,
+            **cases.standing(life.state, life.stage),
+            "flow": life.flow,
+            "deadline": life.deadline,
+            "category": one.prepared.category.names(),
+        },
+    }
+
+
+def _told(one: Opened, case_no: str, report_id: UUID, city: City) -> dict[str, Any]:
+    """The answer to a report, which will be given for ever, and the event that tells others of its case."""
+    category, chosen, life = one.prepared.category, one.decision.row, one.life
+    dispatched = life.organisation_id != city.desk_id
+    answer = {
+        **_receipt(one, case_no, report_id),
+        **({"joined": wording.joined(one.fate.kind)} if one.fate.kind else {}),
+        **({"suggested": one.fate.proposed} if one.fate.proposed else {}),
+        # Posts, never names: this answer is kept and given again to whoever holds the key.
+        "dispatch": {**one.decision.shown(city, names=False), "auto_dispatched": dispatched},
+    }
+    holder = city.desk
+    if dispatched:
+        holder = Name(chosen["organisation_code"], chosen["organisation_zh"], chosen["organisation_en"])
+    event = {
+        "action": life.history[-1]["action"],
+        "state": life.state,
+        "stage": life.stage,
+        "category": {"code": category.code, "name_zh": category.name_zh, "name_en": category.name_en},
+        "organisation": holder.as_dict(),
+        "ambiguous": chosen["ambiguous"],
+    }
+    return {"answer": orjson.dumps(answer).decode(), "event_id": new_key(), "event": event}
+
+
+def _told_joined(one: Opened, held: Held, report_id: UUID) -> dict[str, Any]:
+    """The answer to a report that joins a case: where that stands, and who has it. What is told others, the statement
+    says, which alone knows how many reports it has by then.
+    """
+    row, kind = held.row, one.fate.kind or "joined"
+    holder = Name(row["organisation_code"], row["organisation_zh"], row["organisation_en"])
+    answer = {
+        "report": _received(one, report_id),
+        "case": {
+            "case_no": row["case_no"],
+            **cases.standing(row["state"], row["stage"]),
+            "flow": row["flow"],
+            "deadline": row["deadline"],
+            "category": one.prepared.category.names(),
+        },
+        "joined": wording.joined(kind),
+        "dispatch": {
+            "mode": "joined",
+            "organisation": holder.as_dict(),
+            "handler": row["post_zh"] and {"post_zh": row["post_zh"], "post_en": row["post_en"]},
+            "auto_dispatched": False,
+        },
+    }
+    return {"answer": orjson.dumps(answer).decode(), "event_id": new_key(), "event": None}
+
+
+def _row(
+    one: Opened, case_no: str, by: Actor | None, case_id: UUID, report_id: UUID, told_at: datetime | None = None
+) -> dict[str, Any]:
+    """Everything the statement `record` needs of one report, but for what is told of it."""
+    report, category, asked = one.prepared.report, one.prepared.category, one.prepared.input
+    chosen, life = one.decision.row, one.life
+    return {
+        "n": 0,
+        "joins": one.fate.held is not None,
+        "is_there": False,
+        "link_kind": one.fate.kind,
+        "source_ref": report.source_ref,
+        "recurrence_of": one.fate.again and one.fate.again.case_id,
+        "is_rework": one.fate.again is not None and one.fate.again.is_rework,
+        "client_uid": report.client_uid,
+        "body_hash": report.body_hash().hex(),
+        "received_at": one.decision.at,
+        "district_code": chosen["district_code"],
+        "report_id": report_id,
+        "case_id": case_id,
+        "case_no": case_no,
+        "channel": report.channel,
+        "category_id": category.category_id,
+        "text": report.text,
+        "text_salt": one.text_salt.hex(),
+        "account_id": by.account_id if by else None,
+        "lon": asked.lon,
+        "lat": asked.lat,
+        "raw_x": report.x,
+        "raw_y": report.y,
+        "raw_crs": report.crs,
+        "accuracy_m": asked.accuracy_m,
+        "accuracy_is_default": one.prepared.accuracy_is_default,
+        "part_code": report.part_code,
+        "place_id": report.place_id,
+        "photos": report.photos,
+        "captured_at": report.captured_at,
+        "severity": category.severity,
+        "home_part_id": chosen["home_part_id"],
+        "home_place_id": chosen["home_place_id"],
+        "grid_cell_code": chosen["grid_cell_code"],
+        "street_code": chosen["street_code"],
+        "community_code": chosen["community_code"],
+        "zone_id": chosen["zone_id"],
+        "ambiguous": chosen["ambiguous"],
+        "state": life.state,
+        "stage": life.stage,
+        "version": life.version,
+        "organisation_id": life.organisation_id,
+        "handler_id": life.handler_id,
+        "superior_id": life.superior_id,
+        "filing_condition_id": life.filing_condition_id,
+        "filed_at": life.filed_at,
+        "dispatched_at": life.dispatched_at,
+        "handled_at": life.handled_at,
+        "closed_at": life.closed_at,
+        "deadline": life.deadline,
+        "flow": life.flow,
+        "assessed": life.assessed,
+        "area_grade": life.area_grade,
+        "acknowledged_at": life.acknowledged_at,
+        "return_count": life.return_count,
+        "rework_count": life.rework_count,
+        "suspended_count": life.suspended_count,
+        "history": life.history,
+        "decisions": life.decisions,
+        "recipients": life.recipients,
+        "clocks": life.clock_rows(told_at),
+        "texts": life.texts,
+    }
+
+
+def _input(asked: Input, category: Category, at: datetime) -> dict[str, Any]:
+    """What dispatch was asked, in codes: what a replay asks again."""
+    return {
+        "lon": asked.lon,
+        "lat": asked.lat,
+        "accuracy_m": asked.accuracy_m,
+        "category": f"{category.scheme}:{category.code}",
+        "part_code": asked.part_code,
+        "place_id": asked.place_id,
+        "at": at,
+    }

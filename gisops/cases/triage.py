@@ -1,0 +1,143 @@
+"""Triage: what the desk does with a report before it is anybody's work. Verified, accepted or refused, filed or not.
+
+Preparers of the table of moves (`gisops.cases.facts` says what they get and give).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gisops import coordinates
+from gisops.access.people import Actor
+from gisops.cases import case_clocks, evidence
+from gisops.cases.facts import Facts, GuardFailed, Prepared, Sent
+from gisops.city import City
+from gisops.db import queries
+from gisops.db.pool import Connection
+from gisops.errors import InvalidInput
+
+_SQL = queries.load("gisops.cases", "triage.sql")
+
+# How far from the case somebody may stand who says that he is there, metres; what the two positions do not know of
+# themselves is added.
+VERIFY_WITHIN_M = 100.0
+RESULTS = ("true", "false", "moved")
+
+
+def order_verify(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """Send somebody to look before it is accepted."""
+    return Prepared()
+
+
+def verify(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """Somebody was there: it is so (``true``), it is not (``false``), or it is elsewhere (``moved``, with the place in
+    ``position``). Where he stood is checked against where the case is, or where he says it is.
+    """
+    result = sent.values.get("result")
+    if result not in RESULTS:
+        raise InvalidInput(f"result is one of {', '.join(RESULTS)}.", field="result", results=list(RESULTS))
+    lon, lat, accuracy_m = position(city, sent)
+    distance = metres((lon, lat), (facts.lon, facts.lat))
+    within = VERIFY_WITHIN_M + accuracy_m + (facts.accuracy_m or 0.0)
+    payload: dict[str, Any] = {"result": result, "distance_m": round(distance, 1)}
+    if result != "moved":
+        if distance > within:
+            raise too_far(distance, within)
+        return Prepared(payload)
+    return Prepared(payload | {"lon": round(lon, 7), "lat": round(lat, 7)}, sets=_place(conn, lon, lat))
+
+
+def accept(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """Take a report on, perhaps under another category than its sender chose."""
+    code = sent.values.get("category")
+    if code is None:
+        return Prepared()
+    category = city.category(code)
+    if category.category_id == facts.category.category_id:
+        return Prepared()
+    sets: dict[str, Any] = {"category_id": category.category_id, "severity": category.severity}
+    if facts.filing_condition_id is not None:  # one of the old category's
+        sets["filing_condition_id"] = None
+    return Prepared({"category": category.code, "was": facts.category.code}, sets)
+
+
+def refuse(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """Turn a report away, by one of the reasons."""
+    return Prepared()
+
+
+def reject(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """Not file what was accepted, by one of the reasons."""
+    return Prepared()
+
+
+def file(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """File a case under one of its category's conditions: the case's own time runs from here."""
+    condition = sent.values.get("filing_condition")
+    chosen = conn.execute(_SQL["condition"], {"category_id": facts.category.category_id, "seq": condition}).fetchone()
+    if chosen is None:
+        known = [row["seq"] for row in conn.execute(_SQL["conditions"], {"category_id": facts.category.category_id})]
+        if condition is not None or known:
+            raise InvalidInput(
+                f"The category {facts.category.code} has no filing condition {condition}.",
+                field="filing_condition",
+                conditions=known,
+            )
+        return Prepared({"filing_condition_id": None})
+    if chosen["min_photos"] and city.settings.get("evidence", True):
+        _has_photos(conn, facts, chosen["min_photos"])
+    key = chosen["filing_condition_id"]
+    sets = {"filing_condition_id": key, "deadline": case_clocks.case_deadline(city, facts, key)}
+    return Prepared({"filing_condition_id": key}, sets)
+
+
+def _has_photos(conn: Connection, facts: Facts, needed: int) -> None:
+    """Raise ``GuardFailed`` where its reports, and whoever was sent to look, showed fewer than a condition needs."""
+    there = evidence.shown(conn, facts)
+    if there < needed:
+        raise GuardFailed(
+            "evidence",
+            f"此立案条件要求至少 {needed} 张照片，现有 {there} 张。",
+            f"This condition needs at least {needed} photographs, and the case has {there}.",
+            min_photos=needed,
+            photos=there,
+        )
+
+
+def position(city: City, sent: Sent) -> tuple[float, float, float]:
+    """Where somebody was who acts, WGS-84 degrees and the radius of the error in metres (``values["position"]``: lon,
+    lat, crs, accuracy_m). Raises ``InvalidInput``.
+    """
+    told = sent.values.get("position")
+    if told is None:
+        raise InvalidInput("This needs the position of whoever does it: lon, lat, crs.", field="position")
+    lon, lat = coordinates.to_wgs84(told["lon"], told["lat"], told.get("crs") or "", city.extent)
+    return lon, lat, float(told.get("accuracy_m") or city.accuracy_m["officer"])
+
+
+def too_far(distance: float, within: float) -> GuardFailed:
+    """The error for somebody who was not where the case is."""
+    return GuardFailed(
+        "position",
+        f"所在位置距案件 {distance:.0f} 米，须在 {within:.0f} 米以内。",
+        f"That position is {distance:.0f} m from the case; it must be within {within:.0f} m.",
+        distance_m=round(distance, 1),
+        within_m=round(within, 1),
+    )
+
+
+def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Metres between two points in WGS-84 degrees, by the sphere: to half a per cent, for a question of metres."""
+    (lon1, lat1), (lon2, lat2) = ((math.radians(x), math.radians(y)) for x, y in (one, other))
+    h = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
+    return 2 * 6_371_008.8 * math.asin(min(1.0, math.sqrt(h)))
+
+
+def _place(conn: Connection, lon: float, lat: float) -> dict[str, Any]:
+    """The columns of a case that moves to another point: the point, and the areas it lies in."""
+    row = conn.execute(_SQL["place"], {"lon": lon, "lat": lat}).fetchone()
+    assert row is not None  # noqa: S101  (a bare SELECT)
+    if row["unit_id"] is None:
+        raise InvalidInput("That place lies outside the city.", field="position", lon=lon, lat=lat)
+    return dict(row)
