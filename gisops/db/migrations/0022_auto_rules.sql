@@ -1,0 +1,2 @@
+-- A step of its own for auto-filing.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- A step of its own for agreements.
+SELECT 1;

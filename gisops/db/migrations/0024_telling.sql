@@ -1,0 +1,2 @@
+-- A step of its own for notices.
+SELECT 1;
