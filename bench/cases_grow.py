@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import LiteralString
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from bench import scope
 from bench.result import Result
@@ -28,12 +31,14 @@ from gisops.db.pool import Connection, connect
 CASES, ROUNDS = int(os.environ.get("GISOPS_BENCH_CASES", "2000000")), 40
 # Of a hundred cases one is open; a page is full in both cities.
 OPEN_SHARE, PAGE = 100, 20
+# A million cases a year.
+EVERY = "31.5 seconds"
 _SQL = queries.load("bench", "cases_grow.sql")
 Ask = Callable[[], object]
 
 
 def load(place: Town, count: int) -> None:
-    """Write the city and so many cases, with clocks, history and reports."""
+    """Write the city and so many cases of ten years, with clocks, history and reports; two tables at a time."""
     scope.load(place, 0)
     given = {
         "west": scope.WEST,
@@ -41,14 +46,38 @@ def load(place: Town, count: int) -> None:
         "scheme": scope.SCHEME,
         "count": count,
         "open": count // OPEN_SHARE,
+        "every": EVERY,
     }
-    with psycopg.connect(place.url(ADMIN), options="-c jit=off -c maintenance_work_mem=256MB") as admin:
-        # Foreign keys of rows that are made right cost more than the rows.
-        admin.execute("SET LOCAL session_replication_role = replica")
-        for name in ("people", "cases", "clocks", "history", "reports"):
-            admin.execute(_SQL[name], given)
+    with connect(place.url(OWNER), unhurried=True) as conn:
+        conn.execute(_SQL["months"], given)
+    made = {table: _without_indexes(place, table) for table in ("cases", "case_clocks", "reports")}
+    for name in ("people", "cases"):
+        _write(place, [_SQL[name]], given)
+    with ThreadPoolExecutor(2) as pool:
+        wanted = [pool.submit(_write, place, [_SQL["history"]], given)]
+        wanted.append(pool.submit(_write, place, [_SQL["clocks"], *made["case_clocks"]], given))
+        wanted.append(pool.submit(_write, place, made["cases"], given))
+        wanted.append(pool.submit(_write, place, [_SQL["reports"], *made["reports"]], given))
+        for done in wanted:
+            done.result()
     with connect(place.url(OWNER), unhurried=True, autocommit=True) as conn:
         conn.execute("VACUUM ANALYZE")
+
+
+def _without_indexes(place: Town, table: str) -> list[LiteralString]:
+    with connect(place.url(OWNER)) as conn:
+        there = conn.execute(_SQL["indexes"], {"table": table}).fetchall()
+        for index in there:
+            conn.execute(SQL("DROP INDEX {}").format(Identifier(index["name"])))
+        return [index["made_by"] for index in there]
+
+
+def _write(place: Town, statements: Sequence[LiteralString], given: Mapping[str, object]) -> None:
+    with psycopg.connect(place.url(ADMIN), options="-c jit=off -c maintenance_work_mem=1GB") as admin:
+        # Foreign keys of rows that are made right cost more than the rows.
+        admin.execute("SET LOCAL session_replication_role = replica")
+        for statement in statements:
+            admin.execute(statement, given if "%(" in statement else None)
 
 
 def run(town: Town) -> Iterator[Result]:
