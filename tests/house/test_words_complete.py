@@ -41,8 +41,8 @@ def test_no_other_module_invents_a_reason() -> None:
     for path in files(".sql"):
         if "migrations" not in path.parts:
             assert given_by(path) <= set(wording.REASONS), path
-    for module in ("cases", "dispatch", "locate", "moves", "operations", "past", "replays", "reports"):
-        path = ROOT / f"gisops/{module}.py"
+    asked = [ROOT / f"gisops/{module}.py" for module in ("dispatch", "locate", "operations", "replays")]
+    for path in [*asked, *sorted((ROOT / "gisops/cases").glob("*.py"))]:
         words = {
             node.value
             for node in ast.walk(ast.parse(path.read_text("utf-8")))
