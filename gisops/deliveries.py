@@ -75,7 +75,7 @@ def carry(conn: Connection, lane: str, send: Send, timezone: ZoneInfo, most: int
             ):
                 break  # too slow: somebody else has them by now
         keys = {"district_code": row["district_code"], "delivery_id": row["delivery_id"], "lease": lease}
-        message = _message(conn, row, keys, lane, timezone)
+        message = _message(conn, row, keys, timezone)
         if message is None:
             _put_back(conn, keys, 0, "nobody_there", dead=True)
             continue
@@ -112,12 +112,6 @@ def _keys(lease: UUID, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "districts": [row["district_code"] for row in rows],
         "deliveries": [row["delivery_id"] for row in rows],
     }
-
-
-def webhook(conn: Connection, webhook_id: int) -> tuple[str, bytes] | None:
-    """Where a webhook is and what it is signed with; None for one that is there no more."""
-    row = conn.execute(_SQL["webhook"], {"webhook_id": webhook_id}).fetchone()
-    return None if row is None or not row["active"] else (row["url"], bytes(row["secret"]))
 
 
 def tidy(conn: Connection) -> int:
@@ -170,17 +164,23 @@ def standing(conn: Connection) -> dict[str, Any]:
 
 
 def _message(
-    conn: Connection, row: Mapping[str, Any], keys: Mapping[str, Any], lane: str, timezone: ZoneInfo
+    conn: Connection, row: Mapping[str, Any], keys: Mapping[str, Any], timezone: ZoneInfo
 ) -> Message | None:
     """What is sent; None where whom it was for has no number or address any more."""
-    to = ""
-    if lane in ("sms", "mail"):
-        found = conn.execute(_SQL["address"], keys).fetchone()
-        if found is None or not found["address"]:
-            return None
-        to = found["address"]
+    found = conn.execute(_SQL["address"], keys).fetchone()
+    if found is None or not found["address"]:
+        return None
     texts = notices.sentences(row, timezone)
-    return Message(row["delivery_id"], row["kind"], row["seq"], row["created_at"], row["facts"], to, **texts)
+    return Message(
+        row["delivery_id"],
+        row["kind"],
+        row["seq"],
+        row["created_at"],
+        row["facts"],
+        found["address"],
+        **texts,
+        secret=bytes(found["secret"] or b""),
+    )
 
 
 def _close(conn: Connection, lane: str, error: Unreachable) -> float:

@@ -35,8 +35,8 @@ LEFT JOIN notice_texts x ON x.kind = n.kind
 ORDER BY c.delivery_id;
 
 -- name: address
--- The number or address that a claimed delivery goes to.
-SELECT delivery_address(%(district_code)s, %(delivery_id)s, %(lease)s) AS address;
+-- The number, address or URL that a claimed delivery goes to, and what it is signed with.
+SELECT address, secret FROM delivery_address(%(district_code)s, %(delivery_id)s, %(lease)s);
 
 -- name: hold
 -- What is left of a batch is ours for as long again; a slow receiver would use the time up before its last message.
@@ -72,10 +72,6 @@ RETURNING failures;
 -- name: lane
 -- How often in a row nobody answered.
 SELECT failures FROM delivery_lanes WHERE lane = %(lane)s;
-
--- name: webhook
--- Where a webhook is, and what it is signed with.
-SELECT url, secret, active FROM webhooks WHERE webhook_id = %(webhook_id)s;
 
 -- name: expire
 -- Give up what nobody came to take in its time.

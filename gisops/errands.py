@@ -80,24 +80,20 @@ def deliver(conn: Connection, settings: Settings, url: str, stop: threading.Even
             stop.wait(_IDLE_S)
 
 
-def sender(conn: Connection, settings: Settings, lane: str) -> Send | None:
+def sender(settings: Settings, lane: str) -> Send | None:
     """Who sends by a way out, as the settings say; None for one that is not there."""
     # late: speaking HTTP takes half a second to import, which a worker that sends nothing never needs
     from gisops.adapters import folder, mail, sms, webhook
 
-    kind, _, number = lane.partition(":")
-    if kind == "webhook":
-        found = deliveries.webhook(conn, int(number))
-        if found is None:
-            return None
-        return webhook.sender(*found, settings.public_url or "gisops", private=settings.webhook_private)
-    place = settings.sms if kind == "sms" else settings.mail
+    if lane.startswith("webhook:"):
+        return webhook.sender(settings.public_url or "gisops", private=settings.webhook_private)
+    place = settings.sms if lane == "sms" else settings.mail
     if place is None:
         return None
     where = place.get_secret_value()
     if Path(where).is_absolute():
         return folder.sender(Path(where))
-    if kind == "sms":
+    if lane == "sms":
         return sms.sender(where, settings.sms_token.get_secret_value() if settings.sms_token else None)
     return mail.sender(where, settings.mail_from or "")
 
@@ -105,7 +101,7 @@ def sender(conn: Connection, settings: Settings, lane: str) -> Send | None:
 def _carry(settings: Settings, url: str, stop: threading.Event, lane: str, city: City, busy: set[str]) -> None:
     try:
         with connect(url, autocommit=True, application_name="gisops delivery") as conn:
-            send = sender(conn, settings, lane)
+            send = sender(settings, lane)
             while send is not None and not stop.is_set() and deliveries.carry(conn, lane, send, city.timezone):
                 pass
     except psycopg.Error as error:

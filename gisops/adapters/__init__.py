@@ -8,7 +8,7 @@ raises one of the two and nothing else; `gisops.deliveries` does the rest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -37,7 +37,7 @@ class Refused(Undelivered):
 @dataclass(frozen=True, slots=True)
 class Message:
     """What is sent. ``delivery_id`` is the same at every try. ``facts`` are codes, the texts are made of them; ``to``
-    is a telephone number or an e-mail address, empty for a webhook.
+    is a telephone number, an e-mail address, or the URL of a webhook, which is signed with ``secret``.
     """
 
     delivery_id: UUID
@@ -50,6 +50,8 @@ class Message:
     title_en: str
     text_zh: str
     text_en: str
+    # stands in no log: what shows a message shows it without
+    secret: bytes = field(default=b"", repr=False)
 
 
 Send = Callable[[Message], None]

@@ -72,8 +72,8 @@ def envelope(message: Message, source: str) -> bytes:
     )
 
 
-def sender(url: str, secret: bytes, source: str, *, private: bool) -> Send:
-    """Send to one address. ``private`` allows addresses that are not of the public internet.
+def sender(source: str, *, private: bool) -> Send:
+    """Send to where each message goes. ``private`` allows addresses that are not of the public internet.
 
     No redirect is followed and no proxy of the environment asked. The name is resolved once, all that it leads to is
     looked at, and the connection goes to what was looked at: a name that answers differently the second time leads
@@ -84,7 +84,7 @@ def sender(url: str, secret: bytes, source: str, *, private: bool) -> Send:
     def send(message: Message) -> None:
         body = envelope(message, source)
         message_id, timestamp = str(message.delivery_id), int(time.time())
-        target, host, name = _pinned(url, private=private)
+        target, host, name = _pinned(message.to, private=private)
         headers = {
             "Host": host,
             "Content-Type": "application/cloudevents+json; charset=utf-8",
@@ -92,7 +92,7 @@ def sender(url: str, secret: bytes, source: str, *, private: bool) -> Send:
             "Idempotency-Key": message_id,
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": sign(secret, message_id, timestamp, body),
+            "webhook-signature": sign(message.secret, message_id, timestamp, body),
         }
         try:
             # The certificate must be the name's, whatever the address; the body of the answer is not read.

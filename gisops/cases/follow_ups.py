@@ -104,9 +104,8 @@ def _add(
     key = {"district_code": district_code, "case_id": case_id}
     agreements.hold(conn, district_code, case_id)
     told = {"method": method, "reached": score is not None, "score": score, "report_id": report_id}
-    told |= {"account_id": by.account_id if by else None}
-    text_id = texts.keep(conn, district_code, case_id, "follow_up", text)
-    row = conn.execute(_SQL["add"], {**key, **told, "text_id": text_id}).fetchone()
+    told |= {"account_id": by.account_id if by else None, **texts.kept_with(text)}
+    row = conn.execute(_SQL["add"], {**key, **told}).fetchone()
     if row is None:
         return None
     if score is not None and counts:

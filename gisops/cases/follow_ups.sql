@@ -9,13 +9,19 @@ JOIN cases c ON c.district_code = f.district_code AND c.case_id = coalesce(f.dup
 WHERE k.client_uid = %(client_uid)s;
 
 -- name: add
--- What a reporter said, or that nobody answered. A reporter says it once by his key: saying it again changes nothing.
-INSERT INTO follow_ups (district_code, case_id, follow_up_no, method, reached, score, at, made_by, report_id, text_id)
-SELECT %(district_code)s, %(case_id)s,
-       (SELECT coalesce(max(f.follow_up_no), 0) + 1 FROM follow_ups f WHERE f.district_code = %(district_code)s AND f.case_id = %(case_id)s),
-       %(method)s, %(reached)s, %(score)s, app_now(), %(account_id)s, %(report_id)s, %(text_id)s
-ON CONFLICT DO NOTHING
-RETURNING follow_up_no;
+-- What a reporter said, or that nobody answered, with its text. A reporter says it once by his key: saying it again changes nothing and keeps nothing.
+WITH said AS (
+  INSERT INTO follow_ups (district_code, case_id, follow_up_no, method, reached, score, at, made_by, report_id, text_id)
+  SELECT %(district_code)s, %(case_id)s,
+         (SELECT coalesce(max(f.follow_up_no), 0) + 1 FROM follow_ups f WHERE f.district_code = %(district_code)s AND f.case_id = %(case_id)s),
+         %(method)s, %(reached)s, %(score)s, app_now(), %(account_id)s, %(report_id)s, %(text_id)s
+  ON CONFLICT DO NOTHING
+  RETURNING district_code, case_id, follow_up_no, text_id, at
+), a_text AS (
+  INSERT INTO case_texts (district_code, case_id, text_id, kind, salt, text, at)
+  SELECT district_code, case_id, text_id, 'follow_up', decode(%(salt)s, 'hex'), %(text)s, at FROM said WHERE text_id IS NOT NULL
+)
+SELECT follow_up_no FROM said;
 
 -- name: satisfied
 -- What was said last is what counts of a case.

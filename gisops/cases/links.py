@@ -36,14 +36,14 @@ TOOK_IN, GAVE_UP = "take_in", "give_up"
 def link(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """Make a case the duplicate of the one whose number is the value ``to``; of a duplicate, what it is of is meant.
 
-    That must be open, of the same district, and near. Raises ``NotFound`` where the actor may not see it.
+    That must be open, of the same district, and near. Raises ``NotFound`` where the actor may not see either of them.
     """
     to = sent.values.get("to")
     if not isinstance(to, str) or not to:
         raise InvalidInput("Say which case this one is a duplicate of: to.", field="to")
     held = conn.execute(_SQL["hold_both"], {"one": facts.case_no, "other": to}).fetchall()
     found = next((row for row in held if row["asked"] == to), None)
-    if found is None or (by is not None and not _sees(conn, by, found)):
+    if found is None or (by is not None and not _sees(conn, by, found["itself"], found)):
         raise NotFound(f"There is no case {to}.", case_no=to)
     if found["case_id"] == facts.case_id:
         raise GuardFailed("other_case", "案件不能并入自身", "A case cannot be joined with itself.", to=to)
@@ -95,11 +95,12 @@ def take_out(
     if not reason.strip():
         raise InvalidInput("Taking a report out of a case needs a reason.", field="reason")
     held = conn.execute(_SQL["hold_both"], {"one": case_no, "other": case_no}).fetchone()
-    if held is None or held["asked"] != case_no or held["duplicate"] or not _sees(conn, by, held):
-        if held is not None and held["duplicate"] and _sees(conn, by, held):
-            zh, en = "该案件已并案，请先撤销并案", "This case is a duplicate: unlink it instead."
-            raise GuardFailed("not_a_duplicate", zh, en, of=held["case_no"])
+    if held is None or not _sees(conn, by, held["itself"]):
         raise NotFound(f"There is no case {case_no}.", case_no=case_no)
+    if held["duplicate"]:
+        zh, en = "该案件已并案，请先撤销并案", "This case is a duplicate: unlink it instead."
+        # of a case that he may not see he is not told the number either
+        raise GuardFailed("not_a_duplicate", zh, en, of=held["case_no"] if _sees(conn, by, held) else None)
     if held["version"] != expected_version:
         raise StaleVersion(
             f"The case is at version {held['version']}, not {expected_version}: read it again.",
@@ -193,6 +194,8 @@ def _number(conn: Connection, district: str, case_id: UUID) -> str:
     return str(row["case_no"])
 
 
-def _sees(conn: Connection, by: Actor, row: dict[str, Any]) -> bool:
+def _sees(conn: Connection, by: Actor, *cases: dict[str, Any]) -> bool:
     scope = scopes.scope_of(conn, by.account_id)
-    return scope.sees(row["unit_id"], (row["handler_id"], row["superior_id"]), row["organisation_id"])
+    return all(
+        scope.sees(row["unit_id"], (row["handler_id"], row["superior_id"]), row["organisation_id"]) for row in cases
+    )

@@ -1,8 +1,9 @@
 -- name: hold_both
--- Two cases, kept from moving until the transaction ends, always in the same order; of one that is a duplicate, what it is a duplicate of. A case's
--- district is what its number begins with.
+-- Two cases, kept from moving until the transaction ends, always in the same order; of one that is a duplicate, what it is a duplicate of, and whose
+-- the one that was asked for is itself. A case's district is what its number begins with.
 WITH named AS (
-  SELECT a.case_no AS asked, q.duplicate_of IS NOT NULL AS duplicate, q.district_code, coalesce(q.duplicate_of, q.case_id) AS case_id
+  SELECT a.case_no AS asked, q.duplicate_of IS NOT NULL AS duplicate, q.district_code, coalesce(q.duplicate_of, q.case_id) AS case_id,
+         jsonb_build_object('unit_id', q.unit_id, 'handler_id', q.handler_id, 'superior_id', q.superior_id, 'organisation_id', q.organisation_id) AS itself
   FROM (VALUES (%(one)s), (%(other)s)) AS a (case_no)
   JOIN cases q ON q.district_code = regexp_replace(a.case_no, '-[0-9]+-[0-9]+$', '') AND q.case_no = a.case_no
 ), held AS MATERIALIZED (
@@ -13,7 +14,7 @@ WITH named AS (
   ORDER BY c.district_code, c.case_id
   FOR NO KEY UPDATE
 )
-SELECT DISTINCT n.asked, n.duplicate, h.* FROM named n JOIN held h USING (district_code, case_id) ORDER BY n.asked;
+SELECT DISTINCT n.asked, n.duplicate, n.itself, h.* FROM named n JOIN held h USING (district_code, case_id) ORDER BY n.asked;
 
 -- name: hold
 -- Some cases of a district, kept from moving until the transaction ends.
@@ -32,9 +33,19 @@ SELECT move_reports(%(district)s, %(from_case)s, %(to_case)s, %(kind)s, %(report
 UPDATE cases SET duplicate_of = %(now)s WHERE district_code = %(district)s AND duplicate_of = %(was)s;
 
 -- name: recount
--- How many reports a case has now.
-UPDATE cases SET report_count = report_count + %(more)s, priority = case_priority(report_count + %(more)s)
-WHERE district_code = %(district)s AND case_id = %(case_id)s;
+-- How many reports a case has now that some came or went, and what goes by them.
+WITH counted AS (
+  UPDATE cases c
+  SET report_count = c.report_count + %(more)s, hotline = q.hotline,
+      priority = case_priority(c.severity, c.report_count + %(more)s, c.urged_count, c.recurrence_of IS NOT NULL, q.hotline)
+  FROM (SELECT EXISTS (SELECT FROM reports r WHERE r.district_code = %(district)s AND r.case_id = %(case_id)s AND r.channel = 'hotline') AS hotline) q
+  WHERE c.district_code = %(district)s AND c.case_id = %(case_id)s
+  RETURNING c.district_code, c.case_id, c.priority
+)
+UPDATE case_clocks k
+SET priority = n.priority
+FROM counted n
+WHERE k.district_code = n.district_code AND k.case_id = n.case_id AND k.stopped_at IS NULL AND k.step <> 'subtask' AND k.priority <> n.priority;
 
 -- name: report
 -- One report of a case, as dispatch was asked of it, and the commitment that history keeps of its text.
@@ -47,9 +58,16 @@ WHERE r.district_code = %(district)s AND r.case_id = %(case_id)s AND r.report_id
 -- An entry in the history of a case whose state stays while reports come or go; with the count of them, and the event that tells of it.
 WITH noted AS (
   UPDATE cases c
-  SET version = c.version + 1, report_count = c.report_count + %(more)s, priority = case_priority(c.report_count + %(more)s)
+  SET version = c.version + 1, report_count = c.report_count + %(more)s, hotline = q.hotline,
+      priority = case_priority(c.severity, c.report_count + %(more)s, c.urged_count, c.recurrence_of IS NOT NULL, q.hotline)
+  FROM (SELECT EXISTS (SELECT FROM reports r WHERE r.district_code = %(district)s AND r.case_id = %(case_id)s AND r.channel = 'hotline') AS hotline) q
   WHERE c.district_code = %(district)s AND c.case_id = %(case_id)s
   RETURNING c.*, app_now() AS at
+), a_running AS (
+  UPDATE case_clocks k
+  SET priority = n.priority
+  FROM noted n
+  WHERE k.district_code = n.district_code AND k.case_id = n.case_id AND k.stopped_at IS NULL AND k.step <> 'subtask' AND k.priority <> n.priority
 ), a_history AS (
   INSERT INTO case_history (district_code, case_id, seq, action, from_state, to_state, at, account_id, role, organisation_id, payload, prev_hash, hash)
   SELECT n.district_code, n.case_id, n.version, %(action)s, n.state, n.state, n.at, %(account_id)s, %(role)s, n.organisation_id, %(payload)s, h.hash,

@@ -4,6 +4,7 @@ the same people and erased in one place; whoever points to a text keeps its key.
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from gisops.cases import moves
@@ -19,16 +20,20 @@ LONGEST = 1_000
 
 def keep(conn: Connection, district_code: str, case_id: UUID, kind: str, text: str) -> UUID | None:
     """Keep a text of a case and return its key; None for no text. Raises ``TextTooLong``, ``InvalidInput``."""
-    checked(text)
-    if not text.strip():
-        return None
-    key = new_key()
+    told = kept_with(text)
+    if told["text_id"] is not None:
+        conn.execute(_SQL["keep"], {"district_code": district_code, "case_id": case_id, "kind": kind, **told})
+    return told["text_id"]
+
+
+def kept_with(text: str) -> dict[str, Any]:
+    """The same for a statement that keeps the text itself, beside what it belongs to: ``{text_id, salt, text}``, all
+    of them None for no text. Raises ``TextTooLong``, ``InvalidInput``.
+    """
+    if not checked(text).strip():
+        return {"text_id": None, "salt": None, "text": None}
     salt, _ = moves.committed(text)
-    conn.execute(
-        _SQL["keep"],
-        {"district_code": district_code, "case_id": case_id, "text_id": key, "kind": kind, "salt": salt, "text": text},
-    )
-    return key
+    return {"text_id": new_key(), "salt": salt, "text": text}
 
 
 def checked(text: str, *, needed: str | None = None) -> str:

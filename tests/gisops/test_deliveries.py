@@ -33,7 +33,7 @@ SECRET = b"0123456789abcdef0123456789abcdef"
 
 def message(to: str = "", **facts: Any) -> Message:
     words = ("标题", "Title", "正文", "Text")
-    return Message(new_key(), "overdue", 3, datetime.now(UTC), {"case_no": "X-2026-1", **facts}, to, *words)
+    return Message(new_key(), "overdue", 3, datetime.now(UTC), {"case_no": "X-2026-1", **facts}, to, *words, SECRET)
 
 
 # ---- signing, checked with the library others check with ---------------------------------------------------------
@@ -41,8 +41,8 @@ def message(to: str = "", **facts: Any) -> Message:
 
 def test_a_receiver_checks_a_message_with_the_library_of_the_specification() -> None:
     with receiving() as there:
-        sent = message(state="handling")
-        webhook.sender(there.url, SECRET, "https://gis.example", private=True)(sent)
+        sent = message(there.url, state="handling")
+        webhook.sender("https://gis.example", private=True)(sent)
         headers, body = there.got[0]
     told = Webhook(webhook.shown(SECRET)).verify(body, headers)
     assert told["specversion"] == "1.0"
@@ -97,7 +97,7 @@ def test_private_addresses_are_not_gone_to_unless_a_setting_says_so(url: str) ->
     with receiving() as there:
         there_is = url.format(port=there.server_address[1])
         with pytest.raises(Unreachable, match=r"private|nowhere"):
-            webhook.sender(there_is, SECRET, "x", private=False)(message())
+            webhook.sender("x", private=False)(message(there_is))
         assert there.got == []
 
 
@@ -105,7 +105,7 @@ def test_a_redirect_is_not_followed() -> None:
     with receiving() as there, receiving() as elsewhere:
         there.status, there.headers_back = 307, {"Location": elsewhere.url}
         with pytest.raises(Unreachable, match="307"):
-            webhook.sender(there.url, SECRET, "x", private=True)(message())
+            webhook.sender("x", private=True)(message(there.url))
         assert elsewhere.got == []
 
 
@@ -116,12 +116,12 @@ def test_a_redirect_is_not_followed() -> None:
 def test_what_an_answer_means(status: int, outcome: type[Exception] | None) -> None:
     with receiving() as there:
         there.status = status
-        send = webhook.sender(there.url, SECRET, "x", private=True)
+        send = webhook.sender("x", private=True)
         if outcome is None:
-            send(message())
+            send(message(there.url))
         else:
             with pytest.raises(outcome):
-                send(message())
+                send(message(there.url))
 
 
 # ---- SMS and e-mail ------------------------------------------------------------------------------------------------
@@ -242,7 +242,7 @@ class Post:
         for _ in range(rounds):
             if lane not in deliveries.due_lanes(self.conn):
                 break
-            send = errands.sender(self.conn, settings, lane)
+            send = errands.sender(settings, lane)
             assert send is not None
             taken += deliveries.carry(self.conn, lane, send, self.city.timezone)
         return taken
@@ -407,7 +407,7 @@ def test_several_at_once_send_each_once(post: Post, there: Receiver) -> None:
 
     def work() -> None:
         with connect(post.database.app_url, autocommit=True) as conn:
-            send = errands.sender(conn, Settings(webhook_private=True), lane)
+            send = errands.sender(Settings(webhook_private=True), lane)
             assert send is not None
             while deliveries.carry(conn, lane, send, post.city.timezone, 10):
                 pass
@@ -466,7 +466,7 @@ def test_sms_and_mail_go_to_who_has_a_number_and_nowhere_where_none_is_set_up(po
     notices.tell(post.conn, *about, "message", to, {}, cause="not worth an SMS")
     for lane in ("sms", "mail"):
         assert post.states(lane) == {"waiting": 1}
-        send = errands.sender(post.conn, settings, lane)
+        send = errands.sender(settings, lane)
         assert send is not None
         assert deliveries.carry(post.conn, lane, send, post.city.timezone) == 1
         (file,) = (tmp_path / lane).iterdir()
@@ -476,6 +476,32 @@ def test_sms_and_mail_go_to_who_has_a_number_and_nowhere_where_none_is_set_up(po
         assert f"{post.clock.now().astimezone(post.city.timezone):%Y-%m-%d %H:%M}" in told["text"][0]
 
 
+ADDRESS = "SELECT address, secret FROM delivery_address(%s, %s, %s)"
+
+
+def test_a_secret_is_told_only_to_who_is_trying_that_delivery_and_while_he_may(post: Post, there: Receiver) -> None:
+    number, _ = post.hook(there.url)
+    post.tell()
+    key = post.rows("SELECT district_code, delivery_id FROM deliveries")[0].values()
+    assert post.rows(ADDRESS, *key, uuid4()) == []
+    lease = uuid4()
+    post.conn.execute("UPDATE deliveries SET lease = %s, next_try_at = app_now() + interval '30 s'", [lease])
+    (told,) = post.rows(ADDRESS, *key, lease)
+    assert (told["address"], len(told["secret"])) == (there.url, 32)
+    post.clock.ahead(timedelta(seconds=31))
+    assert post.rows(ADDRESS, *key, lease) == [], "his time is up"
+    # of one that was ended nobody is told anything
+    post.conn.execute("UPDATE deliveries SET next_try_at = app_now() + interval '30 s'")
+    with connect(post.database.owner_url) as conn:
+        conn.execute("UPDATE webhooks SET active = false WHERE webhook_id = %s", [number])
+    assert [row["address"] for row in post.rows(ADDRESS, *key, lease)] == [None]
+
+
+def test_what_shows_a_message_does_not_show_its_secret() -> None:
+    assert "secret" not in repr(message("https://x.example/"))
+    assert SECRET.decode() not in repr(message("https://x.example/"))
+
+
 def test_a_number_is_told_only_to_who_is_trying_that_delivery(post: Post) -> None:
     about = (post.case["district_code"], post.case["case_id"], post.case["version"])
     with connect(post.database.owner_url) as conn:
@@ -483,9 +509,8 @@ def test_a_number_is_told_only_to_who_is_trying_that_delivery(post: Post) -> Non
     deliveries.set_lanes(post.conn, {"sms": True})
     notices.tell(post.conn, *about, "overdue", [Recipient(staff_id=1)], {}, cause="asked")
     (row,) = post.rows("SELECT district_code, delivery_id FROM deliveries")
-    asked = "SELECT delivery_address(%s, %s, %s) AS address"
-    assert post.rows(asked, row["district_code"], row["delivery_id"], None) == [{"address": None}]
-    assert post.rows(asked, row["district_code"], row["delivery_id"], uuid4()) == [{"address": None}]
+    assert post.rows(ADDRESS, row["district_code"], row["delivery_id"], None) == []
+    assert post.rows(ADDRESS, row["district_code"], row["delivery_id"], uuid4()) == []
     seen: list[str] = []
     deliveries.carry(post.conn, "sms", lambda one: seen.append(one.to), post.city.timezone)
     assert seen == ["10000000000"]

@@ -783,8 +783,13 @@ def test_satisfaction_is_asked_for_or_said_once(world: World) -> None:
     with pytest.raises(InvalidInput):
         follow_ups.say(world.conn, found, 6, "")
     assert follow_ups.say(world.conn, found, 2, WORDS)
-    assert not follow_ups.say(world.conn, found, 5, "")
+    said = "SELECT text FROM case_texts WHERE case_id = %s AND kind = 'follow_up'"
+    assert not follow_ups.say(world.conn, found, 5, f"{WORDS}; 又说一遍 / said again")
     assert world.facts(case_no).satisfaction == 2
+    with world.conn.transaction(force_rollback=True):
+        scopes.look_as(world.conn, world.desk["acceptor"].account_id)
+        kept = [row["text"] for row in world.conn.execute(said, [found["case_id"]])]
+    assert kept == [WORDS], "what changes nothing keeps no text"
     facts = world.facts(case_no)
     follow_ups.visit(world.conn, facts, "phone", False, None, "", world.desk["acceptor"])
     assert world.facts(case_no).satisfaction == 2

@@ -57,7 +57,7 @@ def test_the_page_s_program_takes_what_is_sent_and_nothing_else(
         about = (case["district_code"], case["case_id"], case["version"])
         notices.tell(conn, *about, "progress", [REPORTERS], {"action": "ack", "state": "handling"})
         (lane,) = deliveries.due_lanes(conn)
-        send = errands.sender(conn, Settings(webhook_private=True), lane)
+        send = errands.sender(Settings(webhook_private=True), lane)
         assert send is not None
         assert deliveries.carry(conn, lane, send, known.timezone) == 1
 

@@ -132,16 +132,18 @@ $$;
 REVOKE EXECUTE ON FUNCTION read_notices FROM PUBLIC;
 
 DROP FUNCTION IF EXISTS delivery_address;
-CREATE FUNCTION delivery_address(district text, delivery uuid, held_by uuid) RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
--- The number or the address that one delivery goes to, for whoever is trying it this moment: the doors cannot list telephone numbers.
+CREATE FUNCTION delivery_address(district text, delivery uuid, held_by uuid) RETURNS TABLE (address text, secret bytea)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, public, pg_temp
+-- Where one delivery goes, number, address or URL, and what it is signed with, for whoever is trying it this moment and for as long as his lease runs:
+-- the doors can list neither telephone numbers nor the secrets of other systems.
 AS $$
-  SELECT CASE d.lane WHEN 'sms' THEN s.phone WHEN 'mail' THEN s.mail END
-  FROM public.deliveries d
-  JOIN public.notices n ON n.district_code = d.district_code AND n.notice_id = d.notice_id
-  JOIN public.staff s ON s.staff_id = n.staff_id AND s.active
-  WHERE d.district_code = district AND d.delivery_id = delivery AND d.lease = held_by AND d.state = 'waiting'
+  SELECT CASE d.lane WHEN 'sms' THEN s.phone WHEN 'mail' THEN s.mail ELSE w.url END, w.secret
+  FROM deliveries d
+  JOIN notices n ON n.district_code = d.district_code AND n.notice_id = d.notice_id
+  LEFT JOIN staff s ON s.staff_id = n.staff_id AND s.active
+  LEFT JOIN webhooks w ON w.webhook_id = n.webhook_id AND w.active AND d.lane = 'webhook:' || w.webhook_id
+  WHERE d.district_code = district AND d.delivery_id = delivery AND d.lease = held_by AND d.state = 'waiting' AND d.next_try_at > app_now()
 $$;
 REVOKE EXECUTE ON FUNCTION delivery_address FROM PUBLIC;
 

@@ -395,6 +395,26 @@ def test_nobody_links_with_what_he_does_not_see(owner: Connection, city: City, q
         with pytest.raises(NotFound) as refused:
             act(owner, city, a, "link", acceptor, to=to)
         assert str(refused.value) == f"There is no case {to}."
+    # a duplicate stands for what it is of only to who sees both
+    owner.execute("UPDATE accounts SET everywhere = true WHERE account_id = %s", [acceptor.account_id])
+    of_a, of_b = numbers(told(owner, city, sent(*quiet), sent(*quiet)))
+    act(owner, city, of_a, "link", acceptor, to=a)
+    act(owner, city, of_b, "link", acceptor, to=b)
+    owner.execute("UPDATE accounts SET everywhere = false WHERE account_id = %s", [acceptor.account_id])
+    owner.execute("UPDATE cases SET unit_id = %s WHERE case_no = %s", [case(owner, b)["unit_id"], of_a])
+    mine = numbers(told(owner, city, sent(*quiet)))[0]
+    for to in (of_a, of_b):
+        with pytest.raises(NotFound) as refused:
+            act(owner, city, mine, "link", acceptor, to=to)
+        assert str(refused.value) == f"There is no case {to}."
+    with pytest.raises(NotFound) as refused:
+        links.take_out(owner, city, of_a, uuid4(), "样例", case(owner, of_a)["version"], acceptor)
+    assert str(refused.value) == f"There is no case {of_a}."
+    with pytest.raises(GuardFailed, match="duplicate") as kept:
+        links.take_out(owner, city, of_b, uuid4(), "样例", case(owner, of_b)["version"], acceptor)
+    assert kept.value.facts.get("of") is None, "of what, he may not see"
+    for one in (mine, of_a, of_b):
+        close(owner, one, "60 days")
     # nor is he told of it when he reports the same himself
     seen = told(owner, city, sent(*quiet), by=acceptor)[0]["suggested"]
     assert [one["case_no"] for one in seen] == [a]
