@@ -18,6 +18,7 @@ from gisops.db.pool import connect
 ALL = "all"
 READ_WHOLE = [
     "admin_areas",
+    "auto_rule_defaults",
     "calendar_days",
     "categories",
     "category_majors",
@@ -75,17 +76,25 @@ MAY: dict[str, dict[str, str]] = {
         "INSERT": ALL,
         "UPDATE": "acknowledged_at ambiguous area_grade assessed category_id closed_at closing_condition_id"
         " community_code deadline dispatched_at duplicate_of escalation excluded extended_count filed_at"
-        " filing_condition_id flow geom grid_cell_code handled_at handler_id organisation_id part_id priority"
+        " filing_condition_id flow geom grid_cell_code handled_at handler_id hotline organisation_id part_id priority"
         " recurrence_of report_count return_count rework_count satisfaction severity stage state street_code"
-        " superior_id suspended_count timeout_exempt unit_id version zone_id",
+        " superior_id suspended_count timeout_exempt unit_id urged_count version zone_id",
     },
     "case_clocks": {
         "SELECT": ALL,
         "INSERT": ALL,
-        "UPDATE": "deadline due_at due_attempts due_error due_kind level outcome paused_at paused_ranges stopped_at"
+        "UPDATE": "deadline due_at due_attempts due_error due_kind level outcome paused_at paused_ranges priority stopped_at"
         " value",
     },
     "case_texts": {"INSERT": ALL},
+    # set by an administrator, or off by itself; what a rule filed stays, that it was overturned is added
+    "auto_rules": {
+        "SELECT": ALL,
+        "INSERT": ALL,
+        "UPDATE": "changed_at changed_by channels enabled max_overturn min_cases min_confidence min_photos reason since"
+        " switched_off_at switched_off_because window_cases window_days",
+    },
+    "auto_filings": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "overturned_at overturned_by"},
     "reports": {
         "SELECT": "accuracy_m captured_at case_id category_id channel district_code geom part_code photos place_id"
         " raw_crs received_at report_id source_ref text",
@@ -120,7 +129,8 @@ MAY: dict[str, dict[str, str]] = {
         "DELETE": ALL,
     },
     "delivery_lanes": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "active closed_until failures"},
-    **{table: {"SELECT": ALL} for table in ("webhooks", "notice_texts")},
+    "webhooks": {"SELECT": "active kinds"},
+    "notice_texts": {"SELECT": ALL},
     "number_blocks": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "next_serial"},
     "last_positions": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "accuracy_m captured_at geom unit_id"},
     "positions": {"INSERT": ALL},
@@ -167,6 +177,11 @@ READER = {
     **{table: {"SELECT": ALL} for table in ("case_messages", "notice_texts")},
     "bulletins": {"SELECT": ALL},
     "roads": MAY["roads"],
+    "auto_filings": {"SELECT": ALL},
+    "auto_rules": {
+        "SELECT": "changed_at channels code district_code enabled max_overturn min_cases min_confidence min_photos"
+        " reason scheme since switched_off_at switched_off_because window_cases window_days"
+    },
 }
 # What functions that carry the scope in their own text are made of.
 WINDOWS = {
@@ -193,6 +208,9 @@ OUT_OF_REACH = {
     "e-mail addresses of staff": "SELECT mail FROM staff",
     "a notice of its own making": "INSERT INTO notices SELECT * FROM notices",
     "a notice taken back": "DELETE FROM notices",
+    "what another system's messages are signed with": "SELECT secret FROM webhooks",
+    "where another system listens": "SELECT url FROM webhooks",
+    "a webhook by way of its row": "SELECT w FROM webhooks w",
     "another system that listens": "UPDATE webhooks SET url = 'https://elsewhere.example'",
     "who sent a photograph in": "SELECT account_id FROM photos",
     "where a photograph says it was taken": "SELECT exif_geom FROM photos",

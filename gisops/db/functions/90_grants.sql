@@ -14,7 +14,7 @@ BEGIN
   GRANT SELECT ON migrations, layer_versions, city_layers TO gisops_app;
 
   -- what dispatch, locate and the answers are made of
-  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_majors, category_map, duplicate_rules, filing_conditions, time_limits, part_scopes,
+  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_majors, category_map, duplicate_rules, auto_rule_defaults, filing_conditions, time_limits, part_scopes,
     zone_sets, zones, zone_staff, dispatch_rules, co_ownership_areas, shifts, work_windows, calendar_days, rosters, parts TO gisops_app;
   GRANT SELECT (staff_id, code, name, organisation_id, post_zh, post_en, role, max_open, active) ON staff TO gisops_app;
   GRANT SELECT (district_code, place_id, code, kind, name_zh, organisation_id, geom) ON places TO gisops_app;
@@ -22,6 +22,11 @@ BEGIN
   -- the handbook is read; what is written about a case is added, and its text erased
   GRANT SELECT ON handbook_entries TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (text, erased_at) ON case_messages TO gisops_app;
+
+  -- which reports file themselves: read with each, set by an administrator, switched off by what was overturned
+  GRANT SELECT, INSERT, UPDATE (enabled, min_confidence, channels, min_photos, max_overturn, window_cases, window_days, min_cases, since, switched_off_at,
+                                switched_off_because, reason, changed_by, changed_at) ON auto_rules TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE (overturned_at, overturned_by) ON auto_filings TO gisops_app;
 
   -- of what was loaded, that it was and what its checks said: `gisops check` asks
   GRANT SELECT (load_id, target, state, crs, audit, published_at) ON loads TO gisops_app;
@@ -42,7 +47,8 @@ BEGIN
   -- which case a report is in is changed by one function, which keeps where it was; how many reports a case has, with it
   GRANT INSERT ON report_links TO gisops_app;
   GRANT EXECUTE ON FUNCTION move_reports, text_commitment TO gisops_app;
-  GRANT UPDATE (report_count, priority, duplicate_of) ON cases TO gisops_app;
+  GRANT UPDATE (report_count, priority, urged_count, hotline, duplicate_of) ON cases TO gisops_app;
+  GRANT UPDATE (priority) ON case_clocks TO gisops_app;
   GRANT SELECT (district_code, report_id, case_id, channel, category_id, text, geom, raw_crs, accuracy_m, part_code, place_id, source_ref, photos, captured_at, received_at) ON reports TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (next_serial) ON number_blocks TO gisops_app;
 
@@ -83,7 +89,9 @@ BEGIN
   GRANT INSERT (district_code, notice_id, case_id, seq, kind, cause, recipient, staff_id, organisation_id, facts, created_at) ON notices TO gisops_app;
   GRANT SELECT, DELETE, UPDATE (state, attempts, refusals, next_try_at, lease, last_error, expires_at, delivered_at) ON deliveries TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (active, failures, closed_until) ON delivery_lanes TO gisops_app;
-  GRANT SELECT ON webhooks, notice_texts TO gisops_app;
+  -- of other systems, whether any listens to a kind; where they are and what is signed with, one function tells whoever is trying a delivery
+  GRANT SELECT (kinds, active) ON webhooks TO gisops_app;
+  GRANT SELECT ON notice_texts TO gisops_app;
   -- a timer that could not do its work is set aside
   GRANT UPDATE (due_attempts, due_error) ON case_clocks TO gisops_app;
 
@@ -122,7 +130,7 @@ BEGIN
   GRANT SELECT ON spatial_ref_sys, geometry_columns, migrations, layer_versions TO gisops_reader, gisops_windows;
 
   -- what the city is made of
-  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_majors, category_map, duplicate_rules, filing_conditions, time_limits, part_scopes,
+  GRANT SELECT ON city, neighbours, organisations, admin_areas, grid_cells, categories, category_majors, category_map, duplicate_rules, auto_rule_defaults, filing_conditions, time_limits, part_scopes,
     zone_sets, zones, zone_staff, dispatch_rules, co_ownership_areas, shifts, work_windows, calendar_days, rosters, parts, scope_units TO gisops_reader, gisops_windows;
   GRANT SELECT (staff_id, code, name, organisation_id, post_zh, post_en, role, max_open, active) ON staff TO gisops_reader, gisops_windows;
   GRANT SELECT (district_code, place_id, code, kind, name_zh, organisation_id, geom) ON places TO gisops_reader, gisops_windows;
@@ -148,6 +156,10 @@ BEGIN
   GRANT SELECT ON case_messages TO gisops_reader;
 
   GRANT SELECT ON seasons TO gisops_reader, gisops_windows;
+  -- which reports file themselves, and what came of it; who set a rule is nobody's to read here
+  GRANT SELECT ON auto_filings TO gisops_reader;
+  GRANT SELECT (district_code, scheme, code, enabled, min_confidence, channels, min_photos, max_overturn, window_cases, window_days, min_cases, since,
+                switched_off_at, switched_off_because, reason, changed_at) ON auto_rules TO gisops_reader;
   GRANT SELECT ON approvals, case_subtasks, disputes, supervision_orders, urgings, appeals, follow_ups TO gisops_reader, gisops_windows;
 
   -- one's own account, nobody else's
