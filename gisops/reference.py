@@ -29,6 +29,7 @@ _STEPS = {
     "part_scopes": "upsert_part_scopes",
     "category_map": "upsert_category_map",
     "duplicate_rules": "upsert_duplicate_rules",
+    "auto_rules": "upsert_auto_rules",
     "work_calendar": "upsert_calendar_days",
     "work_windows": "upsert_work_windows",
 }

@@ -86,6 +86,15 @@ INSERT INTO duplicate_rules (scheme, kind, major, minor, radius_m, hours, certai
 SELECT scheme, kind, major, minor, radius_m::real, hours::int, certainty FROM shipped_duplicate_rules
 ON CONFLICT (scheme, kind, major, minor) DO NOTHING;
 
+-- name: upsert_auto_rules
+-- When a report files itself where its district has set nothing; a default that the city has changed is never taken back.
+INSERT INTO auto_rule_defaults (scheme, kind, major, minor, enabled, min_confidence, channels, min_photos, max_overturn, window_cases, window_days, min_cases,
+                                certainty)
+SELECT scheme, kind, major, minor, enabled::boolean, nullif(min_confidence, '')::real, string_to_array(channels, ' '), min_photos::smallint,
+       max_overturn::real, window_cases::int, window_days::int, min_cases::int, certainty
+FROM shipped_auto_rules
+ON CONFLICT (scheme, kind, major, minor) DO NOTHING;
+
 -- name: upsert_calendar_days
 -- Holidays and days worked in lieu; a day the city has decided for itself stays.
 INSERT INTO calendar_days (day, kind, note)
@@ -100,9 +109,9 @@ WHERE NOT EXISTS (SELECT FROM work_windows WHERE calendar = 'city');
 
 -- name: upsert_stage_limits
 -- Limits of the steps beside handling, where there are none yet: one that the city has set is never taken back.
-INSERT INTO stage_limits (step, severity, unit, value, certainty)
-SELECT step, severity, unit, value::numeric, certainty FROM shipped_stage_limits
-ON CONFLICT (step, severity) DO NOTHING;
+INSERT INTO stage_limits (step, severity, scheme, kind, major, minor, unit, value, certainty)
+SELECT step, severity, scheme, kind, major, minor, unit, value::numeric, certainty FROM shipped_stage_limits
+ON CONFLICT (step, severity, scheme, kind, major, minor) DO NOTHING;
 
 -- name: upsert_escalations
 -- What happens when a share of a limit has run; for a step only while the city has said nothing about it.

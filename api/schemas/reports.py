@@ -36,6 +36,9 @@ class ReportIn(Body):
     source_ref: Annotated[Code, Field(max_length=200)] | None = Field(
         default=None, description="Which device saw it, by its operator's own name; for the channels video and sensor."
     )
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="How sure the device is of what it saw, 0 to 1; for the channels video and sensor."
+    )
     joins: Code | None = Field(
         default=None, description="Number of an open case near by that this is about, as `suggested` names it."
     )
@@ -61,6 +64,7 @@ class ReportIn(Body):
             outside=self.outside,
             source_ref=self.source_ref,
             joins=self.joins,
+            confidence=self.confidence,
         )
 
 

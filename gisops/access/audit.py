@@ -47,6 +47,7 @@ ACTS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "load": ("发布数据", "published a load"),
     "undo": ("撤销数据", "took a load back"),
     "export": ("导出", "exported"),
+    "rule": ("变更自动立案规则", "changed a rule for filing"),
     "webhook": ("变更外部通知", "changed a webhook"),
     "retry": ("重新发送", "had messages sent again"),
     "forget": ("清除过期审计", "dropped what was kept long enough"),
@@ -151,7 +152,7 @@ def page(
     after: UUID | None = None,
     limit: int = 100,
 ) -> list[Entry]:
-    """Read entries, newest first, as the transaction's viewer, who must be an administrator or supervisor of the whole
+    """Read entries, newest first, as the transaction's viewer, who must be an administrator or inspector of the whole
     city (the database refuses others); that it was read is an entry too. ``after`` is the last key of the page before.
     Raises ``NotAllowed``, or ``InvalidInput`` for moments without a zone or an unknown act.
     """
@@ -167,7 +168,7 @@ def page(
     try:
         return [Entry(**row) for row in conn.execute(_SQL["page"], asked)]
     except InsufficientPrivilege as error:
-        raise NotAllowed("The audit is for administrators and supervisors of the whole city.") from error
+        raise NotAllowed("The audit is for administrators and inspectors of the whole city.") from error
 
 
 def forget(conn: Connection, before: datetime) -> list[dict[str, Any]]:

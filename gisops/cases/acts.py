@@ -19,6 +19,7 @@ from gisops.access.people import Actor
 from gisops.cases import (
     appeals,
     approvals,
+    auto_rules,
     case_clocks,
     checking,
     disputes,
@@ -133,6 +134,7 @@ def act(
     done = _write(conn, city, facts, rule, sent, prepared, by, role)
     for then in prepared.after:
         then(conn, facts, done.seq)
+    auto_rules.heard(conn, facts, action, sent, prepared.payload, done.seq)
     _let_go(conn, facts, done)
     _tell(conn, facts, done, action, prepared, by)
     if by is not None:
@@ -259,7 +261,8 @@ def _write(
         holder = facts.desk_id
     holder = prepared.sets.get("organisation_id", holder)
     condition = prepared.sets.get("filing_condition_id", facts.filing_condition_id)
-    clock = case_clocks.change(city, facts, to_state, holder, prepared.clock, prepared.outcome, condition)
+    category = prepared.sets.get("category_id")
+    clock = case_clocks.change(city, facts, to_state, holder, prepared.clock, prepared.outcome, condition, category)
     one = Move(
         facts.case_no,
         rule.action,

@@ -6,7 +6,7 @@ that never was. What is done is done by the system, and asks first whether the a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,9 @@ from gisops.errors import InvalidInput, NotFound, UnknownOrganisation, UnknownSt
 _SQL = queries.load("gisops.cases", "cases.sql")
 
 MOST_ROWS = 1_000
+COUNTERS = ("report_count", "return_count", "rework_count", "extended_count", "suspended_count", "urged_count")
+# What the database reckons (`case_priority`), from 0 on.
+PRIORITIES = (("none", "普通", "none"), ("low", "较高", "low"), ("high", "优先", "high"), ("critical", "紧要", "critical"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +51,32 @@ def intake(
     text_commitment: str,
     by: Actor | None = None,
     *,
-    by_rules: bool = True,
+    files: bool = True,
     simple: bool = False,
+    saw: Mapping[str, Any] | None = None,
 ) -> Life:
     """Begin the life of a case and take it as far as it gets by itself.
 
     reported always; in the ``simple`` flow pushed straight to whom the rules name, assessed by nobody; else filed where
-    category and city say so; dispatched where the decision is certain and names somebody other than the desk. What is
-    not dispatched lies with the duty desk. Without ``by_rules`` persons do the rest.
+    a rule (``files``) and the city say so; dispatched where the decision is certain and names somebody other than the
+    desk. What is not dispatched lies with the duty desk, what is not filed waits there. ``saw`` is what the history
+    keeps of the rule (`AutoRule.saw`).
     """
-    life = Life(city, category.severity, city.grades.get(decision.row["grid_cell_code"] or "", ""))
+    life = Life(
+        city, category.severity, city.grades.get(decision.row["grid_cell_code"] or "", ""), category.category_id
+    )
     who = (by.role if by else moves.PUBLIC, by.account_id if by else None)
     life.go("report", at, *who, {"text_commitment": text_commitment})
     row = decision.row
     people = {"handler": row["handler_code"], "superior": row["superior_code"]}
     whom = (row["organisation_id"], row["handler_id"], row["superior_id"])
-    if by_rules and simple:
+    if simple:
         life.flow, life.assessed = "simple", False
         life.filing_condition_id = category.filing_condition_id
-        life.send(at, *whom, moves.SYSTEM, payload=people, action="push")
+        life.send(at, *whom, moves.SYSTEM, payload={**people, **(saw or {})}, action="push")
         life.deadline = life.clocks[-1]["deadline"]
-    elif by_rules and city.auto_file and category.auto_file:
-        file(life, city, category, at, moves.SYSTEM)
+    elif files and city.auto_file:
+        file(life, city, category, at, moves.SYSTEM, saw=saw)
         if decision.auto:
             life.send(at, *whom, moves.SYSTEM, payload=people)
     return life
@@ -88,12 +95,18 @@ def may_be_simple(city: City, category: Category, decision: Decision) -> bool:
 
 
 def file(
-    life: Life, city: City, category: Category, at: datetime, role: str | None = None, account_id: int | None = None
+    life: Life,
+    city: City,
+    category: Category,
+    at: datetime,
+    role: str | None = None,
+    account_id: int | None = None,
+    saw: Mapping[str, Any] | None = None,
 ) -> None:
     """File a case under its category's default condition: from here its time runs."""
     life.filing_condition_id = category.filing_condition_id
     life.deadline = case_clocks.deadline_of(city, at, category.filing_condition_id, life.area_grade)
-    life.go("file", at, role, account_id, {"filing_condition_id": category.filing_condition_id})
+    life.go("file", at, role, account_id, {"filing_condition_id": category.filing_condition_id, **(saw or {})})
 
 
 def standing(state: str, stage: int) -> dict[str, Any]:
@@ -234,8 +247,15 @@ def names_another(row: dict[str, Any], to: Actor | None) -> bool:
     return named and to is not None and row["handler_id"] != to.staff_id
 
 
+def _priority(level: int) -> dict[str, str]:
+    code, zh, en = PRIORITIES[level]
+    return {"priority": code, "priority_zh": zh, "priority_en": en}
+
+
 def summary(row: dict[str, Any], names: bool) -> dict[str, Any]:
-    """A case as lists show it, from a row of `find`; persons by name or as posts."""
+    """A case as lists show it, from a row of `find`; persons by name or as posts. The case it is a duplicate of, or the
+    same again as, is told by its number to whom sees that one too.
+    """
     zone = None
     if row["zone_code"] is not None:
         zone = {"code": row["zone_code"], "name_zh": row["zone_zh"], "name_en": row["zone_en"]}
@@ -267,6 +287,10 @@ def summary(row: dict[str, Any], names: bool) -> dict[str, Any]:
         "closed_at": row["closed_at"],
         "deadline": row["deadline"],
         "ambiguous": row["ambiguous"],
-        "report_count": row["report_count"],
+        **_priority(row["priority"]),
+        **{counter: row[counter] for counter in COUNTERS},
+        "is_rework": row["is_rework"],
+        "duplicate_of": row["duplicate_of"],
+        "recurrence_of": row["recurrence_of"],
         "version": row["version"],
     }

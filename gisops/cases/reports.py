@@ -16,7 +16,8 @@ from psycopg.types.json import Jsonb
 
 from gisops import coordinates, dispatch, notices, photos, wording
 from gisops.access.people import Actor
-from gisops.cases import cases, duplicates, numbers
+from gisops.cases import auto_rules, cases, duplicates, numbers
+from gisops.cases.auto_rules import AutoRule
 from gisops.cases.duplicates import DEVICE_CHANNELS, NEW, Asked, Fate, Held
 from gisops.cases.lives import Life
 from gisops.city import Category, City, Name
@@ -39,7 +40,8 @@ EXTENT_MARGIN = 0.05
 @dataclass(frozen=True, slots=True)
 class NewReport:
     """A report as it was sent. ``x, y`` are in ``crs`` (degrees or metres), east first; ``accuracy_m`` in metres;
-    ``source_ref`` names the device that saw it, ``joins`` the case that its sender says it is about.
+    ``source_ref`` names the device that saw it, ``confidence`` (0 to 1) says how sure that is, ``joins`` which case its
+    sender says it is about.
     """
 
     client_uid: UUID
@@ -57,6 +59,7 @@ class NewReport:
     outside: Literal["refuse", "desk"] = "refuse"
     source_ref: str | None = None
     joins: str | None = None
+    confidence: float | None = None
 
     def body_hash(self) -> bytes:
         """SHA-256 of the body as understood: the same report sent twice has the same, whatever its JSON looked like."""
@@ -66,7 +69,7 @@ class NewReport:
         return hashlib.sha256(orjson.dumps(body)).digest()
 
 
-_LATER = ("source_ref", "joins")
+_LATER = ("source_ref", "joins", "confidence")
 _BODY = tuple(name for name in NewReport.__slots__ if name not in ("client_uid", *_LATER))
 
 
@@ -107,6 +110,7 @@ def prepare(report: NewReport, city: City) -> Prepared:
             field="source_ref",
             channels=channels,
         )
+    _check_confidence(report)
     category = city.category(report.category)
     lon, lat = coordinates.to_wgs84(report.x, report.y, report.crs, city.extent)
     accuracy_m = report.accuracy_m
@@ -125,6 +129,21 @@ def prepare(report: NewReport, city: City) -> Prepared:
         Input(lon, lat, accuracy_m, category.category_id, part_code=report.part_code, place_id=report.place_id),
         accuracy_is_default=report.accuracy_m is None,
     )
+
+
+def _check_confidence(report: NewReport) -> None:
+    if report.confidence is None:
+        return
+    if report.channel not in DEVICE_CHANNELS:
+        raise InvalidInput(
+            f"A confidence is a device's; of the channel {report.channel} there is none.",
+            field="confidence",
+            channels=sorted(DEVICE_CHANNELS),
+        )
+    if not 0 <= report.confidence <= 1:  # also refuses NaN
+        raise InvalidInput(
+            f"confidence is {report.confidence}; it goes from 0 to 1.", field="confidence", lowest=0, highest=1
+        )
 
 
 def check_decision(prepared: Prepared, decision: Decision, city: City) -> None:
@@ -207,6 +226,7 @@ class Opened:
     life: Life
     text_salt: bytes
     fate: Fate = NEW
+    rule: AutoRule | None = None
 
 
 def asked_of(prepared: Prepared, decision: Decision) -> Asked:
@@ -235,25 +255,32 @@ def opened(
     by_rules: bool = True,
     now: bool = False,
     fate: Fate = NEW,
+    rule: AutoRule | None = None,
 ) -> Opened:
-    """Open a case for a report: its life so far is what it reaches by itself (`cases.intake`). What comes in ``now``
-    may go the simple way, which the past did not know.
+    """Open a case for a report: its life so far is what it reaches by itself (`cases.intake`), by the ``rule`` of its
+    category (without one, by the category's own switch) where the report meets it and no open case looks like a twin;
+    without ``by_rules`` persons do it all. What comes in ``now`` may go the simple way, which the past did not know.
     """
     at = decision.at
     salt = secrets.token_bytes(16)
     commitment = hashlib.sha256(salt + prepared.report.text.encode()).hexdigest()
+    report, ruled = prepared.report, rule or auto_rules.shipped(prepared.category)
+    word = (report.channel, report.confidence, len(report.photos))
+    met = by_rules and not fate.has_twin and ruled.met(*word)
     simple = (
         now
-        and not fate.has_twin
-        and prepared.report.channel in cases.SIMPLE_CHANNELS
+        and met
+        and ruled.pushes
+        and report.channel in cases.SIMPLE_CHANNELS
         and cases.may_be_simple(city, prepared.category, decision)
     )
-    life = cases.intake(city, prepared.category, decision, at, commitment, by, by_rules=by_rules, simple=simple)
+    files, saw = met and ruled.files, ruled.saw(*word)
+    life = cases.intake(city, prepared.category, decision, at, commitment, by, files=files, simple=simple, saw=saw)
     asked = _input(prepared.input, prepared.category, at)
     life.keep(
         {"by_hand": False, "input": asked, "answer": decision.codes(), "staff_facts": decision.row["staff_facts"]}, at
     )
-    return Opened(prepared, decision, life, salt, fate)
+    return Opened(prepared, decision, life, salt, fate, rule)
 
 
 def record(conn: Connection, city: City, new: Sequence[Opened], by: Actor | None) -> dict[UUID, Receipt]:
@@ -462,6 +489,8 @@ def _row(
         "is_there": False,
         "link_kind": one.fate.kind,
         "source_ref": report.source_ref,
+        "confidence": report.confidence,
+        "auto_rule": _auto_rule(one),
         "recurrence_of": one.fate.again and one.fate.again.case_id,
         "is_rework": one.fate.again is not None and one.fate.again.is_rework,
         "client_uid": report.client_uid,
@@ -520,6 +549,14 @@ def _row(
         "clocks": life.clock_rows(told_at),
         "texts": life.texts,
     }
+
+
+def _auto_rule(one: Opened) -> dict[str, Any] | None:
+    """What is kept of a rule that took a case on from its report; None where persons have it."""
+    rule, life = one.rule, one.life
+    if rule is None or not rule.known or not (life.has("file") or life.has("push")):
+        return None
+    return {"scheme": rule.scheme, "code": rule.code, "flow": life.flow}
 
 
 def _input(asked: Input, category: Category, at: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ SELECT client_uid, body_hash, answer FROM intake_keys WHERE client_uid = ANY (%(
 WITH sent AS MATERIALIZED (
   SELECT *, ST_SetSRID(ST_MakePoint(lon, lat), 4326) AS geom
   FROM jsonb_to_recordset(%(rows)s) AS r (
-    n int, joins boolean, is_there boolean, link_kind text, source_ref text, recurrence_of uuid, is_rework boolean,
+    n int, joins boolean, is_there boolean, link_kind text, source_ref text, confidence real, auto_rule jsonb, recurrence_of uuid, is_rework boolean,
     client_uid uuid, body_hash text, answer text, received_at timestamptz, district_code text,
     report_id uuid, case_id uuid, case_no text, event_id uuid,
     channel text, category_id int, text text, text_salt text, account_id int, lon float8, lat float8, raw_x float8, raw_y float8, raw_crs text,
@@ -28,7 +28,8 @@ WITH sent AS MATERIALIZED (
 ), fresh AS MATERIALIZED (
   -- nearly always the cell it was decided in; a point is looked up only where there is none, or not any more
   SELECT s.*, coalesce((SELECT u.unit_id FROM scope_units u WHERE u.level = 5 AND u.code = s.grid_cell_code AND u.live), unit_at(s.geom)) AS unit_id,
-         NOT s.joins AND row_number() OVER one_case = 1 AS opens, (count(*) OVER one_case)::int AS report_count
+         NOT s.joins AND row_number() OVER one_case = 1 AS opens, (count(*) OVER one_case)::int AS report_count,
+         bool_or(s.channel = 'hotline') OVER one_case AS hotline
   FROM sent s
   WHERE s.is_there OR s.client_uid IN (SELECT client_uid FROM taken)
   WINDOW one_case AS (PARTITION BY s.district_code, s.case_id ORDER BY s.n ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
@@ -36,28 +37,39 @@ WITH sent AS MATERIALIZED (
   INSERT INTO cases (district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, geom, part_id, place_id,
                      grid_cell_code, street_code, community_code, zone_id, organisation_id, handler_id, superior_id, ambiguous,
                      reported_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version, unit_id,
-                     report_count, priority, recurrence_of, is_rework,
+                     report_count, hotline, priority, recurrence_of, is_rework,
                      flow, assessed, area_grade, acknowledged_at, return_count, rework_count, suspended_count)
   SELECT district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, geom, home_part_id, home_place_id,
          grid_cell_code, street_code, community_code, zone_id, organisation_id, handler_id, superior_id, ambiguous,
          received_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version, unit_id,
-         report_count, case_priority(report_count), recurrence_of, is_rework,
+         report_count, hotline, case_priority(severity, report_count, 0, recurrence_of IS NOT NULL, hotline), recurrence_of, is_rework,
          flow, assessed, area_grade, acknowledged_at, return_count, rework_count, suspended_count
   FROM fresh WHERE opens
 ), a_joined AS (
   UPDATE cases c
-  SET report_count = c.report_count + j.report_count, priority = case_priority(c.report_count + j.report_count)
-  FROM (SELECT DISTINCT ON (district_code, case_id) district_code, case_id, event_id, received_at, report_count FROM fresh WHERE joins
+  SET report_count = c.report_count + j.report_count, hotline = c.hotline OR j.hotline,
+      priority = case_priority(c.severity, c.report_count + j.report_count, c.urged_count, c.recurrence_of IS NOT NULL, c.hotline OR j.hotline)
+  FROM (SELECT DISTINCT ON (district_code, case_id) district_code, case_id, event_id, received_at, report_count, hotline FROM fresh WHERE joins
         ORDER BY district_code, case_id, n) j
   WHERE c.district_code = j.district_code AND c.case_id = j.case_id
   RETURNING c.*, j.event_id, j.received_at
+), a_running AS (
+  UPDATE case_clocks k
+  SET priority = j.priority
+  FROM a_joined j
+  WHERE k.district_code = j.district_code AND k.case_id = j.case_id AND k.stopped_at IS NULL AND k.step <> 'subtask' AND k.priority <> j.priority
 ), a_report AS (
   INSERT INTO reports (district_code, report_id, client_uid, case_id, channel, category_id, text, text_salt, account_id, geom, raw_x, raw_y, raw_crs,
-                       accuracy_m, accuracy_is_default, part_code, place_id, photos, captured_at, received_at, source_ref)
+                       accuracy_m, accuracy_is_default, part_code, place_id, photos, captured_at, received_at, source_ref, confidence)
   SELECT district_code, report_id, client_uid, case_id, channel, category_id, text, decode(text_salt, 'hex'), account_id, geom, raw_x, raw_y, raw_crs,
          accuracy_m, accuracy_is_default, part_code, place_id, ARRAY(SELECT jsonb_array_elements_text(photos)), captured_at, received_at,
-         source_ref
+         source_ref, confidence
   FROM fresh WHERE NOT is_there
+), a_filing AS (
+  -- what a rule took on by itself, so that it can be counted what came of it
+  INSERT INTO auto_filings (district_code, case_id, scheme, code, flow, filed_at)
+  SELECT district_code, case_id, auto_rule ->> 'scheme', auto_rule ->> 'code', auto_rule ->> 'flow', received_at
+  FROM fresh WHERE opens AND jsonb_typeof(auto_rule) = 'object'
 ), a_link AS (
   -- one that opened its case needs no row: that is where it is
   INSERT INTO report_links (district_code, report_id, seq, case_id, kind, since)
@@ -91,10 +103,10 @@ WITH sent AS MATERIALIZED (
   WHERE f.opens
 ), a_clock AS (
   INSERT INTO case_clocks (district_code, case_id, clock_no, step, organisation_id, started_at, unit, value, deadline, paused_at, paused_ranges,
-                           stopped_at, outcome, level, due_at, due_kind)
+                           stopped_at, outcome, level, due_at, due_kind, priority)
   SELECT f.district_code, f.case_id, k.clock_no, k.step, k.organisation_id, k.started_at, k.unit, k.value, k.deadline, k.paused_at,
          (SELECT coalesce(range_agg(tstzrange((p ->> 0)::timestamptz, (p ->> 1)::timestamptz)), '{}') FROM jsonb_array_elements(k.paused) p),
-         k.stopped_at, k.outcome, k.level, k.due_at, k.due_kind
+         k.stopped_at, k.outcome, k.level, k.due_at, k.due_kind, case_priority(f.severity, f.report_count, 0, f.recurrence_of IS NOT NULL, f.hotline)
   FROM fresh f
   CROSS JOIN LATERAL jsonb_to_recordset(f.clocks) AS k (
     clock_no smallint, step text, organisation_id int, started_at timestamptz, unit text, value numeric, deadline timestamptz, paused_at timestamptz,

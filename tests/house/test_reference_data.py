@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gisops.cases import reports
 from gisops.clocks import UNITS, WorkCalendar
 from gisops.db.pool import connect
 from gisops.seasons import Season
@@ -25,8 +26,9 @@ KEYS = {
     "part_scopes": (*CATEGORY, "part_scheme", "part_major", "part_minor"),
     "category_map": ("from_scheme", "from_code", "to_scheme", "to_code"),
     "duplicate_rules": CATEGORY,
+    "auto_rules": CATEGORY,
     "seasons": ("season", "opens"),
-    "stage_limits": ("step", "severity"),
+    "stage_limits": ("step", "severity", *CATEGORY),
     "escalations": ("step", "percent"),
     "handbook": (*CATEGORY, "seq"),
     "work_calendar": ("date",),
@@ -210,6 +212,20 @@ def test_a_rule_for_duplicates_is_of_a_category_that_is_there_and_one_holds_for_
         assert 1 <= int(row["hours"]) <= 8784
 
 
+def test_a_rule_for_filing_holds_for_all_and_files_what_is_filed_today() -> None:
+    rules = {key(row, CATEGORY): row for row in rows("auto_rules")}
+    held = rules["", "", "", ""]
+    assert held["enabled"] == "true"
+    assert set(held["channels"].split()) == set(reports.CHANNELS)
+    assert (held["min_confidence"], held["min_photos"]) == ("", "0")
+    for code, row in rules.items():
+        assert row["certainty"] == "P"
+        assert not code[3] or code in CATEGORIES
+        assert set(row["channels"].split()) <= set(reports.CHANNELS)
+        assert 0 <= float(row["max_overturn"]) <= 1
+        assert 1 <= int(row["min_cases"]) <= int(row["window_cases"])
+
+
 def test_stages_have_limits_and_a_danger_has_half_the_time() -> None:
     limits = {(row["step"], row["severity"]): row for row in rows("stage_limits")}
     assert {row["certainty"] for row in limits.values()} <= {"V", "P"}
@@ -219,7 +235,7 @@ def test_stages_have_limits_and_a_danger_has_half_the_time() -> None:
             ordinary = limits.get((step, "urgent"), limits[step, ""])
             assert float(row["value"]) * 2 == float(ordinary["value"]), step
     everybodys = {step for step, severity in limits if severity == ""}
-    assert everybodys == {"accept", "verify", "file", "dispatch", "ack", "simple", "check", "close"}
+    assert everybodys == {"accept", "verify", "file", "dispatch", "ack", "simple", "check", "close", "appeal"}
 
 
 def test_escalations_go_up_and_a_database_of_before_gets_the_same(database) -> None:
@@ -233,7 +249,9 @@ def test_escalations_go_up_and_a_database_of_before_gets_the_same(database) -> N
     # the migration brings its own copy, for open cases need their clocks before any reference data is loaded
     with connect(database.owner_url) as conn:
         held = conn.execute("SELECT step, percent, due_kind, level, tells FROM escalations").fetchall()
-        limits = conn.execute("SELECT step, severity, unit, value::float8, certainty FROM stage_limits").fetchall()
+        limits = conn.execute(
+            "SELECT step, severity, scheme, kind, major, minor, unit, value::float8, certainty FROM stage_limits"
+        ).fetchall()
     shipped = [{**row, "percent": int(row["percent"]), "level": int(row["level"])} for row in rows("escalations")]
     assert sorted(held, key=str) == sorted(shipped, key=str)
     assert sorted(limits, key=str) == sorted(

@@ -10,6 +10,8 @@ INSERT INTO notice_texts (kind, title_zh, title_en, text_zh, text_en, sms, mail)
   ('escalate', '超时升级', 'Escalated', '案件{case_no}（{category_zh}）已用时限的{percent}%，升级至第{level}级。', 'Case {case_no} ({category_en}) has used {percent}% of its time: escalated to level {level}.', true, true),
   ('promote', '简易案件转立案', 'Promoted to the standard flow', '简易案件{case_no}（{category_zh}）超时未结，已转一般流程立案。', 'Simple case {case_no} ({category_en}) ran over its time and was filed.', true, false),
   ('timer_failed', '计时任务受阻', 'A timer could not do its work', '案件{case_no}的计时任务（{due_kind}）未能执行：{error}。', 'The timer of case {case_no} ({due_kind}) could not do its work: {error}.', false, true),
+  ('auto_rule_off', '自动立案规则已停用', 'A rule for filing went off', '自动立案规则{rule}已自行停用：近{decided}件中{overturned}件被推翻（{percent}%）。', 'The rule {rule} switched itself off: of {decided} decided cases {overturned} were overturned ({percent}%).', false, true),
+  ('mention', '有人提到您', 'You were mentioned', '案件{case_no}（{category_zh}）的留言中提到了您。', 'You were mentioned in the thread of case {case_no} ({category_en}).', false, false),
   ('message', '案件留言', 'A message on a case', '案件{case_no}（{category_zh}）有新留言。', 'There is a new message on case {case_no} ({category_en}).', false, false),
   ('order', '督办', 'Supervision order', '案件{case_no}（{category_zh}）已被督办。', 'Case {case_no} ({category_en}) is under a supervision order.', true, true),
   ('urge', '催办', 'Urged', '案件{case_no}（{category_zh}）被催办，请尽快处理。', 'Case {case_no} ({category_en}) is urged: please act soon.', true, false),

@@ -83,7 +83,7 @@ BEGIN
   GRANT SELECT (code, name_zh, name_en, geom) ON roads TO gisops_app;
 
   -- notices are written by one function, read and marked as read by two; the worker reads what it carries out, and looks up a number for it only
-  GRANT EXECUTE ON FUNCTION tell, read_notices, delivery_address TO gisops_app;
+  GRANT EXECUTE ON FUNCTION tell, read_notices, delivery_address, forget_notices, post_of TO gisops_app;
   GRANT SELECT (district_code, notice_id, case_id, seq, kind, facts, created_at, webhook_id) ON notices TO gisops_app;
   -- reminders are written by the statement that claims them
   GRANT INSERT (district_code, notice_id, case_id, seq, kind, cause, recipient, staff_id, organisation_id, facts, created_at) ON notices TO gisops_app;
