@@ -1,7 +1,10 @@
 -- name: find
 -- Cases that the viewer may see, newest first, by any of the filters; a page is asked for by the last case_id of the one before.
 SELECT c.case_no, c.case_id, c.organisation_id, c.handler_id, c.state, c.stage, c.flow, c.severity, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, c.reported_at, c.filed_at, c.dispatched_at,
-       c.handled_at, c.closed_at, c.deadline, c.ambiguous, c.report_count, c.version, c.grid_cell_code,
+       c.handled_at, c.closed_at, c.deadline, c.ambiguous, c.version, c.grid_cell_code, c.priority,
+       c.report_count, c.return_count, c.rework_count, c.extended_count, c.suspended_count, c.urged_count, c.is_rework,
+       (SELECT d.case_no FROM cases d WHERE d.district_code = c.district_code AND d.case_id = c.duplicate_of) AS duplicate_of,
+       (SELECT r.case_no FROM cases r WHERE r.district_code = c.district_code AND r.case_id = c.recurrence_of) AS recurrence_of,
        cat.scheme AS category_scheme, cat.code AS category_code, cat.name_zh AS category_zh, cat.name_en AS category_en,
        o.code AS organisation_code, o.name_zh AS organisation_zh, o.name_en AS organisation_en,
        z.code AS zone_code, z.name_zh AS zone_zh, z.name_en AS zone_en,

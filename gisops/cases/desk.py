@@ -1,7 +1,8 @@
-"""The desk: what there is to do now, in the order in which it runs out; for the whole desk, for one person, and late.
+"""The desk: what there is to do now, the gravest first; for the whole desk, for one person, and what is late.
 
 Read for a viewer (`scopes.look_as`) through windows of their own (functions/78_desk.sql), which find what is open by
-the clock that runs in it and never look at what is over.
+the clock that runs in it and never look at what is over. A case's priority comes first (`case_priority`), then when the
+time runs out that was given for the step it is in.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ LIGHTS: Mapping[str, tuple[str, str]] = {
 By = Literal["organisation", "street", "category"]
 # In these the clock that runs is that of whoever holds the case.
 _HELD = ("dispatched", "simple_open", "handling", "suspended")
-_CURSOR = re.compile(r"(infinity|[0-9T:. +-]{19,40})~([0-9a-f-]{36})")
+_CURSOR = re.compile(r"(-[123]|0)~(infinity|[0-9T:. +-]{19,40})~([0-9a-f-]{36})")
 # Longer ago than this, how many times over its limit a case is says nothing any more.
 _TELLS = timedelta(days=30)
 
@@ -62,7 +63,7 @@ def inbox(
     after: str | None = None,
     key_id: int | None = None,
 ) -> dict[str, Any]:
-    """Open cases in scope, what runs out first before the rest: ``{counts, cases, after}``.
+    """Open cases in scope, by priority, and of one what runs out first: ``{counts, cases, after}``.
 
     Of some ``states`` (those in which the role acts, where none are named). Each has its ``clock`` (step, whose,
     deadline, light, share of the limit that has run, seconds left) and what the role may do with it. ``counts`` are of
@@ -100,7 +101,7 @@ def inbox(
 def tasks(
     conn: Connection, city: City, to: Actor, *, limit: int = 100, after: str | None = None, key_id: int | None = None
 ) -> dict[str, Any]:
-    """The caller's open work, what runs out first before the rest: ``{cases, after}``, each as in the inbox.
+    """The caller's open work, in the order of the inbox: ``{cases, after}``, each as there.
 
     What he handles; for a department, what its time runs for; for those who verify and check on the ground, what waits
     for that where they look.
@@ -163,8 +164,7 @@ def _page(
 ) -> dict[str, Any]:
     if not 1 <= limit <= MOST_ROWS:
         raise InvalidInput(f"limit is {limit}; it goes from 1 to {MOST_ROWS}.", limit=limit)
-    since, key = _place(after)
-    told = {**_NOTHING_ASKED, **asked, "since": since, "after": key, "limit": limit + 1}
+    told = {**_NOTHING_ASKED, **asked, **_place(after), "limit": limit + 1}
     rows = conn.execute(_SQL["inbox"], told).fetchall()
     page = rows[:limit]
     named = sum(cases.names_another(row, to) for row in page)
@@ -172,7 +172,7 @@ def _page(
     last = page[-1] if len(rows) > limit else None
     return {
         "cases": [_row(row, city, to) for row in page],
-        "after": last and f"{last['urgent_at']}~{last['case_id']}",
+        "after": last and f"{last['rank']}~{last['urgent_at']}~{last['case_id']}",
     }
 
 
@@ -218,16 +218,17 @@ def _organisation(conn: Connection, code: str | None) -> int | None:
     return found
 
 
-def _place(after: str | None) -> tuple[str | None, UUID | None]:
+def _place(after: str | None) -> dict[str, Any]:
     """Where a page goes on: what ``after`` of the page before said. Raises ``InvalidInput`` for anything else."""
     if after is None:
-        return None, None
+        return {"above": None, "since": None, "after": None}
     found = _CURSOR.fullmatch(after)
     try:
         if found is None:
             raise ValueError(after)
-        if found[1] != "infinity" and datetime.fromisoformat(found[1]).tzinfo is None:
+        rank, since, key = found.groups()
+        if since != "infinity" and datetime.fromisoformat(since).tzinfo is None:
             raise ValueError(after)
-        return found[1], UUID(found[2])
+        return {"above": int(rank), "since": since, "after": UUID(key)}
     except ValueError:
         raise InvalidInput("after is not what the page before said: take its `next`.", field="after") from None

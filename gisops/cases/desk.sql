@@ -1,24 +1,27 @@
 -- name: inbox
--- Open cases in some states that the viewer may see, what runs out first before the rest, with the clock that runs in each.
+-- Open cases in some states that the viewer may see, the gravest first and of those what runs out first, with the clock that runs in each.
 SELECT c.case_no, c.case_id, c.organisation_id, c.handler_id, c.state, c.stage, c.flow, c.severity, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, c.reported_at, c.filed_at, c.dispatched_at,
-       c.handled_at, c.closed_at, c.deadline, c.ambiguous, c.report_count, c.version, c.grid_cell_code,
+       c.handled_at, c.closed_at, c.deadline, c.ambiguous, c.version, c.grid_cell_code, c.priority,
+       c.report_count, c.return_count, c.rework_count, c.extended_count, c.suspended_count, c.urged_count, c.is_rework,
+       (SELECT d.case_no FROM cases d WHERE d.district_code = c.district_code AND d.case_id = c.duplicate_of) AS duplicate_of,
+       (SELECT r.case_no FROM cases r WHERE r.district_code = c.district_code AND r.case_id = c.recurrence_of) AS recurrence_of,
        cat.scheme AS category_scheme, cat.code AS category_code, cat.name_zh AS category_zh, cat.name_en AS category_en,
        o.code AS organisation_code, o.name_zh AS organisation_zh, o.name_en AS organisation_en,
        z.code AS zone_code, z.name_zh AS zone_zh, z.name_en AS zone_en,
        h.code AS handler_code, h.name AS handler_name, h.post_zh AS handler_post_zh, h.post_en AS handler_post_en,
-       w.urgent_at::text AS urgent_at, k.step, k.started_at, k.deadline AS clock_deadline, k.unit, k.value, k.paused_at, k.level, q.code AS clock_organisation,
+       w.rank, w.urgent_at::text AS urgent_at, k.step, k.started_at, k.deadline AS clock_deadline, k.unit, k.value, k.paused_at, k.level, q.code AS clock_organisation,
        clock_light(coalesce(k.deadline, CASE WHEN k.case_id IS NULL THEN c.deadline END), k.due_at, k.due_kind, k.paused_at, app_now()) AS light, app_now() AS now
 FROM (
   SELECT * FROM seen_work(
     in_states => %(states)s, in_category => %(category_id)s, at_organisation => %(organisation_id)s, in_street => %(street)s, of_severity => %(severity)s,
-    late => %(late)s, since => %(since)s::timestamptz, after => %(after)s, most => %(limit)s)
+    late => %(late)s, above => %(above)s, since => %(since)s::timestamptz, after => %(after)s, most => %(limit)s)
   WHERE NOT %(tasks)s
   -- tasks: what he handles himself, what his organisation's time runs for, and what there is to verify or check where he looks
-  UNION SELECT * FROM seen_work(in_states => %(states)s, mine => true, since => %(since)s::timestamptz, after => %(after)s, most => %(limit)s) WHERE %(tasks)s
+  UNION SELECT * FROM seen_work(in_states => %(states)s, mine => true, above => %(above)s, since => %(since)s::timestamptz, after => %(after)s, most => %(limit)s) WHERE %(tasks)s
   UNION SELECT * FROM seen_work(
-    in_states => %(held)s, at_organisation => %(organisation_id)s, since => %(since)s::timestamptz, after => %(after)s, most => %(limit)s)
+    in_states => %(held)s, at_organisation => %(organisation_id)s, above => %(above)s, since => %(since)s::timestamptz, after => %(after)s, most => %(limit)s)
   WHERE %(tasks)s AND cardinality(%(held)s::text[]) > 0
-  UNION SELECT * FROM seen_work(in_states => %(pool)s, since => %(since)s::timestamptz, after => %(after)s, most => %(limit)s)
+  UNION SELECT * FROM seen_work(in_states => %(pool)s, above => %(above)s, since => %(since)s::timestamptz, after => %(after)s, most => %(limit)s)
   WHERE %(tasks)s AND cardinality(%(pool)s::text[]) > 0
 ) AS w
 JOIN cases c USING (district_code, case_id)
@@ -28,7 +31,7 @@ LEFT JOIN zones z ON z.zone_id = c.zone_id
 LEFT JOIN staff h ON h.staff_id = c.handler_id
 LEFT JOIN case_clocks k ON k.district_code = c.district_code AND k.case_id = c.case_id AND k.stopped_at IS NULL AND k.step <> 'subtask'
 LEFT JOIN organisations q ON q.organisation_id = k.organisation_id
-ORDER BY w.urgent_at, w.case_id
+ORDER BY w.rank, w.urgent_at, w.case_id
 LIMIT %(limit)s;
 
 -- name: counts

@@ -46,7 +46,8 @@ WITH sent AS MATERIALIZED (
       extended_count = c.extended_count + coalesce((s.adds ->> 'extended_count')::smallint, 0::smallint),
       suspended_count = c.suspended_count + coalesce((s.adds ->> 'suspended_count')::smallint, 0::smallint),
       escalation = CASE WHEN s.sets ? 'escalation' THEN n.escalation ELSE c.escalation + coalesce((s.adds ->> 'escalation')::smallint, 0::smallint) END,
-      report_count = c.report_count + coalesce((s.adds ->> 'report_count')::int, 0)
+      report_count = c.report_count + coalesce((s.adds ->> 'report_count')::int, 0),
+      priority = case_priority(n.severity, c.report_count + coalesce((s.adds ->> 'report_count')::int, 0), c.urged_count, n.recurrence_of IS NOT NULL, c.hotline)
   FROM sent s
   -- the row as it was: whose it was is told no more than that it is gone
   JOIN cases was ON was.district_code = s.district_code AND was.case_no = s.case_no
@@ -92,16 +93,17 @@ WITH sent AS MATERIALIZED (
       due_at = CASE WHEN w.clock ? 'pause' THEN (w.clock -> 'pause' ->> 'until')::timestamptz
                     WHEN w.clock ? 'go_on' THEN (w.clock -> 'go_on' ->> 'due_at')::timestamptz END,
       due_kind = CASE WHEN w.clock ? 'pause' THEN CASE WHEN w.clock -> 'pause' ->> 'until' IS NOT NULL THEN 'resume' END
-                      WHEN w.clock ? 'go_on' THEN w.clock -> 'go_on' ->> 'due_kind' END
+                      WHEN w.clock ? 'go_on' THEN w.clock -> 'go_on' ->> 'due_kind' END,
+      priority = w.priority
   FROM written w
   WHERE k.district_code = w.district_code AND k.case_id = w.case_id AND k.stopped_at IS NULL AND k.step <> 'subtask'
     AND w.clock ?| ARRAY['stop', 'pause', 'go_on']
   RETURNING k.case_id
 ), a_clock AS (
-  INSERT INTO case_clocks (district_code, case_id, clock_no, step, organisation_id, started_at, unit, value, deadline, due_at, due_kind)
+  INSERT INTO case_clocks (district_code, case_id, clock_no, step, organisation_id, started_at, unit, value, deadline, due_at, due_kind, priority)
   SELECT w.district_code, w.case_id,
          coalesce((SELECT max(k.clock_no) FROM case_clocks k WHERE k.district_code = w.district_code AND k.case_id = w.case_id), 0) + 1,
-         n.step, n.organisation_id, n.started_at, n.unit, n.value, n.deadline, n.due_at, n.due_kind
+         n.step, n.organisation_id, n.started_at, n.unit, n.value, n.deadline, n.due_at, n.due_kind, w.priority
   FROM written w
   CROSS JOIN LATERAL jsonb_to_record(w.clock -> 'start') AS n (
     step text, organisation_id int, started_at timestamptz, unit text, value numeric, deadline timestamptz, due_at timestamptz, due_kind text)

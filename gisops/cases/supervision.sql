@@ -1,16 +1,17 @@
 -- name: order
 -- An order to get a case done; by the system where no account is named.
-INSERT INTO supervision_orders (district_code, case_id, order_no, level, organisation_id, issued_by, issued_at, due_at, text_id)
+INSERT INTO supervision_orders (district_code, case_id, order_no, level, organisation_id, handler_id, issued_by, issued_at, due_at, text_id)
 SELECT %(district_code)s, %(case_id)s,
        (SELECT coalesce(max(o.order_no), 0) + 1 FROM supervision_orders o WHERE o.district_code = %(district_code)s AND o.case_id = %(case_id)s),
-       %(level)s, %(organisation_id)s, %(account_id)s, app_now(), %(due_at)s, %(text_id)s
+       %(level)s, %(organisation_id)s, %(handler_id)s, %(account_id)s, app_now(), %(due_at)s, %(text_id)s
 RETURNING order_no;
 
 -- name: one
 -- One order, held until the transaction ends.
-SELECT order_no, state, organisation_id, issued_by FROM supervision_orders
-WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND order_no = %(order_no)s
-FOR UPDATE;
+SELECT s.order_no, s.state, s.organisation_id, s.issued_by, s.handler_id, o.lead_staff_id
+FROM supervision_orders s JOIN organisations o USING (organisation_id)
+WHERE s.district_code = %(district_code)s AND s.case_id = %(case_id)s AND s.order_no = %(order_no)s
+FOR UPDATE OF s;
 
 -- name: answer
 -- What was done about an order.
@@ -34,10 +35,26 @@ SELECT count(*) AS n FROM urgings
 WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND by_reporter = %(by_reporter)s AND at > app_now() - make_interval(hours => %(hours)s);
 
 -- name: urge
--- Somebody asked when it will be done.
+-- Somebody asked when it will be done: the case goes up on the desk.
+WITH counted AS (
+  UPDATE cases c
+  SET urged_count = c.urged_count + 1,
+      priority = case_priority(c.severity, c.report_count, c.urged_count + 1, c.recurrence_of IS NOT NULL, c.hotline)
+  WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s
+  RETURNING c.district_code, c.case_id, c.priority
+), a_running AS (
+  UPDATE case_clocks k
+  SET priority = n.priority
+  FROM counted n
+  WHERE k.district_code = n.district_code AND k.case_id = n.case_id AND k.stopped_at IS NULL AND k.step <> 'subtask' AND k.priority <> n.priority
+)
 INSERT INTO urgings (district_code, case_id, urging_no, by_reporter, urged_by, organisation_id, at, text_id)
 SELECT c.district_code, c.case_id,
        (SELECT coalesce(max(u.urging_no), 0) + 1 FROM urgings u WHERE u.district_code = c.district_code AND u.case_id = c.case_id),
        %(by_reporter)s, %(account_id)s, c.organisation_id, app_now(), %(text_id)s
 FROM cases c WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s
 RETURNING urging_no;
+
+-- name: mine
+-- The open orders that went to the viewer or his organisation, those due first: of the case no more than an answer needs.
+SELECT case_no, order_no, level, issued_at, due_at, category, category_zh, category_en, lon, lat, text FROM my_orders();

@@ -1,4 +1,4 @@
-"""The inbox, the tasks and the overdue board: each viewer's open cases, all of them, as they run out.
+"""The inbox, the tasks and the overdue board: each viewer's open cases, all of them, in their order.
 
 What should be there is found by the other way: every case is read, the scope is asked of each, and they are sorted.
 """
@@ -78,14 +78,14 @@ def _light(row: dict[str, Any]) -> str:
 
 
 def _seen(owner: Connection, login: str) -> list[dict[str, Any]]:
-    """All open cases in scope, what runs out first before the rest."""
+    """All open cases in scope, the gravest first, and of those what runs out first."""
     scope = scopes.scope_of(owner, _account(owner, login)["account_id"])
     rows = [
         row
         for row in owner.execute(_SQL["open"]).fetchall()
         if scope.sees(row["unit_id"], (row["handler_id"], row["superior_id"]), row["organisation_id"])
     ]
-    return sorted(rows, key=_urgent)
+    return sorted(rows, key=lambda row: (-row["priority"], *_urgent(row)))
 
 
 def _walk(client: TestClient, path: str, limit: int, member: str = "cases", **query: Any) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ def _numbers(rows: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.parametrize("login", LOGINS)
-def test_the_inbox_is_what_runs_out_first_of_what_the_role_has_to_do(
+def test_the_inbox_is_what_comes_first_of_what_the_role_has_to_do(
     client: Any, owner: Connection, login: str
 ) -> None:
     role = _account(owner, login)["role"]
@@ -116,6 +116,7 @@ def test_the_inbox_is_what_runs_out_first_of_what_the_role_has_to_do(
     for row, told in zip(expected, found, strict=True):
         assert told["clock"]["light"] == _light(row), told
         assert told["allowed"] == moves.allowed(row["state"], role)
+        assert told["priority"] == ("none", "low", "high", "critical")[row["priority"]]
     counts = client(login).get("/api/inbox").json()["counts"]
     assert {one["state"]: one["count"] for one in counts} == {
         state: sum(row["state"] == state for row in expected) for state in states
@@ -182,7 +183,7 @@ def test_tasks_are_ones_own_and_what_waits_where_one_looks(client: Any, owner: C
 @pytest.mark.parametrize("by", ["organisation", "street", "category"])
 def test_the_overdue_board_counts_and_lists_what_is_late(client: Any, owner: Connection, login: str, by: str) -> None:
     rows = _seen(owner, login)
-    late = [row for row in rows if _light(row) in ("red", "yellow")]
+    late = sorted((row for row in rows if _light(row) in ("red", "yellow")), key=_urgent)
     found = _walk(client(login), "/api/overdue", 9, by=by)
     assert _numbers(found) == _numbers(late)
     lights = [row["clock"]["light"] for row in found]
@@ -204,8 +205,9 @@ def test_the_overdue_board_counts_and_lists_what_is_late(client: Any, owner: Con
         ("/api/inbox?category=none", "unknown_category"),
         ("/api/inbox?limit=0", "invalid_body"),
         ("/api/inbox?after=none", "invalid_input"),
-        ("/api/inbox?after=2026-11-22 10:00:00~0199aaaa-0000-7000-8000-000000000000", "invalid_input"),
-        ("/api/inbox?after=2026-13-22 10:00:00%2B00~0199aaaa-0000-7000-8000-000000000000", "invalid_input"),
+        ("/api/inbox?after=-4~infinity~0199aaaa-0000-7000-8000-000000000000", "invalid_input"),
+        ("/api/inbox?after=0~2026-11-22 10:00:00~0199aaaa-0000-7000-8000-000000000000", "invalid_input"),
+        ("/api/inbox?after=0~2026-13-22 10:00:00%2B00~0199aaaa-0000-7000-8000-000000000000", "invalid_input"),
         ("/api/overdue?by=staff", "invalid_body"),
         ("/api/me/tasks?after=%00", "invalid_body"),
     ],

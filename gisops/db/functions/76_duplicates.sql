@@ -1,9 +1,16 @@
 -- Twins: which cases a report may be about, and the one way in which a report comes into another case. docs/decisions/0034.
 
-CREATE OR REPLACE FUNCTION case_priority(report_count int) RETURNS smallint
+DROP FUNCTION IF EXISTS case_priority(int);
+CREATE OR REPLACE FUNCTION case_priority(severity text, report_count int, urged_count int, again boolean, hotline boolean) RETURNS smallint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
--- How far up many reports put a case: 1, 2, 3 from the 3rd, 5th and 10th on.
-RETURN ((report_count >= 3)::int + (report_count >= 5)::int + (report_count >= 10)::int)::smallint;
+-- What a case's own facts make of it: 3 critical, 2 high, 1 low, 0 none. The highest of them counts, nothing is added up; and as no moment is asked for,
+-- it changes only when one of them does.
+RETURN CASE
+  WHEN severity = 'danger' OR report_count >= 10 THEN 3
+  WHEN severity = 'urgent' OR report_count >= 5 OR urged_count > 0 OR again THEN 2
+  WHEN hotline OR report_count >= 3 THEN 1
+  ELSE 0
+END::smallint;
 
 DROP FUNCTION IF EXISTS twin_cases;
 CREATE FUNCTION twin_cases(

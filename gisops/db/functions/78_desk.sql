@@ -1,4 +1,4 @@
--- The desk's windows: what is open, in the order in which it runs out, for whoever looks. Like seen_cases they state the scope themselves, so that the
+-- The desk's windows: what is open, the gravest first and of that what runs out first, for whoever looks. Like seen_cases they state the scope themselves, so that the
 -- indexes are used; row-level security lies below. docs/decisions/0036.
 
 CREATE OR REPLACE FUNCTION clock_light(deadline timestamptz, due_at timestamptz, due_kind text, paused_at timestamptz, at timestamptz) RETURNS text
@@ -12,59 +12,91 @@ RETURN CASE
   ELSE 'yellow'
 END;
 
+DROP FUNCTION IF EXISTS looker;
+CREATE FUNCTION looker(OUT account_id int, OUT everywhere boolean, OUT staff_id int, OUT organisation_id int, OUT units int[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+-- Whom a window of the desk is opened for, with the units he looks into: none for whom the whole city is open to; account_id NULL for nobody.
+AS $$
+  SELECT v.account_id, v.everywhere, v.staff_id, v.organisation_id,
+         CASE WHEN v.everywhere THEN '{}' ELSE ARRAY(SELECT u.unit_id FROM account_units u WHERE u.account_id = v.account_id) END
+  FROM viewer() v
+$$;
+
+DROP FUNCTION IF EXISTS open_in_sight;
+CREATE FUNCTION open_in_sight(units int[], staff int, organisation int) RETURNS TABLE (district_code text, case_id uuid, state text)
+LANGUAGE sql STABLE
+-- The open cases of some units, and those that somebody handles, was told of as a superior, or whose organisation holds them: each by its index. It
+-- pins no search path, so that it is inlined where it is asked, which is in windows that pin theirs.
+AS $$
+  SELECT c.district_code, c.case_id, c.state FROM cases c WHERE c.unit_id = ANY (units) AND c.stage < 7
+  UNION SELECT c.district_code, c.case_id, c.state FROM cases c WHERE c.handler_id = staff AND c.stage < 7
+  UNION SELECT c.district_code, c.case_id, c.state FROM cases c WHERE c.superior_id = staff AND c.stage < 7
+  UNION SELECT c.district_code, c.case_id, c.state FROM cases c WHERE c.organisation_id = organisation AND c.stage < 7
+$$;
+
 DROP FUNCTION IF EXISTS seen_work;
 CREATE FUNCTION seen_work(
   in_states text[], in_category int DEFAULT NULL, at_organisation int DEFAULT NULL, in_street text DEFAULT NULL, of_severity text DEFAULT NULL,
-  late boolean DEFAULT false, mine boolean DEFAULT false, since timestamptz DEFAULT NULL, after uuid DEFAULT NULL, most int DEFAULT 1
-) RETURNS TABLE (district_code text, case_id uuid, urgent_at timestamptz)
+  late boolean DEFAULT false, mine boolean DEFAULT false, above int DEFAULT NULL, since timestamptz DEFAULT NULL, after uuid DEFAULT NULL, most int DEFAULT 1
+) RETURNS TABLE (district_code text, case_id uuid, rank int, urgent_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
 SET search_path = pg_catalog, public, pg_temp
--- The keys of open cases that the viewer may see, what runs out first before the rest, from behind (since, after): in some states, perhaps of a category,
--- an organisation, a street, a severity; `late`: those whose light is yellow or red; `mine`: those the viewer handles himself. A case in dispute has no
--- clock and goes by its own deadline.
+-- The keys of open cases that the viewer may see, by `rank` (the highest priority is -3, none is 0) and then what runs out first before the rest, from
+-- behind (above, since, after): in some states, perhaps of a category, an organisation, a street, a severity; `mine`: those the viewer handles himself.
+-- `late`: those whose light is yellow or red, all of one rank, so by their deadline alone. A case in dispute has no clock and goes by its own deadline.
 AS $$
 #variable_conflict use_column
 DECLARE
   few CONSTANT int := 32;
   v record;
-  units int[] := '{}';
   steps text[];
   asked text;
   own text := 'false';
-  -- $1 states, $2 category, $3 organisation, $4 street, $5 severity, $6 since, $7 after, $8 most, $9 units; of the viewer $10 staff, $11 organisation
-  -- found by the clock, in its order
-  walked CONSTANT text := '(SELECT k.district_code, k.case_id, coalesce(k.deadline, ''infinity'') AS urgent_at '
-    'FROM case_clocks k JOIN cases c ON c.district_code = k.district_code AND c.case_id = k.case_id '
-    'WHERE k.stopped_at IS NULL AND k.step <> ''subtask'' AND %s AND (coalesce(k.deadline, ''infinity''), k.case_id) > ($6, $7) AND %s AND %s '
-    'ORDER BY coalesce(k.deadline, ''infinity''), k.case_id LIMIT $8)';
-  next CONSTANT text := '(SELECT k.district_code, k.case_id, coalesce(k.deadline, ''infinity'') AS urgent_at, k.deadline, k.due_at, k.due_kind, k.paused_at '
-    'FROM case_clocks k WHERE k.stopped_at IS NULL AND k.step <> ''subtask'' AND k.step = %L AND (coalesce(k.deadline, ''infinity''), k.case_id) > ($6, $7) '
-    'ORDER BY coalesce(k.deadline, ''infinity''), k.case_id LIMIT 20 * $8)';
+  -- $1 states, $2 category, $3 organisation, $4 street, $5 severity, $6 above, $7 since, $8 after, $9 most; of the viewer $10 units, $11 staff,
+  -- $12 organisation
+  ends CONSTANT text := 'coalesce(k.deadline, ''infinity'')';
+  ranked CONSTANT text := CASE WHEN late THEN '0' ELSE '(- k.priority)' END;
+  behind CONSTANT text := CASE WHEN late THEN '(' || ends || ', k.case_id) > ($7, $8)' ELSE '(' || ranked || ', ' || ends || ', k.case_id) > ($6, $7, $8)' END;
+  by_index CONSTANT text := CASE WHEN late THEN '' ELSE ranked || ', ' END || ends || ', k.case_id';
+  -- Found by the clock, in the order of an index of clocks. Each case is looked up behind it by its key (OFFSET 0): the planner takes step and state for
+  -- strangers to each other, believes that hardly any case answers, and would rather read all that is open.
+  walked CONSTANT text := '(SELECT k.district_code, k.case_id, ' || ranked || ' AS rank, ' || ends || ' AS urgent_at '
+    'FROM case_clocks k CROSS JOIN LATERAL (SELECT FROM cases c WHERE c.district_code = k.district_code AND c.case_id = k.case_id AND %s OFFSET 0) AS c '
+    'WHERE k.stopped_at IS NULL AND k.step <> ''subtask'' AND %s AND ' || behind || ' ORDER BY ' || by_index || ' LIMIT $9)';
+  ahead CONSTANT text := '(SELECT k.district_code, k.case_id, ' || ranked || ' AS rank, ' || ends || ' AS urgent_at FROM case_clocks k '
+    'WHERE k.stopped_at IS NULL AND k.step <> ''subtask'' AND %s AND ' || behind || ' ORDER BY ' || by_index || ' LIMIT 20 * $9)';
   -- found by whose they are, and sorted
-  gathered CONSTANT text := '(SELECT g.district_code, g.case_id, g.urgent_at '
-    'FROM (SELECT c.district_code, c.case_id, coalesce(k.deadline, CASE WHEN k.case_id IS NULL THEN c.deadline END, ''infinity'') AS urgent_at '
-    'FROM (SELECT * FROM cases c WHERE c.stage < 7 AND %s OFFSET 0) c '
+  gathered CONSTANT text := '(SELECT g.district_code, g.case_id, g.rank, g.urgent_at FROM (SELECT c.district_code, c.case_id, '
+    || CASE WHEN late THEN '0' ELSE '- c.priority' END || ' AS rank, '
+    'coalesce(k.deadline, CASE WHEN k.case_id IS NULL THEN c.deadline END, ''infinity'') AS urgent_at '
+    'FROM (SELECT * FROM cases c WHERE c.stage < 7 AND %s AND %s OFFSET 0) c '
     'LEFT JOIN case_clocks k ON k.district_code = c.district_code AND k.case_id = c.case_id AND k.stopped_at IS NULL AND k.step <> ''subtask'' '
-    'WHERE %s) g WHERE (g.urgent_at, g.case_id) > ($6, $7) ORDER BY g.urgent_at, g.case_id LIMIT $8)';
+    'WHERE %s) g WHERE (g.rank, g.urgent_at, g.case_id) > ($6, $7, $8) ORDER BY g.rank, g.urgent_at, g.case_id LIMIT $9)';
+  -- of the clock that runs; and of one that may not be there
+  lit CONSTANT text := CASE WHEN late THEN 'clock_light(k.deadline, k.due_at, k.due_kind, k.paused_at, app_now()) IN (''red'', ''yellow'')' ELSE 'true' END;
+  lit_or_none CONSTANT text := CASE WHEN late
+    THEN 'clock_light(coalesce(k.deadline, CASE WHEN k.case_id IS NULL THEN c.deadline END), k.due_at, k.due_kind, k.paused_at, app_now()) IN (''red'', ''yellow'')'
+    ELSE 'true' END;
+  running text[];
   arms text[] := '{}';
   districts text[];
   keys uuid[];
+  ranks int[];
   moments timestamptz[];
-  step text;
 BEGIN
-  SELECT * INTO v FROM viewer();
+  SELECT * INTO v FROM looker();
   IF v.account_id IS NULL THEN
     RETURN;
   END IF;
+  above := coalesce(above, -9);
   since := coalesce(since, '-infinity');
   after := coalesce(after, '00000000-0000-0000-0000-000000000000');
   asked := concat_ws(' AND ', 'c.state = ANY ($1)',
     CASE WHEN in_category IS NOT NULL THEN 'c.category_id = $2' END,
     CASE WHEN at_organisation IS NOT NULL THEN 'c.organisation_id = $3' END,
     CASE WHEN in_street IS NOT NULL THEN 'c.street_code = $4' END,
-    CASE WHEN of_severity IS NOT NULL THEN 'c.severity = $5' END,
-    CASE WHEN late THEN 'clock_light(coalesce(k.deadline, CASE WHEN k.case_id IS NULL THEN c.deadline END), k.due_at, k.due_kind, k.paused_at, app_now()) '
-                        'IN (''red'', ''yellow'')' END);
+    CASE WHEN of_severity IS NOT NULL THEN 'c.severity = $5' END);
   steps := ARRAY(
     SELECT DISTINCT s.step
     FROM (VALUES ('reported', 'accept'), ('verifying', 'verify'), ('accepted', 'file'), ('filed', 'dispatch'), ('returned', 'dispatch'),
@@ -72,65 +104,63 @@ BEGIN
                  ('handling', 'restore'), ('suspended', 'handle'), ('suspended', 'stop'), ('suspended', 'penalise'), ('suspended', 'restore'),
                  ('handled', 'check'), ('checking', 'check'), ('to_close', 'close')) AS s (state, step)
     WHERE s.state = ANY (in_states));
-
+  -- Within a step the index goes by priority: what is late is asked for in each of them, and so comes by its deadline.
+  running := ARRAY(
+    SELECT format('k.step = %L', s.step) || coalesce(' AND (- k.priority) = ' || p.rank, '') || ' AND ' || lit
+    FROM unnest(steps) AS s (step) CROSS JOIN unnest(CASE WHEN late THEN ARRAY[-3, -2, -1, 0] ELSE ARRAY[NULL]::int[] END) AS p (rank));
   IF NOT v.everywhere THEN
-    units := ARRAY(SELECT u.unit_id FROM account_units u WHERE u.account_id = v.account_id);
     own := concat_ws(' OR ', own,
-      CASE WHEN v.staff_id IS NOT NULL THEN 'c.handler_id = $10 OR c.superior_id = $10' END,
-      CASE WHEN v.organisation_id IS NOT NULL THEN 'c.organisation_id = $11' END);
+      CASE WHEN v.staff_id IS NOT NULL THEN 'c.handler_id = $11 OR c.superior_id = $11' END,
+      CASE WHEN v.organisation_id IS NOT NULL THEN 'c.organisation_id = $12' END);
   END IF;
 
   IF mine THEN
     IF v.staff_id IS NULL THEN
       RETURN;
     END IF;
-    arms := ARRAY[format(gathered, 'c.handler_id = $10', asked)];
+    arms := ARRAY[format(gathered, 'c.handler_id = $11', asked, lit_or_none)];
   ELSIF v.everywhere THEN
-    FOREACH step IN ARRAY steps LOOP
-      arms := arms || format(walked, format('k.step = %L', step), 'true', asked);
-    END LOOP;
+    arms := ARRAY(SELECT format(walked, asked, r.one) FROM unnest(running) AS r (one));
     IF 'disputed' = ANY (in_states) THEN
-      arms := arms || format(gathered, 'c.state = ''disputed''', asked);
+      arms := arms || format(gathered, 'c.state = ''disputed''', asked, lit_or_none);
     END IF;
-  ELSIF cardinality(units) > few AND NOT 'disputed' = ANY (in_states) THEN
-    -- Of whoever sees much of the city the page is among what runs out first: twenty looked at for each that is wanted.
-    FOREACH step IN ARRAY steps LOOP
-      arms := arms || format(next, step);
-    END LOOP;
+  ELSIF cardinality(v.units) > few AND cardinality(running) > 0 AND NOT 'disputed' = ANY (in_states) THEN
+    -- Of whoever sees much of the city the page is among what comes first: twenty looked at for each that is wanted.
     EXECUTE format(
-      'SELECT array_agg(n.district_code), array_agg(n.case_id), array_agg(n.urgent_at) FROM (SELECT k.district_code, k.case_id, k.urgent_at '
-      'FROM (SELECT * FROM (%s) AS a ORDER BY urgent_at, case_id LIMIT 20 * $8) k JOIN cases c ON c.district_code = k.district_code AND c.case_id = k.case_id '
-      'WHERE (c.unit_id = ANY ($9) OR %s) AND %s ORDER BY k.urgent_at, k.case_id LIMIT $8) n', array_to_string(arms, ' UNION ALL '), own, asked)
-      INTO districts, keys, moments
-      USING in_states, in_category, at_organisation, in_street, of_severity, since, after, most, units, v.staff_id, v.organisation_id;
+      'SELECT array_agg(n.district_code), array_agg(n.case_id), array_agg(n.rank), array_agg(n.urgent_at) '
+      'FROM (SELECT k.* FROM (SELECT * FROM (%s) AS a ORDER BY rank, urgent_at, case_id LIMIT 20 * $9) k '
+      'JOIN cases c ON c.district_code = k.district_code AND c.case_id = k.case_id '
+      'WHERE (c.unit_id = ANY ($10) OR %s) AND %s ORDER BY k.rank, k.urgent_at, k.case_id LIMIT $9) n',
+      (SELECT string_agg(format(ahead, r.one), ' UNION ALL ') FROM unnest(running) AS r (one)), own, asked)
+      INTO districts, keys, ranks, moments
+      USING in_states, in_category, at_organisation, in_street, of_severity, above, since, after, most, v.units, v.staff_id, v.organisation_id;
     IF cardinality(keys) >= most THEN
-      RETURN QUERY SELECT * FROM unnest(districts, keys, moments);
+      RETURN QUERY SELECT * FROM unnest(districts, keys, ranks, moments);
       RETURN;
     END IF;
   END IF;
   IF NOT v.everywhere AND NOT mine THEN
-    arms := '{}';
-    IF cardinality(units) > 0 THEN
-      arms := arms || format(gathered, 'c.unit_id = ANY ($9)', asked);
+    IF cardinality(v.units) > 0 THEN
+      arms := arms || format(gathered, 'c.unit_id = ANY ($10)', asked, lit_or_none);
     END IF;
     IF v.staff_id IS NOT NULL THEN
-      arms := arms || format(gathered, 'c.handler_id = $10', asked) || format(gathered, 'c.superior_id = $10', asked);
+      arms := arms || format(gathered, 'c.handler_id = $11', asked, lit_or_none) || format(gathered, 'c.superior_id = $11', asked, lit_or_none);
     END IF;
     IF v.organisation_id IS NOT NULL THEN
-      IF in_states <@ ARRAY['dispatched', 'simple_open', 'handling', 'suspended'] THEN
+      IF in_states <@ ARRAY['dispatched', 'simple_open', 'handling', 'suspended'] AND NOT late THEN
         -- in these the clock that runs is that of whoever holds the case
-        arms := arms || format(walked, 'k.organisation_id = $11', 'c.organisation_id = $11', asked);
+        arms := arms || format(walked, 'c.organisation_id = $12 AND ' || asked, 'k.organisation_id = $12');
       ELSE
-        arms := arms || format(gathered, 'c.organisation_id = $11', asked);
+        arms := arms || format(gathered, 'c.organisation_id = $12', asked, lit_or_none);
       END IF;
     END IF;
   END IF;
   IF cardinality(arms) = 0 THEN
     RETURN;
   END IF;
-  RETURN QUERY EXECUTE format('SELECT DISTINCT district_code, case_id, urgent_at FROM (%s) AS a ORDER BY urgent_at, case_id LIMIT $8',
+  RETURN QUERY EXECUTE format('SELECT DISTINCT district_code, case_id, rank::int, urgent_at FROM (%s) AS a ORDER BY rank, urgent_at, case_id LIMIT $9',
                               array_to_string(arms, ' UNION ALL '))
-    USING in_states, in_category, at_organisation, in_street, of_severity, since, after, most, units, v.staff_id, v.organisation_id;
+    USING in_states, in_category, at_organisation, in_street, of_severity, above, since, after, most, v.units, v.staff_id, v.organisation_id;
 END
 $$;
 
@@ -143,30 +173,20 @@ AS $$
 #variable_conflict use_column
 DECLARE
   v record;
-  units int[];
 BEGIN
-  SELECT * INTO v FROM viewer();
-  IF v.account_id IS NULL THEN
-    RETURN;
-  END IF;
+  SELECT * INTO v FROM looker();
   IF v.everywhere THEN
     RETURN QUERY
       SELECT s.state, n.count
       FROM unnest(in_states) AS s (state)
       CROSS JOIN LATERAL (SELECT count(*) AS count FROM (SELECT FROM cases c WHERE c.state = s.state AND c.stage < 7 LIMIT most) AS few) n;
-    RETURN;
+  ELSIF v.account_id IS NOT NULL THEN
+    RETURN QUERY
+      SELECT s.state, least(count(m.case_id), most)
+      FROM unnest(in_states) AS s (state)
+      LEFT JOIN open_in_sight(v.units, v.staff_id, v.organisation_id) m ON m.state = s.state
+      GROUP BY s.state;
   END IF;
-  units := ARRAY(SELECT u.unit_id FROM account_units u WHERE u.account_id = v.account_id);
-  RETURN QUERY
-    SELECT s.state, least(count(m.case_id), most)
-    FROM unnest(in_states) AS s (state)
-    LEFT JOIN (
-      SELECT c.case_id, c.state FROM cases c WHERE c.unit_id = ANY (units) AND c.stage < 7
-      UNION SELECT c.case_id, c.state FROM cases c WHERE c.handler_id = v.staff_id AND c.stage < 7
-      UNION SELECT c.case_id, c.state FROM cases c WHERE c.superior_id = v.staff_id AND c.stage < 7
-      UNION SELECT c.case_id, c.state FROM cases c WHERE c.organisation_id = v.organisation_id AND c.stage < 7
-    ) m ON m.state = s.state
-    GROUP BY s.state;
 END
 $$;
 
@@ -179,30 +199,20 @@ AS $$
 #variable_conflict use_column
 DECLARE
   v record;
-  units int[];
 BEGIN
-  SELECT * INTO v FROM viewer();
-  IF v.account_id IS NULL THEN
-    RETURN;
-  END IF;
+  SELECT * INTO v FROM looker();
   IF v.everywhere THEN
     RETURN QUERY
       SELECT k.district_code, k.case_id, k.organisation_id, clock_light(k.deadline, k.due_at, k.due_kind, k.paused_at, app_now()), k.deadline
       FROM case_clocks k
       WHERE k.stopped_at IS NULL AND k.step <> 'subtask' AND clock_light(k.deadline, k.due_at, k.due_kind, k.paused_at, app_now()) IN ('red', 'yellow');
-    RETURN;
+  ELSIF v.account_id IS NOT NULL THEN
+    RETURN QUERY
+      SELECT k.district_code, k.case_id, k.organisation_id, clock_light(k.deadline, k.due_at, k.due_kind, k.paused_at, app_now()), k.deadline
+      FROM open_in_sight(v.units, v.staff_id, v.organisation_id) m
+      JOIN case_clocks k ON k.district_code = m.district_code AND k.case_id = m.case_id AND k.stopped_at IS NULL AND k.step <> 'subtask'
+      WHERE clock_light(k.deadline, k.due_at, k.due_kind, k.paused_at, app_now()) IN ('red', 'yellow');
   END IF;
-  units := ARRAY(SELECT u.unit_id FROM account_units u WHERE u.account_id = v.account_id);
-  RETURN QUERY
-    SELECT k.district_code, k.case_id, k.organisation_id, clock_light(k.deadline, k.due_at, k.due_kind, k.paused_at, app_now()), k.deadline
-    FROM (
-      SELECT c.district_code, c.case_id FROM cases c WHERE c.unit_id = ANY (units) AND c.stage < 7
-      UNION SELECT c.district_code, c.case_id FROM cases c WHERE c.handler_id = v.staff_id AND c.stage < 7
-      UNION SELECT c.district_code, c.case_id FROM cases c WHERE c.superior_id = v.staff_id AND c.stage < 7
-      UNION SELECT c.district_code, c.case_id FROM cases c WHERE c.organisation_id = v.organisation_id AND c.stage < 7
-    ) m
-    JOIN case_clocks k ON k.district_code = m.district_code AND k.case_id = m.case_id AND k.stopped_at IS NULL AND k.step <> 'subtask'
-    WHERE clock_light(k.deadline, k.due_at, k.due_kind, k.paused_at, app_now()) IN ('red', 'yellow');
 END
 $$;
 
@@ -211,5 +221,6 @@ ALTER FUNCTION seen_work OWNER TO gisops_windows;
 ALTER FUNCTION seen_open_counts OWNER TO gisops_windows;
 ALTER FUNCTION seen_late OWNER TO gisops_windows;
 REVOKE CREATE ON SCHEMA public FROM gisops_windows;
-REVOKE ALL ON FUNCTION seen_work, seen_open_counts, seen_late FROM PUBLIC;
+REVOKE ALL ON FUNCTION looker, open_in_sight, seen_work, seen_open_counts, seen_late FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION looker, open_in_sight TO gisops_windows;
 GRANT EXECUTE ON FUNCTION seen_work, seen_open_counts, seen_late TO gisops_app, gisops_reader;

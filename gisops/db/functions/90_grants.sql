@@ -71,7 +71,7 @@ BEGIN
   GRANT UPDATE (state, deadline, acknowledged_at, ended_by, ended_at, reason_code, result_text_id) ON case_subtasks TO gisops_app;
   GRANT UPDATE (interim_organisation_id, decision, organisation_id, effective_from, created_kind, created_key, decided_seq, decided_by, decided_at) ON disputes TO gisops_app;
   GRANT UPDATE (state, answered_by, answered_at, answer_text_id, closed_at) ON supervision_orders TO gisops_app;
-  GRANT UPDATE (state, first_by, first_at, first_text_id, second_by, second_at, second_text_id, seq) ON appeals TO gisops_app;
+  GRANT UPDATE (state, first_by, first_at, first_text_id, second_by, second_at, second_text_id, seq, clock_no) ON appeals TO gisops_app;
   GRANT EXECUTE ON FUNCTION determine_fact TO gisops_app;
 
   -- months: the worker has them made and, of tracks, dropped; it chooses neither the tables nor the time

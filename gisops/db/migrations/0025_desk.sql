@@ -1,2 +1,38 @@
--- A step of its own for the desk.
-SELECT 1;
+-- What goes before what on the desk: the priority of a case counts how grave it is, who asks after it and whether it comes back, and the clock that
+-- runs in it carries it, so that one index has the whole order. docs/decisions/0036.
+
+ALTER TABLE cases
+  ADD COLUMN urged_count smallint NOT NULL DEFAULT 0,
+  ADD COLUMN hotline boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN cases.urged_count IS 'work: How often somebody asked when it will be done.';
+COMMENT ON COLUMN cases.hotline IS 'work: Whether a report of it came by the hot line.';
+COMMENT ON COLUMN cases.priority IS 'work: 0 none, 1 low, 2 high, 3 critical; docs/reference/moves.md says by what.';
+ALTER TABLE case_clocks ADD COLUMN priority smallint NOT NULL DEFAULT 0 CHECK (priority BETWEEN 0 AND 3);
+COMMENT ON COLUMN case_clocks.priority IS 'work: The priority of its case while it runs, by which the desk goes; a subtask has none.';
+
+UPDATE cases c
+SET urged_count = u.n
+FROM (SELECT q.district_code, q.case_id, count(*)::smallint AS n FROM urgings q GROUP BY q.district_code, q.case_id) u
+WHERE c.district_code = u.district_code AND c.case_id = u.case_id;
+-- What is over stands on no desk: there it stays unasked.
+UPDATE cases c
+SET hotline = true
+WHERE c.stage < 7 AND EXISTS (SELECT FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id AND r.channel = 'hotline');
+UPDATE cases c
+SET priority = CASE WHEN c.severity = 'danger' OR c.report_count >= 10 THEN 3
+                    WHEN c.severity = 'urgent' OR c.report_count >= 5 OR c.urged_count > 0 OR c.recurrence_of IS NOT NULL THEN 2
+                    WHEN c.hotline OR c.report_count >= 3 THEN 1 ELSE 0 END
+WHERE c.stage < 7;
+UPDATE case_clocks k
+SET priority = c.priority
+FROM cases c
+WHERE c.district_code = k.district_code AND c.case_id = k.case_id AND c.stage < 7 AND c.priority > 0 AND k.stopped_at IS NULL AND k.step <> 'subtask';
+
+DROP INDEX case_clocks_urgent;
+DROP INDEX case_clocks_of_organisation;
+-- Usage: the inbox and the overdue board of whoever looks after the whole city: running clocks of a step, the gravest first and of those what runs
+-- out first.
+CREATE INDEX case_clocks_urgent ON case_clocks (step, (- priority), (coalesce(deadline, 'infinity')), case_id) WHERE stopped_at IS NULL AND step <> 'subtask';
+-- Usage: the inbox and the tasks of an organisation: the clocks that run for it.
+CREATE INDEX case_clocks_of_organisation ON case_clocks (organisation_id, (- priority), (coalesce(deadline, 'infinity')), case_id)
+WHERE stopped_at IS NULL AND step <> 'subtask';
