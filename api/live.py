@@ -6,7 +6,8 @@ day. A subscriber has a short queue: one who cannot keep up is cut, and resumes 
 comes back. So a process holds little for anybody, and nobody misses anything.
 
 What lies outside of somebody's scope leaves no trace in his stream: no frame, no gap in the ids, no ping that comes
-later, no queue that fills. Only a case that he could see until now is told, once, to be ``gone``.
+later, no queue that fills. Only a case that he could see until now is told, once, to be ``gone``. What is addressed to
+one recipient goes to his streams alone, whatever they look at.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from starlette.types import Scope as AsgiScope
 
 from api.database import Database
 from api.live_ids import MOST_CHARACTERS, Place, Seal
-from api.live_readers import WORLD, Account, Box, Subscriber
+from api.live_readers import WORLD, Account, Addressed, Box, Subscriber
 from gisops import events
 from gisops.access import people, scopes
 from gisops.access.scopes import Scope
@@ -44,6 +45,8 @@ log = logging.getLogger(__name__)
 
 # The word for a case that somebody could see until now, and may not any more.
 GONE = "gone"
+# The word for what is for one alone: there is a notice for him.
+NOTICE = "notice"
 # The word for a layer whose content has another name.
 LAYER = "layer"
 # What else of a scope may change, beside the version that its rows have.
@@ -77,6 +80,7 @@ class Live:
         self._numbers = itertools.count()
         self._subscribers: dict[int, Subscriber] = {}
         self._accounts: dict[int, Account] = {}
+        self._addressed = Addressed()
         self._looking = Index()
         self._ready = asyncio.Event()
         self._seal = Seal(bytes(32))
@@ -185,9 +189,11 @@ class Live:
         statement = events.statement("scopes_now").encode()
         rows = await (await conn.execute(statement, {"account_ids": list(self._accounts)})).fetchall()
         now = {row["account_id"]: (row["scope_version"], *(row[name] for name in _NAMED)) for row in rows}
+        words = {row["account_id"]: frozenset(row["words"]) for row in await self._posts(conn)}
         for account_id, account in list(self._accounts.items()):
             scope = account.scope
             if now.get(account_id) == (scope.version, *(getattr(scope, name) for name in _NAMED)):
+                self.rescope(scope, words.get(account_id, frozenset()))
                 continue
             try:
                 scope = await self._database.run(scopes.scope_of, account_id)
@@ -199,14 +205,21 @@ class Live:
                 for number in list(account.numbers):
                     self._cut(self._subscribers[number], "scope unknown")
             else:
-                self.rescope(scope)
+                self.rescope(scope, words.get(account_id, frozenset()))
 
-    def rescope(self, scope: Scope) -> None:
-        """An account's scope is another one: what waits for its streams is dropped, and each is told to start anew."""
+    async def _posts(self, conn: AsyncConnection) -> list[DictRow]:
+        statement = events.statement("posts").encode()
+        return await (await conn.execute(statement, {"account_ids": list(self._accounts)})).fetchall()
+
+    def rescope(self, scope: Scope, words: frozenset[str]) -> None:
+        """An account's scope, or what it is addressed by, is another one: what waits for its streams is dropped, and
+        each is told to start anew.
+        """
         account = self._accounts.get(scope.account_id) if scope.account_id is not None else None
-        if account is None or account.scope == scope:
+        if account is None or (account.scope, account.words) == (scope, words):
             return
         account.scope = scope
+        self._addressed.keep(account, words)
         word = self._word("resync", self._last)
         for number in account.numbers:
             subscriber = self._subscribers[number]
@@ -221,7 +234,9 @@ class Live:
             self._last = event.pos
             self._changed(event.case_no, event.lon, event.lat)
             numbers: Iterable[int]
-            if event.lon is None or event.lat is None:
+            if event.recipient is not None:
+                numbers = self._addressed.streams(event.recipient)
+            elif event.lon is None or event.lat is None:
                 numbers = list(self._subscribers)
             else:
                 numbers = list(self._looking.intersection((event.lon, event.lat, event.lon, event.lat)))
@@ -232,7 +247,7 @@ class Live:
                 subscriber = self._subscribers[number]
                 account = subscriber.account
                 if account.account_id not in words:
-                    words[account.account_id] = _word_for(account.scope, event)
+                    words[account.account_id] = _word_for(account, event)
                 word = words[account.account_id]
                 if word is None:
                     continue
@@ -288,8 +303,11 @@ class Live:
         sealed = self._seal.close(Place(self._epoch, pos, told_at))
         return format_sse_event(event=word, data_str=data, id=sealed).removesuffix(b"\n\n")
 
-    async def subscribe(self, box: Box | None, token_hash: bytes, scope: Scope) -> Subscriber:
-        """Add somebody who looks at a box (west, south, east, north; ``None``: everywhere).
+    async def subscribe(
+        self, box: Box | None, token_hash: bytes, scope: Scope, words: frozenset[str] = frozenset()
+    ) -> Subscriber:
+        """Add somebody who looks at a box (west, south, east, north; ``None``: everywhere), to whom events may be
+        addressed by these words (`events.posts`).
 
         Raises NotReady; NotSignedIn where the scope is nobody's.
         """
@@ -302,8 +320,9 @@ class Live:
             raise NotReady("This process has as many live streams as it serves.", retry_after_s=10)
         if scope.account_id is None:
             raise NotSignedIn
-        self.rescope(scope)
+        self.rescope(scope, words)
         account = self._accounts.setdefault(scope.account_id, Account(scope.account_id, scope))
+        self._addressed.keep(account, words)
         subscriber = Subscriber(next(self._numbers), box or WORLD, token_hash, account, self._last)
         account.numbers.add(subscriber.number)
         self._subscribers[subscriber.number] = subscriber
@@ -317,6 +336,7 @@ class Live:
         self._looking.delete(subscriber.number, subscriber.box)
         subscriber.account.numbers.discard(subscriber.number)
         if not subscriber.account.numbers:
+            self._addressed.keep(subscriber.account, frozenset())
             del self._accounts[subscriber.account.account_id]
 
     def _cut(self, subscriber: Subscriber, why: str) -> None:
@@ -394,9 +414,11 @@ class Live:
         """What came since a place; ``resync`` where that is too much. Its ids are as old as the one that was sent."""
         told, pos = 0, place.pos
         while pos < subscriber.start:
-            found = await self._database.run(events.read_in_box, pos, subscriber.start, subscriber.box, _PAGE)
-            scope, tail = subscriber.account.scope, subscriber.tail
-            named = [(word, event) for event in found if (word := _word_for(scope, event)) is not None]
+            found = await self._database.run(
+                events.read_in_box, pos, subscriber.start, subscriber.box, _PAGE, subscriber.account.words
+            )
+            account, tail = subscriber.account, subscriber.tail
+            named = [(word, event) for event in found if (word := _word_for(account, event)) is not None]
             told += len(named)
             if told > MOST_MISSED:
                 yield self._word("resync", subscriber.start) + tail
@@ -412,8 +434,11 @@ def _now() -> int:
     return int(time.time())
 
 
-def _word_for(scope: Scope, event: Event) -> str | None:
+def _word_for(account: Account, event: Event) -> str | None:
     """What an event is to somebody: itself, the end of what he could see, or nothing at all."""
+    scope = account.scope
+    if event.recipient is not None:
+        return NOTICE if event.recipient in account.words else None
     if scope.sees(event.unit_id, event.held.staff_ids, event.held.organisation_id):
         return event.kind
     if scope.sees(event.unit_id, event.was_held.staff_ids, event.was_held.organisation_id):

@@ -15,11 +15,35 @@ QUEUE = 256
 
 @dataclass(eq=False)
 class Account:
-    """An account that looks, through one stream or many; its scope, which may hold thousands of units, is kept once."""
+    """An account that looks, through one stream or many; its scope, which may hold thousands of units, is kept once.
+    ``words`` are those by which events are addressed to it alone.
+    """
 
     account_id: int
     scope: Scope
+    words: frozenset[str] = frozenset()
     numbers: set[int] = field(default_factory=set)
+
+
+class Addressed:
+    """By which words events reach which accounts, so that what is for one costs nothing for all the others."""
+
+    def __init__(self) -> None:
+        self._by_word: dict[str, list[Account]] = {}
+
+    def keep(self, account: Account, words: frozenset[str]) -> None:
+        """An account is addressed by these words from here on, and by no others."""
+        for word in account.words - words:
+            self._by_word[word].remove(account)
+            if not self._by_word[word]:
+                del self._by_word[word]
+        for word in words - account.words:
+            self._by_word.setdefault(word, []).append(account)
+        account.words = words
+
+    def streams(self, recipient: str) -> list[int]:
+        """The numbers of the streams of those to whom an event is addressed."""
+        return [number for account in self._by_word.get(recipient, ()) for number in account.numbers]
 
 
 @dataclass(eq=False)

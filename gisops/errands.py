@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from gisops import city as cities
-from gisops import deliveries, timers
+from gisops import deliveries, notices, timers
 from gisops.adapters import Send
 from gisops.city import City
 from gisops.db.pool import Connection, connect
@@ -76,6 +76,7 @@ def deliver(conn: Connection, settings: Settings, url: str, stop: threading.Even
                 pool.submit(_carry, settings, url, stop, lane, city, busy)
             if (now := time.monotonic()) >= tidy_at:
                 deliveries.tidy(conn)
+                notices.prune(conn, settings.notices_days)
                 tidy_at = now + _TIDY_S
             stop.wait(_IDLE_S)
 

@@ -9,6 +9,7 @@ for all that came in.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -35,7 +36,8 @@ class Held(NamedTuple):
 class Event:
     """One event: its position, its kind, where (WGS-84 degrees, or nowhere), and the JSON text that is told.
 
-    ``unit_id``, ``held`` and ``was_held`` (before it) say who may be told, and are told nobody.
+    ``unit_id``, ``held`` and ``was_held`` (before it) say who may be told; with a ``recipient`` (``staff:1``,
+    ``account:1``, ``organisation:1``) it is for that one alone. None of them is told anybody.
     """
 
     pos: int
@@ -47,6 +49,7 @@ class Event:
     unit_id: int | None
     held: Held
     was_held: Held
+    recipient: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,18 +100,39 @@ def read_after(conn: Connection, pos: int, limit: int) -> list[Event]:
 
 
 def read_in_box(
-    conn: Connection, pos: int, until: int, box: tuple[float, float, float, float], limit: int
+    conn: Connection,
+    pos: int,
+    until: int,
+    box: tuple[float, float, float, float],
+    limit: int,
+    addressed: Collection[str] = (),
 ) -> list[Event]:
-    """Read the events with ``pos < event <= until`` that touch a box (west, south, east, north) or lie nowhere.
+    """Read the events with ``pos < event <= until`` that touch a box (west, south, east, north) or lie nowhere; of what
+    is for one recipient, what is ``addressed`` by one of these words.
 
     Whoever may see what: that is for the reader to ask of each, as it does of those that come in.
     """
     west, south, east, north = box
     rows = conn.execute(
         _SQL["read_in_box"],
-        {"pos": pos, "until": until, "west": west, "south": south, "east": east, "north": north, "limit": limit},
+        {
+            "pos": pos,
+            "until": until,
+            "west": west,
+            "south": south,
+            "east": east,
+            "north": north,
+            "limit": limit,
+            "addressed": list(addressed),
+        },
     )
     return [event_of(row) for row in rows]
+
+
+def posts(conn: Connection, account_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """By what words (`Event.recipient`) events are addressed to accounts; one that was closed is not among them."""
+    rows = conn.execute(_SQL["posts"], {"account_ids": list(account_ids)})
+    return {row["account_id"]: frozenset(row["words"]) for row in rows}
 
 
 def prune(conn: Connection, most: int = 5000) -> int:
@@ -133,6 +157,7 @@ def event_of(row: dict[str, Any]) -> Event:
         row["unit_id"],
         Held((row["handler_id"], row["superior_id"]), row["organisation_id"]),
         Held((row["was_handler_id"], row["was_superior_id"]), row["was_organisation_id"]),
+        row["recipient"],
     )
 
 

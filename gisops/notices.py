@@ -26,6 +26,7 @@ _SQL = load("gisops", "notices.sql")
 # A fact is a number, a moment, or a word of ours: never what somebody wrote, in which a name could stand.
 Fact = bool | int | float | str | datetime | None
 _MOST_UNREAD = 1000
+_MOST_FORGOTTEN = 5000
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -172,6 +173,14 @@ def mark_read(conn: Connection, account_id: int, keys: Sequence[UUID], until: UU
     """An account has read these of its notices, or all up to one; those of others stay. Returns how many were new."""
     row = conn.execute(_SQL["read"], {"account_id": account_id, "keys": list(keys), "until": until}).fetchone()
     return 0 if row is None else int(row["marked"])
+
+
+def prune(conn: Connection, read_days: int, most: int = _MOST_FORGOTTEN) -> int:
+    """Forget what was read so many days ago, and what nobody read four times as long ago; returns how many. What has
+    still to leave the house, or was given up and may be asked for again, stays with its delivery.
+    """
+    row = conn.execute(_SQL["forget"], {"days": read_days, "most": most}).fetchone()
+    return 0 if row is None else int(row["forgotten"])
 
 
 def sentences(row: Mapping[str, Any], timezone: ZoneInfo) -> dict[str, str]:

@@ -16,3 +16,7 @@ SELECT count(*) AS unread FROM my_notices(NULL, %(most)s) AS n WHERE n.read_at I
 -- name: read
 -- An account has read these, or all up to one.
 SELECT read_notices(%(account_id)s, %(keys)s::uuid[], %(until)s) AS marked;
+
+-- name: forget
+-- Forget what was read long ago, and what nobody read longer ago still.
+SELECT forget_notices(%(days)s, %(most)s) AS forgotten;

@@ -112,6 +112,11 @@ class Settings(BaseSettings):
     webhook_private: bool = Field(
         default=False, description="Whether webhooks may lead to addresses that are not of the public internet."
     )
+    notices_days: int = Field(
+        default=90,
+        ge=30,
+        description="Days for which a notice is kept once it was read; what nobody reads is kept four times as long.",
+    )
     log_level: str = Field(default="INFO", description="Least severe log level that is written.")
 
     @field_validator("trusted_proxies", mode="before")

@@ -40,6 +40,13 @@ WITH due AS MATERIALIZED (
   JOIN categories k ON k.category_id = a.category_id
   WHERE NOT (SELECT goes FROM beyond)
   ON CONFLICT DO NOTHING
+), an_event AS (
+  -- once for each who is reminded, however often he is
+  INSERT INTO outbox (district_code, event_id, kind, recipient, payload, at)
+  SELECT a.district_code, time_key(), 'notice', a.recipient, jsonb_build_object('kinds', jsonb_build_array('remind'), 'count', count(*)), app_now()
+  FROM (SELECT district_code, coalesce('staff:' || handler_id, 'organisation:' || organisation_id) AS recipient FROM addressed) AS a
+  WHERE NOT (SELECT goes FROM beyond)
+  GROUP BY a.district_code, a.recipient
 )
 SELECT count(*) AS fired,
        tell(jsonb_agg(jsonb_build_object(

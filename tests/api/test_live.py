@@ -21,9 +21,11 @@ from api.database import Database
 from api.live import Live
 from api.live_ids import Place, Seal
 from api.live_readers import QUEUE, WORLD, Subscriber
+from gisops import notices
 from gisops.access.scopes import Scope
 from gisops.db.pool import connect
 from gisops.events import Event, Held, Standing
+from gisops.notices import Recipient
 from layers.catalog import Catalog, load_catalog
 from layers.layer import Layer
 from tiles.live import LiveTiles
@@ -128,6 +130,37 @@ def test_who_comes_back_is_told_what_was_missed_and_nothing_twice(caller, report
         assert stream.numbers() == numbers[1:]
         ids = [event["id"] for event in stream.events]
         assert len(set(ids)) == len(ids)
+
+
+def test_a_notice_is_told_its_reader_and_nobody_else(caller, live_server) -> None:
+    """Over every door and back: the other streams see nothing at all, not even those that see every case."""
+    with connect(live_server.database.app_url) as conn:
+        case = conn.execute("SELECT district_code, case_id, version FROM cases ORDER BY case_id LIMIT 1").fetchone()
+        reader = conn.execute("SELECT account_id, staff_id FROM accounts WHERE login = 'officer'").fetchone()
+    assert case is not None
+    assert reader is not None
+
+    def tell(cause: str, *to: Recipient) -> None:
+        with connect(live_server.database.app_url) as conn:
+            notices.tell(conn, *case.values(), "message", to, {}, cause)
+
+    with listening(caller("officer")) as his, listening(caller("desk")) as desk, listening(caller("leader")) as leader:
+        tell("live", Recipient(staff_id=reader["staff_id"]), Recipient(account_id=reader["account_id"]))
+        told = his.wait_for("notice", 2)
+        time.sleep(0.3)
+        assert [event["event"] for event in (*desk.events, *leader.events)] == ["hello", "hello"]
+    for event in told:
+        said = json.loads(event["data"])
+        assert said.pop("at")
+        assert said == {"kinds": ["message"], "count": 1}, "what it is about is read where it is his to read"
+    # who comes back is told what was addressed to him meanwhile, and nobody else is
+    last = {"officer": told[-1]["id"], "leader": leader.events[-1]["id"]}
+    tell("away", Recipient(staff_id=reader["staff_id"]))
+    with listening(caller("officer"), last=last["officer"]) as his:
+        his.wait_for("notice")
+    with listening(caller("leader"), last=last["leader"]) as leader:
+        time.sleep(0.3)
+        assert [event["event"] for event in leader.events] == ["hello"]
 
 
 def _bent(last: str) -> str:
@@ -340,7 +373,7 @@ def test_the_streams_of_an_account_share_its_scope_and_change_with_it() -> None:
         everywhere = await streams.subscribe(None, b"", EVERYWHERE)
         assert one.account is other.account
         streams.tell([_event(1, unit_id=7)])
-        streams.rescope(after)
+        streams.rescope(after, frozenset())
         # what waited under the old scope is not told any more, and the new one is in the ids
         assert _sizes(one, other, everywhere) == [1, 1, 1]
         streams.tell([_event(2, unit_id=7), _event(3, unit_id=8)])
@@ -392,6 +425,36 @@ def test_a_slow_client_is_cut_and_holds_up_nobody() -> None:
         wire = [part async for part in streams.stream(slow, None)]
         assert b"event: hello" in wire[0]
         assert len(wire) == 1
+
+    asyncio.run(story())
+
+
+def test_what_is_addressed_to_one_goes_to_his_streams_alone_whatever_they_look_at() -> None:
+    """Whoever has the whole city is told of all cases, and of nobody's notices but his own."""
+    mine, desks = frozenset({"account:2", "staff:70"}), frozenset({"account:1", "organisation:9"})
+    officer = Scope(2, "officer", False, frozenset({7}), 70, None, 1)
+
+    def news(pos: int, to: str) -> Event:
+        return Event(pos, "notice", None, None, '{"count":1}', None, None, NOBODYS, NOBODYS, to)
+
+    async def story() -> None:
+        streams = _stood()
+        desk = await streams.subscribe(None, b"a", EVERYWHERE, desks)
+        grid = await streams.subscribe((0.0, 0.0, 1.0, 1.0), b"b", officer, mine)
+        also = await streams.subscribe((5.0, 5.0, 6.0, 6.0), b"c", officer, mine)
+        streams.tell([news(1, "staff:70"), news(2, "organisation:8"), news(3, "staff:7"), news(4, "account:1")])
+        assert _sizes(desk, grid, also) == [1, 1, 1]
+        frame = grid.queue.get_nowait()
+        assert frame is not None
+        assert frame.startswith(b"event: notice\n")
+        # who is another's from now on is told to start anew, and what waited for him is dropped
+        streams.rescope(officer, frozenset({"account:2"}))
+        assert _sizes(desk, grid, also) == [1, 1, 1]
+        streams.tell([news(5, "staff:70"), news(6, "account:2")])
+        assert _sizes(desk, grid, also) == [1, 2, 2]
+        streams.leave(grid)
+        streams.leave(also)
+        assert streams._addressed.streams("account:2") == []
 
     asyncio.run(story())
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from gisops import city, notices, operations
+from gisops import city, deliveries, notices, operations
 from gisops.access import scopes
 from gisops.access.people import Actor
 from gisops.cases import acts
@@ -17,6 +18,7 @@ from gisops.cases.reports import NewReport
 from gisops.city import City
 from gisops.db.pool import Connection, connect
 from gisops.notices import HANDLER, REPORTERS, SUPERIOR, Recipient
+from tests.clock import moved
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_a_recipient_is_exactly_one() -> None:
 
 
 def test_the_parts_of_a_case_are_read_off_it(desk: Connection, known: City) -> None:
-    case = reported(desk, known)
+    case = reported(desk, known, account(desk, "leader"))
     about = (case["district_code"], case["case_id"], case["version"])
     notices.tell(desk, *about, "urge", [HANDLER, SUPERIOR, REPORTERS], {"action": "urge", "secret": "nothing for him"})
     rows = told(desk, case, "urge")
@@ -87,6 +89,14 @@ def test_the_parts_of_a_case_are_read_off_it(desk: Connection, known: City) -> N
         assert row["facts"]["case_no"] == case["case_no"]
         assert row["facts"]["category"] == "E04-05"
     assert ["secret" in row["facts"] for row in rows].count(False) == 1, "reporters hear what happened and no more"
+
+
+def test_who_reported_without_an_account_has_no_row_that_nobody_reads(desk: Connection, known: City) -> None:
+    """He follows his report by its key; ten thousand of them cost a move nothing."""
+    case = reported(desk, known)
+    about = (case["district_code"], case["case_id"], case["version"])
+    assert notices.tell(desk, *about, "progress", [REPORTERS], {"action": "ack", "state": "handling"}) == 0
+    assert told(desk, case, "progress") == []
 
 
 def test_every_move_tells_the_reporter_and_a_dispatch_its_handler(desk: Connection, known: City) -> None:
@@ -131,6 +141,50 @@ def test_everybody_reads_his_own_and_marks_his_own(desk: Connection, known: City
     assert notices.mark_read(desk, one.account_id, [], keys[0]) >= 4
 
 
+def test_what_was_read_is_forgotten_in_its_time_and_what_nobody_read_later(sample_database: Any) -> None:
+    """On a clock that moves: three months for what was read, four times that for the rest; with a delivery, longer."""
+    clock = moved(sample_database)
+    with connect(sample_database.app_url, autocommit=True) as conn:
+        city_now = city.load(conn)
+        with conn.transaction():
+            case = reported(conn, city_now)
+        about = (case["district_code"], case["case_id"], case["version"])
+        reader = account(conn, "desk")
+        deliveries.set_lanes(conn, {"mail": True})
+        for cause in ("read", "unread"):
+            notices.tell(conn, *about, "message", [Recipient(account_id=reader.account_id)], {}, cause)
+        with connect(sample_database.owner_url) as owner:
+            owner.execute("UPDATE staff SET mail = 'officer@city.example' WHERE staff_id = 1")
+        notices.tell(conn, *about, "overdue", [Recipient(staff_id=1)], {}, "waits")
+        deliveries.set_lanes(conn, {"mail": False})
+
+        def left() -> list[str]:
+            with connect(sample_database.owner_url) as owner:
+                rows = owner.execute(
+                    "SELECT cause FROM notices WHERE case_id = %s AND cause <> '' ORDER BY cause", [case["case_id"]]
+                )
+                return [row["cause"] for row in rows]
+
+        read = conn.execute(
+            "SELECT notice_id FROM notices WHERE case_id = %s AND kind = 'message' ORDER BY notice_id",
+            [case["case_id"]],
+        ).fetchall()
+        assert notices.mark_read(conn, reader.account_id, [read[0]["notice_id"]], None) == 1
+        clock.ahead(timedelta(days=89))
+        notices.prune(conn, 90)
+        assert left() == ["read", "unread", "waits"]
+        clock.ahead(timedelta(days=2))
+        assert notices.prune(conn, 90) >= 1
+        assert left() == ["unread", "waits"]
+        clock.ahead(timedelta(days=268))
+        notices.prune(conn, 90)
+        assert left() == ["unread", "waits"]
+        clock.ahead(timedelta(days=2))
+        assert notices.prune(conn, 90) >= 1
+        assert left() == ["waits"], "it has still to leave the house"
+        assert notices.prune(conn, 0) == 0, "a month at least, whoever asks"
+
+
 def test_words_are_filled_in_and_nothing_else_is_understood() -> None:
     text = "{case_no} {nothing} {0.__class__} {case_no.__class__}"
     assert notices.worded(text, {"case_no": "X-1"}) == "X-1 — {0.__class__} {case_no.__class__}"
@@ -141,4 +195,5 @@ def test_every_kind_that_is_told_has_words(desk: Connection) -> None:
     from gisops.cases import moves
 
     told = {one.kind for rule in moves.TRANSITIONS for one in notices.of_move(rule.action, rule.to_state, 1, 1)}
-    assert told | {"remind", "overdue", "escalate", "promote", "timer_failed", "message", "task"} <= worded
+    told |= {"remind", "overdue", "escalate", "promote", "timer_failed", "message", "mention", "task"}
+    assert told <= worded

@@ -112,7 +112,10 @@ def test_each_stream_is_told_what_is_its_own_and_nothing_of_the_rest(
             told = [event for event in stream.events if event["event"] in ("case", "gone")]
             assert [(event["event"], json.loads(event["data"])["case_no"]) for event in told] == wanted[login], login
             assert all(set(json.loads(e["data"])) == {"case_no"} for e in told if e["event"] == "gone")
-            assert {event["event"] for event in stream.events} <= {"hello", "case", "gone"}
+            assert {event["event"] for event in stream.events} <= {"hello", "case", "gone", "notice"}
+            for event in stream.events:
+                if event["event"] == "notice":
+                    assert set(json.loads(event["data"])) == {"kinds", "count", "at"}
             assert "KANARIE" not in json.dumps(stream.events)
     assert sum(kind == "gone" for each in wanted.values() for kind, _ in each) > 3
     assert wanted["planner.none"] == []

@@ -5,15 +5,21 @@ LANGUAGE sql VOLATILE PARALLEL SAFE
 -- A UUIDv7 of this moment: milliseconds, version and chance. Of one expression, so that it is inlined.
 RETURN (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7' || substr(gen_random_uuid()::text, 16))::uuid;
 
+CREATE OR REPLACE FUNCTION time_key(at timestamptz) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- The first key of a moment: every UUIDv7 of before is less, every one of it or later is not.
+RETURN (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid;
+
 DROP FUNCTION IF EXISTS tell;
 CREATE FUNCTION tell(sent jsonb) RETURNS int
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 -- Write notices: each of [{district_code, case_id, seq, kind, cause, facts, staff_id | account_id | organisation_id | part, but_staff_id}], the same once
 -- only, however often it is told; returns how many are new. `part` is read off the case as it is now: handler (where there is none, whoever acts for
--- its organisation), superior, or reporters: everybody who sent a report of it. They learn what happened and where it stands, whatever else the
--- facts say. What the case is called and what it is about is added to the facts. Webhooks that listen to a kind get one notice of each. What is sent
--- by SMS or e-mail gets a delivery where such a way out is open.
+-- its organisation), superior, or reporters: every account that sent a report of it; whoever has none follows it by his report's key, which says
+-- every move, and gave nothing else to be reached by. They learn what happened and where it stands, whatever else the facts say. What the case is
+-- called and what it is about is added to the facts. Webhooks that listen to a kind get one notice of each. What is sent by SMS or e-mail gets a
+-- delivery where such a way out is open. Whoever looks at the live stream is told there that there is something, once for all that is told here.
 AS $$
   WITH asked AS MATERIALIZED (
     SELECT r.district_code, r.case_id, r.seq, r.kind, coalesce(r.cause, '') AS why, r.part,
@@ -35,12 +41,14 @@ AS $$
     WHERE a.part IS DISTINCT FROM 'reporters' AND a.staff_id IS DISTINCT FROM coalesce(a.but_staff_id, 0)
       AND num_nonnulls(a.staff_id, a.account_id, a.organisation_id) = 1
     UNION ALL
-    SELECT a.district_code, a.case_id, a.seq, a.kind, a.why, NULL, NULL, NULL, r.report_id, r.account_id, NULL,
-           jsonb_strip_nulls(jsonb_build_object('action', a.facts -> 'action', 'state', a.facts -> 'state', 'stage', a.facts -> 'stage')) || a.about,
-           'report:' || r.report_id
-    FROM asked a
-    JOIN reports r ON r.district_code = a.district_code AND r.case_id = a.case_id
-    WHERE a.part = 'reporters'
+    (SELECT DISTINCT ON (a.district_code, a.case_id, a.seq, a.kind, a.why, r.account_id)
+            a.district_code, a.case_id, a.seq, a.kind, a.why, NULL::int, NULL::int, NULL::int, r.report_id, r.account_id, NULL::int,
+            jsonb_strip_nulls(jsonb_build_object('action', a.facts -> 'action', 'state', a.facts -> 'state', 'stage', a.facts -> 'stage')) || a.about,
+            'reporter:' || r.account_id
+     FROM asked a
+     JOIN reports r ON r.district_code = a.district_code AND r.case_id = a.case_id AND r.account_id IS NOT NULL
+     WHERE a.part = 'reporters'
+     ORDER BY a.district_code, a.case_id, a.seq, a.kind, a.why, r.account_id, r.report_id)
     UNION ALL
     SELECT DISTINCT ON (a.district_code, a.case_id, a.seq, a.kind, a.why, w.webhook_id)
            a.district_code, a.case_id, a.seq, a.kind, a.why, NULL::int, NULL::int, NULL::int, NULL::uuid, NULL::int, w.webhook_id,
@@ -54,7 +62,16 @@ AS $$
            app_now()
     FROM wanted
     ON CONFLICT (district_code, case_id, seq, kind, recipient, cause) DO NOTHING
-    RETURNING district_code, notice_id, kind, staff_id, webhook_id
+    RETURNING district_code, notice_id, kind, staff_id, account_id, organisation_id, reporter_id, webhook_id
+  ), an_event AS (
+    INSERT INTO outbox (district_code, event_id, kind, recipient, payload, at)
+    SELECT district_code, time_key(), 'notice', recipient, jsonb_build_object('kinds', jsonb_agg(DISTINCT kind), 'count', count(*)), app_now()
+    FROM (
+      SELECT district_code, kind, CASE WHEN staff_id IS NOT NULL THEN 'staff:' || staff_id WHEN organisation_id IS NOT NULL THEN 'organisation:' || organisation_id
+                                       ELSE 'account:' || coalesce(account_id, reporter_id) END AS recipient
+      FROM told WHERE webhook_id IS NULL
+    ) AS news
+    GROUP BY district_code, recipient
   ), a_delivery AS (
     INSERT INTO deliveries (district_code, delivery_id, notice_id, lane, next_try_at, created_at, expires_at)
     SELECT t.district_code, time_key(), t.notice_id, l.lane, app_now(), app_now(), app_now() + interval '7 days'
@@ -130,6 +147,34 @@ AS $$
   SELECT count(*)::int FROM marked
 $$;
 REVOKE EXECUTE ON FUNCTION read_notices FROM PUBLIC;
+
+DROP FUNCTION IF EXISTS forget_notices;
+CREATE FUNCTION forget_notices(days int, most int) RETURNS int
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+-- Forget notices that were read so many days ago, a month at least, and those of four times as long ago that nobody read; what has still to leave the
+-- house, or was given up and may be asked for again, stays with its delivery. Keys are of their time, so the second is a walk along each district's own.
+AS $$
+  WITH kept AS (
+    SELECT greatest(days, 30) * interval '1 day' AS long
+  ), old AS (
+    (SELECT n.district_code, n.notice_id FROM kept k CROSS JOIN LATERAL (
+       SELECT n.district_code, n.notice_id FROM notices n
+       WHERE n.read_at < app_now() - k.long AND NOT EXISTS (SELECT FROM deliveries d WHERE d.district_code = n.district_code AND d.notice_id = n.notice_id)
+       ORDER BY n.read_at LIMIT most) n)
+    UNION
+    (SELECT n.district_code, n.notice_id FROM kept k CROSS JOIN (SELECT DISTINCT b.district_code FROM number_blocks b) g CROSS JOIN LATERAL (
+       SELECT n.district_code, n.notice_id FROM notices n
+       WHERE n.district_code = g.district_code AND n.notice_id < time_key(app_now() - 4 * k.long) AND n.created_at < app_now() - 4 * k.long
+         AND NOT EXISTS (SELECT FROM deliveries d WHERE d.district_code = n.district_code AND d.notice_id = n.notice_id)
+       ORDER BY n.notice_id LIMIT most) n)
+  ), gone AS (
+    DELETE FROM notices n USING old o WHERE n.district_code = o.district_code AND n.notice_id = o.notice_id
+    RETURNING 1
+  )
+  SELECT count(*)::int FROM gone
+$$;
+REVOKE EXECUTE ON FUNCTION forget_notices FROM PUBLIC;
 
 DROP FUNCTION IF EXISTS delivery_address;
 CREATE FUNCTION delivery_address(district text, delivery uuid, held_by uuid) RETURNS TABLE (address text, secret bytea)

@@ -15,8 +15,12 @@ INSERT INTO notice_texts (kind, title_zh, title_en, text_zh, text_en, sms, mail)
   ('message', '案件留言', 'A message on a case', '案件{case_no}（{category_zh}）有新留言。', 'There is a new message on case {case_no} ({category_en}).', false, false),
   ('order', '督办', 'Supervision order', '案件{case_no}（{category_zh}）已被督办。', 'Case {case_no} ({category_en}) is under a supervision order.', true, true),
   ('urge', '催办', 'Urged', '案件{case_no}（{category_zh}）被催办，请尽快处理。', 'Case {case_no} ({category_en}) is urged: please act soon.', true, false),
-  ('approval', '待审批', 'An approval is asked for', '案件{case_no}（{category_zh}）有一项申请待审批。', 'Case {case_no} ({category_en}) waits for your approval.', false, false),
+  ('approval', '待审批', 'An approval is asked for', '案件{case_no}（{category_zh}）有一项申请待审批：{action_zh}。', 'Case {case_no} ({category_en}) waits for your approval: {action_en}.', false, false),
   ('decided', '审批结果', 'An approval was decided', '案件{case_no}（{category_zh}）的申请已有审批结果。', 'What was asked for on case {case_no} ({category_en}) was decided.', false, false),
+  ('granted', '申请已同意', 'Granted', '案件{case_no}（{category_zh}）的申请“{action_zh}”已同意。', 'What was asked for on case {case_no} ({category_en}) was granted: {action_en}.', false, false),
+  ('refused', '申请未同意', 'Refused', '案件{case_no}（{category_zh}）的申请“{action_zh}”未予同意。', 'What was asked for on case {case_no} ({category_en}) was refused: {action_en}.', false, false),
+  ('lapsed', '申请已失效', 'No longer needed', '案件{case_no}（{category_zh}）的申请“{action_zh}”已失效：案件已结束或已转出。', 'What was asked for on case {case_no} ({category_en}) needs no answer any more: {action_en}.', false, false),
+  ('lost', '案件已转出', 'No longer yours', '案件{case_no}（{category_zh}）已不再由您处理：{action_zh}。', 'Case {case_no} ({category_en}) is no longer yours: {action_en}.', true, false),
   ('joined', '并案', 'Joined', '您反映的问题已并入案件{case_no}。', 'Your report was joined with case {case_no}.', false, false),
   ('pressing', '多人反映', 'Reported by many', '案件{case_no}（{category_zh}）已有{reports}条上报，优先级上调。', 'Case {case_no} ({category_en}) now has {reports} reports and is more pressing.', false, false),
   ('recurrence', '问题复发', 'The same again', '案件{case_no}（{category_zh}）是已结案问题的复发。', 'Case {case_no} ({category_en}) is a closed one come again.', false, false)
