@@ -17,7 +17,7 @@ from gisops.cases.moves import PUBLIC
 from gisops.cases.transitions import NOT_ACKNOWLEDGED
 from gisops.city import City
 from gisops.db.pool import Connection
-from gisops.errors import InvalidInput, NotAllowed, StaleVersion
+from gisops.errors import InvalidInput, NotAllowed, NotFound, StaleVersion
 
 
 def ask(
@@ -147,8 +147,15 @@ def act_on_order(
     by: Actor,
     key_id: int | None = None,
 ) -> dict[str, Any]:
-    """Answer an order, or close it."""
-    facts = acts.read(conn, city, case_no, by)
+    """Answer an order, or close it. It is answered by whom it went to, also where the case is another's since: a simple
+    case that was not done in time is ordered from who had it, and lies with the desk.
+    """
+    try:
+        facts = acts.read(conn, city, case_no, by)
+    except NotFound:
+        facts = acts.read(conn, city, case_no, None)
+        if action != "answer" or not supervision.went_to(conn, facts, order_no, by):
+            raise
     if action == "answer":
         supervision.answer(conn, facts, order_no, text, by)
     elif action == "close":

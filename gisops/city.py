@@ -117,6 +117,8 @@ class City:
     settings: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[int, tuple[StepLimit, ...]] = field(default_factory=dict)
     stage_limits: Mapping[tuple[str, str], TimeLimit] = field(default_factory=dict)
+    # of categories that have limits of their own: (category_id, step, severity)
+    category_stage_limits: Mapping[tuple[int, str, str], TimeLimit] = field(default_factory=dict)
     escalations: Mapping[str, tuple[Escalation, ...]] = field(default_factory=dict)
     grades: Mapping[str, str] = field(default_factory=dict)
     seasons: Mapping[str, tuple[seasons.Season, ...]] = field(default_factory=dict)
@@ -200,6 +202,10 @@ def load(conn: Connection) -> City:
         stage_limits={
             (one["step"], one["severity"]): TimeLimit(one["unit"], float(one["value"]))
             for one in conn.execute(_SQL["stage_limits"])
+        },
+        category_stage_limits={
+            (one["category_id"], one["step"], one["severity"]): TimeLimit(one["unit"], float(one["value"]))
+            for one in conn.execute(_SQL["category_stage_limits"])
         },
         escalations=_escalations(conn),
         grades={one["code"]: one["grade"] for one in conn.execute(_SQL["grades"])},

@@ -72,8 +72,16 @@ SELECT season, opens, closes FROM seasons ORDER BY season, opens;
 SELECT filing_condition_id, step, area_grade, season, unit, value FROM time_limits ORDER BY filing_condition_id, step, area_grade;
 
 -- name: stage_limits
--- How long each step beside handling may take.
-SELECT step, severity, unit, value FROM stage_limits;
+-- How long each step beside handling may take, whatever the case is about.
+SELECT step, severity, unit, value FROM stage_limits WHERE (scheme, kind, major, minor) = ('', '', '', '');
+
+-- name: category_stage_limits
+-- How long a step may take where the case's category has a limit of its own: of several rows the one closest to it.
+SELECT DISTINCT ON (c.category_id, l.step, l.severity) c.category_id, l.step, l.severity, l.unit, l.value
+FROM stage_limits l
+JOIN categories c ON l.scheme IN ('', c.scheme) AND l.kind IN ('', c.kind) AND l.major IN ('', c.major) AND l.minor IN ('', c.minor)
+WHERE (l.scheme, l.kind, l.major, l.minor) <> ('', '', '', '')
+ORDER BY c.category_id, l.step, l.severity, l.minor DESC, l.major DESC, l.kind DESC, l.scheme DESC;
 
 -- name: escalations
 -- What happens when a share of a limit has run, in order.

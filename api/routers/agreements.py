@@ -4,10 +4,10 @@ and what a reporter may do by the key of his report.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api import answers
 from api.auth import Identity
@@ -26,7 +26,7 @@ from api.schemas.agreements import (
     VisitIn,
 )
 from gisops import agreeing
-from gisops.cases import approvals, joint, supervision
+from gisops.cases import appeals, approvals, disputes, joint, supervision
 from gisops.cases.moves import rule_of
 
 router = APIRouter(tags=["cases"])
@@ -34,6 +34,10 @@ router = APIRouter(tags=["cases"])
 _ASK = tuple(dict.fromkeys(role for roles in approvals.ASKERS.values() for role in roles))
 # who asked may take it back, so that whoever may ask may answer; what is granted, the move's own role decides
 _ANSWER = tuple(dict.fromkeys([*(role for kind in approvals.ASKERS for role in rule_of(kind).who), *_ASK]))
+_GRANT = tuple(
+    dict.fromkeys([*(r for kind in approvals.ASKERS for r in approvals.granters(kind)), *appeals.REVIEWERS.values()])
+)
+_OWNERLESS = ("coordinator", "dispatcher", "acceptor", "shift_leader", "inspector", "leader", "admin")
 _PARTS = tuple(dict.fromkeys((*joint.OPENERS, *joint.ASSISTANTS)))
 _ORDERED = tuple(dict.fromkeys((*supervision.SUPERVISORS, *joint.ASSISTANTS)))
 _LEAD = ("dispatcher",)
@@ -53,6 +57,37 @@ _BY_KEY = {"x-permission": "public", "x-scope": "write:reports"}
 def subtasks(caller: SignedIn, conn: Seeing) -> Response:
     """The open parts in joint cases of the caller's organisation, those due first."""
     return answers.json({"subtasks": joint.mine(conn)})
+
+
+@router.get("/api/me/orders", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+def orders(caller: SignedIn, conn: Seeing) -> Response:
+    """The open supervision orders that went to the caller or his organisation, those due first."""
+    return answers.json({"orders": supervision.mine(conn)})
+
+
+@router.get("/api/approvals", openapi_extra={"x-permission": "roles:" + ",".join(_GRANT), "x-scope": "read:cases"})
+def waiting(
+    caller: Annotated[Identity, Depends(requires(*_GRANT))],
+    conn: Seeing,
+    state: Literal["open", "granted", "refused", "withdrawn"] = "open",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """What was asked for and is the caller's to grant, what has waited longest first; appeals that wait for his review
+    among it.
+    """
+    return answers.json(approvals.waiting(conn, caller.actor, state, limit, after))
+
+
+@router.get("/api/ownerless", openapi_extra={"x-permission": "roles:" + ",".join(_OWNERLESS), "x-scope": "read:cases"})
+def ownerless(
+    caller: Annotated[Identity, Depends(requires(*_OWNERLESS))],
+    conn: Seeing,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """What was determined to be nobody's and is nobody's still, the newest first; each with its place."""
+    return answers.json(disputes.ownerless(conn, caller.actor, after, limit, caller.key_id))
 
 
 @router.post("/api/cases/{case_no}/approvals", status_code=201, openapi_extra=_roles(*_ASK))

@@ -18,7 +18,7 @@ from gisops.access import audit
 
 router = APIRouter(prefix="/api", tags=["audit"])
 
-READERS = ("admin", "supervisor")
+READERS = ("admin", "inspector")
 
 
 @router.get("/audit", openapi_extra={"x-permission": "roles:" + ",".join(READERS), "x-scope": "read:audit"})
@@ -34,7 +34,7 @@ def read(
     after: Annotated[UUID | None, Query(description="As given by the page before, in `next`")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """Who did and saw what, newest first, for administrators and supervisors of the whole city. `next` is the address
+    """Who did and saw what, newest first, for administrators and inspectors of the whole city. `next` is the address
     of the next page, or null. That it was read is an entry of its own.
     """
     found = audit.page(

@@ -53,7 +53,7 @@ def knows_people(actor: Actor | None, organisation_id: int | None = None) -> boo
 
 
 # Who commands, and sees officers on the map; the layer's own list is the same, and a house test holds it so.
-COMMAND = frozenset({"admin", "acceptor", "shift_leader", "dispatcher", "supervisor", "leader"})
+COMMAND = frozenset({"admin", "acceptor", "shift_leader", "dispatcher", "inspector", "leader"})
 
 
 def knows_whereabouts(actor: Actor | None) -> bool:

@@ -18,7 +18,7 @@ ROLES = (
 )
 
 # Whose work is about the city as a whole may be given all of it. The others are given units of it, or only what is
-# their own: handlers and departments get cases, officers and inspectors walk an area.
+# their own: handlers and departments get cases, officers and supervisors (监督员) walk an area.
 EVERYWHERE_ROLES = frozenset(
-    {"admin", "acceptor", "shift_leader", "dispatcher", "supervisor", "leader", "planner", "coordinator"}
+    {"admin", "acceptor", "shift_leader", "dispatcher", "inspector", "leader", "planner", "coordinator"}
 )

@@ -89,7 +89,9 @@ PREPARERS: dict[str, Preparer] = {
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an act has done: where the case stands now, the number of the move's entry, and the case as it was."""
+    """What an act has done: where the case stands now and with whom, the number of the move's entry, and the case as it
+    was.
+    """
 
     case_no: str
     district_code: str
@@ -98,6 +100,8 @@ class Done:
     state: str
     at: datetime
     before: Facts
+    holder_id: int
+    handler_id: int | None
 
     @property
     def version(self) -> int:
@@ -163,6 +167,8 @@ def _let_go(conn: Connection, facts: Facts, done: Done) -> None:
         if moves.STAGES[facts.state] < moves.OVER:
             approvals.lapse(conn, facts)
             joint.over(conn, facts, done.seq)
+    elif moves.STAGES[facts.state] == moves.OVER:
+        appeals.lapse(conn, facts)
     elif done.state in ("returned", "dispatched", "reported") and done.state != facts.state:
         approvals.lapse(conn, facts, approvals.HOLDERS_KINDS)
 
@@ -173,10 +179,34 @@ def _tell(conn: Connection, facts: Facts, done: Done, action: str, prepared: Pre
     stage = moves.STAGES[done.state]
     told = notices.of_move(action, done.state, stage, facts.desk_id, by.staff_id if by else None)
     said: dict[str, notices.Fact] = {"action": action, "state": done.state, "stage": stage}
+    if (lost := _lost(facts, done, action, by)) is not None:
+        told.append(notices.Told("lost", [lost], said))
     for one in prepared.told:
         who = notices.Recipient(one.staff_id, one.account_id, one.organisation_id)
         told.append(notices.Told(one.kind, [who], said))
     notices.tell_many(conn, [(about, one) for one in told])
+
+
+# What takes a case from whoever has it; where he does it himself he knows.
+_TAKES = frozenset({"link", "return", "dispatch", "assign", "dispute", "determine", "to_acceptor", "not_mine"})
+
+
+def _lost(facts: Facts, done: Done, action: str, by: Actor | None) -> notices.Recipient | None:
+    """Who had a case and has it no longer: its handler; where it had none, whoever acts for its organisation. Nobody
+    where he gave it away himself, and not the desk, before which it lies.
+    """
+    ends = action == "link"  # a duplicate keeps its names, and is nobody's work any more
+    if action not in _TAKES:
+        return None
+    if facts.handler_id is not None:
+        gone = ends or facts.handler_id != done.handler_id
+        own = by is not None and by.staff_id == facts.handler_id
+        return notices.Recipient(staff_id=facts.handler_id) if gone and not own else None
+    gone = ends or facts.organisation_id != done.holder_id
+    own = by is not None and by.organisation_id == facts.organisation_id
+    if not gone or own or facts.organisation_id == facts.desk_id:
+        return None
+    return notices.Recipient(organisation_id=facts.organisation_id)
 
 
 def read(conn: Connection, city: City, case_no: str, by: Actor | None) -> Facts:
@@ -286,7 +316,9 @@ def _write(
             allowed=moves.allowed(now.state, role),
         )
     seq = facts.version + 1
-    return Done(facts.case_no, facts.district_code, facts.case_id, seq, to_state, facts.now, facts)
+    handler = prepared.to.staff_id if prepared.to else None if rule.to_desk else facts.handler_id
+    handler = prepared.sets.get("handler_id", handler)
+    return Done(facts.case_no, facts.district_code, facts.case_id, seq, to_state, facts.now, facts, holder, handler)
 
 
 def _facts(row: Mapping[str, Any], city: City) -> Facts:

@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from gisops.access.people import Actor
 from gisops.cases.facts import Facts, GuardFailed
 from gisops.db import queries
 from gisops.db.pool import Connection
+from gisops.notices import Recipient
 
 _SQL = queries.load("gisops.cases", "agreements.sql")
+
+# So many hear at most that something waits for their word: of a large centre those who have it before them anyway.
+MOST_ASKED = 50
 
 
 def hold(conn: Connection, district_code: str, case_id: UUID) -> None:
@@ -24,3 +29,9 @@ def within(facts: Facts, by: Actor) -> None:
     own = by.staff_id is not None and by.staff_id in (facts.handler_id, facts.superior_id)
     if not own and (by.organisation_id is None or by.organisation_id != facts.organisation_id):
         raise GuardFailed("own_organisation", "此案不在您的单位。", "This case is not with your organisation.")
+
+
+def who_may(conn: Connection, facts: Facts, roles: Sequence[str], but: int | None = None) -> list[Recipient]:
+    """The accounts of some roles that may see a case, but for one of them: who is to decide, and so is told."""
+    asked = {"roles": list(roles), "unit_id": facts.unit_id, "but": but, "most": MOST_ASKED}
+    return [Recipient(account_id=row["account_id"]) for row in conn.execute(_SQL["who_may"], asked)]

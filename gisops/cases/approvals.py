@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from gisops import clocks
+from gisops import clocks, notices, wording
 from gisops.access.people import Actor
-from gisops.cases import agreements, case_clocks, texts
+from gisops.cases import agreements, appeals, case_clocks, joint, texts
 from gisops.cases.facts import ChangeClock, Facts, GuardFailed, PauseClock, Prepared, Sent
 from gisops.cases.moves import rule_of
 from gisops.cases.transitions import RETURN_REASONS
@@ -40,6 +41,8 @@ KINDS = tuple(ASKERS)
 # What who holds a case asks for, for himself: it goes with him.
 HOLDERS_KINDS = tuple(kind for kind, askers in ASKERS.items() if askers == _HOLDERS)
 GRANTERS_OF_RETURNS = ("dispatcher",)
+# What can be asked for of the requests there are: those that wait, or how they ended.
+STATES = ("open", "granted", "refused", "withdrawn")
 MOST_EXTENSIONS = 2
 LONGEST_SUSPENSION = timedelta(days=366)
 
@@ -80,7 +83,74 @@ def request(
         },
     ).fetchone()
     assert row is not None  # noqa: S101  (INSERT RETURNING)
-    return int(row["approval_no"])
+    number = int(row["approval_no"])
+    # whoever may say yes is told that he is asked
+    said: dict[str, notices.Fact] = {"approval_no": number, "kind": kind, "action": kind}
+    to = agreements.who_may(conn, facts, granters(kind), by.account_id)
+    notices.tell(conn, *_about(facts), "approval", to, said, f"approval:{number}")
+    return number
+
+
+def granters(kind: str) -> tuple[str, ...]:
+    """The roles that grant a kind of request: those that make its move; of a late return the dispatcher."""
+    return GRANTERS_OF_RETURNS if kind == "return" else rule_of(kind).who
+
+
+def waiting(conn: Connection, to: Actor, state: str, limit: int, after: str | None) -> dict[str, Any]:
+    """What is asked of somebody's role in the cases he may see (`scopes.look_as`), what has waited longest first:
+    ``{approvals, next}``. ``state`` is open, or how a request ended. Appeals that wait for his review stand among them
+    (kind ``appeal``, ``step`` lodged or seconded). ``own`` marks what he asked for himself, and does not grant.
+    """
+    if state not in STATES:
+        raise InvalidInput(f"state is one of {', '.join(STATES)}.", field="state", states=list(STATES))
+    asked = {
+        "state": "requested" if state == "open" else state,
+        "kinds": [kind for kind in KINDS if to.role in granters(kind)],
+        "steps": [step for step, role in appeals.REVIEWERS.items() if role == to.role] if state == "open" else [],
+        "account_id": to.account_id,
+        "most": limit + 1,
+        **_place(after),
+    }
+    rows = conn.execute(_SQL["waiting"], asked).fetchall()
+    page = rows[:limit]
+    last = page[-1] if len(rows) > limit else None
+    following = last and f"{last['at'].isoformat()}~{last['case_id']}~{last['number']}"
+    return {"approvals": [_listed(row) for row in page], "next": following}
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    names = ("case_no", "kind", "state", "step", "reason_code", "until", "own", "deadline", "severity", "version")
+    return {
+        **{name: row[name] for name in names},
+        "number": row["number"],
+        "requested_at": row["at"],
+        "organisation": {
+            "code": row["organisation"],
+            "name_zh": row["organisation_zh"],
+            "name_en": row["organisation_en"],
+        },
+        "category": {
+            "scheme": row["scheme"],
+            "code": row["category"],
+            "name_zh": row["category_zh"],
+            "name_en": row["category_en"],
+        },
+        "case": wording.state(row["case_state"]),
+    }
+
+
+def _place(after: str | None) -> dict[str, Any]:
+    """Where a page goes on: what the page before said as ``next``. Raises ``InvalidInput`` for anything else."""
+    if after is None:
+        return {"at": None, "case_id": None, "number": None}
+    try:
+        said = after.split("~")
+        at, case_id, number = datetime.fromisoformat(said[0]), UUID(said[1]), int(said[2])
+        if at.tzinfo is None or not 0 < number < 32_768:
+            raise ValueError(after)
+    except (ValueError, IndexError):
+        raise InvalidInput("after is not what the page before said: take its `next`.", field="after") from None
+    return {"at": at, "case_id": case_id, "number": number}
 
 
 def refuse(conn: Connection, facts: Facts, approval_no: int, reason: str, by: Actor) -> str:
@@ -92,11 +162,11 @@ def refuse(conn: Connection, facts: Facts, approval_no: int, reason: str, by: Ac
     state = "withdrawn" if one["requested_by"] == by.account_id else "refused"
     if state == "refused":
         texts.checked(reason, needed="A refusal")
-        may = rule_of(one["kind"]).who
-        if by.role not in may or (one["kind"] == "return" and by.role in _HOLDERS):
+        may = granters(one["kind"])
+        if by.role not in may:
             raise NotAllowed(f"{one['kind']!r} is not decided by the role {by.role}.", role=by.role, roles=list(may))
     text = texts.keep(conn, facts.district_code, facts.case_id, "approval", reason)
-    _decide(conn, facts, approval_no, state, by, text, None)
+    _decide(conn, facts, one, state, by, text, None)
     return state
 
 
@@ -132,7 +202,7 @@ def suspend(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | 
         {"approval": granted["approval_no"], "until": until.isoformat()},
         adds={"suspended_count": 1},
         clock=PauseClock(until),
-        after=(marked(granted, by),),
+        after=(marked(granted, by), case_clocks.pause_beside),
     )
 
 
@@ -142,7 +212,7 @@ def resume(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
     sets: dict[str, Any] = {}
     if clock is not None and clock.paused_at is not None and clock.unit is not None and facts.deadline is not None:
         sets["deadline"] = case_clocks.moved_by_pause(city, clock.unit, clock.paused_at, facts.now, facts.deadline)
-    return Prepared(sets=sets, clock="resume")
+    return Prepared(sets=sets, clock="resume", after=(joint.resumed(city),))
 
 
 def void(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
@@ -176,8 +246,14 @@ def late_return(conn: Connection, facts: Facts, sent: Sent, by: Actor | None) ->
 
 
 def lapse(conn: Connection, facts: Facts, kinds: Sequence[str] = KINDS) -> None:
-    """What was asked for needs no answer any more: the case is over, or (`HOLDERS_KINDS`) another organisation's."""
-    conn.execute(_SQL["lapse"], {**_key(facts), "kinds": list(kinds)})
+    """What was asked for needs no answer any more: the case is over, or (`HOLDERS_KINDS`) another organisation's. Who
+    asked is told so.
+    """
+    for one in conn.execute(_SQL["lapse"], {**_key(facts), "kinds": list(kinds)}).fetchall():
+        number = one["approval_no"]
+        said: dict[str, notices.Fact] = {"approval_no": number, "kind": one["kind"], "action": one["kind"]}
+        to = [notices.Recipient(account_id=one["requested_by"])]
+        notices.tell(conn, *_about(facts), "lapsed", to, said, f"approval:{number}")
 
 
 def _granting(conn: Connection, facts: Facts, kind: str, sent: Sent, by: Actor | None) -> dict[str, Any]:
@@ -223,16 +299,22 @@ def marked(granted: Mapping[str, Any], by: Actor | None) -> Any:
 
     def mark(conn: Connection, facts: Facts, seq: int) -> None:
         # what was written with the decision is the move's own text
-        _decide(conn, facts, granted["approval_no"], "granted", by, None, seq)
+        _decide(conn, facts, granted, "granted", by, None, seq)
 
     return mark
 
 
 def _decide(
-    conn: Connection, facts: Facts, approval_no: int, state: str, by: Actor | None, text: Any, seq: int | None
+    conn: Connection, facts: Facts, one: Mapping[str, Any], state: str, by: Actor | None, text: Any, seq: int | None
 ) -> None:
-    told = {"approval_no": approval_no, "state": state, "text_id": text, "seq": seq}
+    """Write how a request ended, and tell who asked: he waits for it, whoever has the case by now."""
+    number = one["approval_no"]
+    told = {"approval_no": number, "state": state, "text_id": text, "seq": seq}
     conn.execute(_SQL["decide"], {**_key(facts), **told, "account_id": by.account_id if by else None})
+    if by is None or one["requested_by"] != by.account_id:
+        said: dict[str, notices.Fact] = {"approval_no": number, "kind": one["kind"], "action": one["kind"]}
+        to = [notices.Recipient(account_id=one["requested_by"])]
+        notices.tell(conn, *_about(facts, seq), state, to, said, f"approval:{number}")
 
 
 def _can_extend(facts: Facts, reason_code: str | None, until: datetime | None, asked_at: datetime) -> None:
@@ -290,6 +372,10 @@ _CHECKS = {
     "void": _can_end,
     "force_close": _can_end,
 }
+
+
+def _about(facts: Facts, seq: int | None = None) -> tuple[str, UUID, int]:
+    return facts.district_code, facts.case_id, facts.version if seq is None else seq
 
 
 def _key(facts: Facts) -> dict[str, Any]:

@@ -13,10 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from gisops import clocks, seasons
 from gisops.cases.facts import ChangeClock, Clock, ClockChange, Facts, PauseClock, StartClock
 from gisops.city import City, TimeLimit
+from gisops.db import queries
+from gisops.db.pool import Connection
+
+_SQL = queries.load("gisops.cases", "case_clocks.sql")
 
 # Which clock runs in which state; a state that is not here has none.
 STEPS = {
@@ -55,13 +60,25 @@ def limit_of(city: City, filing_condition_id: int | None, step: str, area_grade:
     return found.get(area_grade, found.get(""))
 
 
-def stage_limit(city: City, step: str, severity: str) -> TimeLimit | None:
-    """How long a step beside handling may take: by the severity, else for all."""
+def stage_limit(city: City, step: str, severity: str, category_id: int | None = None) -> TimeLimit | None:
+    """How long a step beside handling may take: that of the category before that of all, by the severity before that
+    for every severity.
+    """
+    if category_id is not None and city.category_stage_limits:
+        for wanted in (severity, ""):
+            own = city.category_stage_limits.get((category_id, step, wanted))
+            if own is not None:
+                return own
     return city.stage_limits.get((step, severity), city.stage_limits.get((step, "")))
 
 
 def belonging(
-    city: City, state: str, severity: str, filing_condition_id: int | None, area_grade: str = ""
+    city: City,
+    state: str,
+    severity: str,
+    filing_condition_id: int | None,
+    area_grade: str = "",
+    category_id: int | None = None,
 ) -> StartClock | None:
     """The clock that belongs to a state; None for a state without one."""
     step = STEPS.get(state)
@@ -70,7 +87,7 @@ def belonging(
     if step == "handle":
         step, limit = handling(city, filing_condition_id, area_grade)
     else:
-        limit = stage_limit(city, step, severity)
+        limit = stage_limit(city, step, severity, category_id)
     return StartClock(step) if limit is None else limited(step, limit)
 
 
@@ -187,11 +204,19 @@ def started(city: City, clock: StartClock, at: datetime, holder_id: int) -> dict
 
 
 def change(
-    city: City, facts: Facts, to_state: str, holder_id: int, wanted: ClockChange, outcome: str, condition: int | None
+    city: City,
+    facts: Facts,
+    to_state: str,
+    holder_id: int,
+    wanted: ClockChange,
+    outcome: str,
+    condition: int | None,
+    category_id: int | None = None,
 ) -> dict[str, Any]:
     """What a move does to the clocks of a case: ``{stop?, pause?, go_on?, start?}`` for the statement `moves.move`.
 
-    ``condition`` is the filing condition the case has after the move, ``holder_id`` who holds it then.
+    ``condition`` and ``category_id`` are the filing condition and the category that the case has after the move,
+    ``holder_id`` who holds it then.
     """
     now, running = facts.now, facts.clock
     if isinstance(wanted, str) and wanted == "auto" and to_state == facts.state:
@@ -210,7 +235,8 @@ def change(
             return {"go_on": _go_on(city, facts, wanted)}
         case StartClock():
             return {**_stop(running, now, outcome), "start": started(city, wanted, now, holder_id)}
-    following = belonging(city, to_state, facts.severity, condition, facts.area_grade)
+    category_id = category_id or facts.category.category_id
+    following = belonging(city, to_state, facts.severity, condition, facts.area_grade, category_id)
     done = _stop(running, now, outcome)
     return done if following is None else {**done, "start": started(city, following, now, holder_id)}
 
@@ -251,7 +277,6 @@ def _go_on(city: City, facts: Facts, wanted: ChangeClock) -> dict[str, Any]:
     if clock is None:
         return {}
     value = wanted.value if wanted.value is not None else clock.value
-    # A reminder whose moment is over was given, or is pointless now: only what is ahead, or higher than it has gone.
     row = {
         "step": clock.step,
         "organisation_id": clock.organisation_id,
@@ -260,7 +285,7 @@ def _go_on(city: City, facts: Facts, wanted: ChangeClock) -> dict[str, Any]:
         "value": value,
         "deadline": wanted.deadline,
     }
-    following = next((one for one in course(city, row) if one.at > facts.now or one.level > clock.level), None)
+    following = _next_of(city, row, facts.now, clock.level)
     return {
         "deadline": wanted.deadline,
         "value": None if value is None else float(value),
@@ -268,3 +293,48 @@ def _go_on(city: City, facts: Facts, wanted: ChangeClock) -> dict[str, Any]:
         "due_at": following and following.at,
         "due_kind": following and following.kind,
     }
+
+
+def _next_of(city: City, row: Mapping[str, Any], now: datetime, level: int) -> Due | None:
+    """What is due of a clock that goes on. A reminder whose moment is over was given, or is pointless now: only what is
+    ahead, or higher than it has gone.
+    """
+    return next((one for one in course(city, row) if one.at > now or one.level > level), None)
+
+
+def start_beside(conn: Connection, facts: Facts, row: Mapping[str, Any]) -> int:
+    """Start a clock beside the one of the case (a row of `started`); returns its number."""
+    found = conn.execute(_SQL["start_beside"], {**_key(facts), **row}).fetchone()
+    assert found is not None  # noqa: S101  (INSERT RETURNING)
+    return int(found["clock_no"])
+
+
+def pause_beside(conn: Connection, facts: Facts, seq: int) -> None:
+    """The case stands still, and so does what every other organisation has to do in it (``Prepared.after``)."""
+    conn.execute(_SQL["pause_beside"], _key(facts))
+
+
+def go_on_beside(conn: Connection, city: City, facts: Facts) -> dict[int, datetime]:
+    """The case goes on: to each clock beside its own as much is left as before, by the calendar of whose it is. Returns
+    the new deadlines by the clocks' numbers.
+    """
+    ends: dict[int, datetime] = {}
+    for row in conn.execute(_SQL["paused_beside"], _key(facts)).fetchall():
+        then = row["deadline"]
+        if then is not None:
+            then = moved_by_pause(city, row["unit"], row["paused_at"], facts.now, then, row["organisation_id"])
+            ends[row["clock_no"]] = then
+        following = _next_of(city, {**row, "deadline": then}, facts.now, row["level"])
+        told = {"deadline": then, "due_at": following and following.at, "due_kind": following and following.kind}
+        conn.execute(_SQL["go_on_beside"], {**_key(facts), **told, "clock_no": row["clock_no"]})
+    return ends
+
+
+def stop_beside(conn: Connection, district_code: str, case_id: UUID, clock_no: int, outcome: str) -> None:
+    """A clock beside the one of the case has ended."""
+    told = {"district_code": district_code, "case_id": case_id, "clock_no": clock_no, "outcome": outcome}
+    conn.execute(_SQL["stop_beside"], told)
+
+
+def _key(facts: Facts) -> dict[str, Any]:
+    return {"district_code": facts.district_code, "case_id": facts.case_id}

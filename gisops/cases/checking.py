@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gisops.access.people import Actor
-from gisops.cases import case_clocks
+from gisops.cases import case_clocks, looks
 from gisops.cases.facts import Facts, GuardFailed, Prepared, Sent
 from gisops.city import City
 from gisops.db import queries
@@ -19,8 +19,8 @@ _SQL = queries.load("gisops.cases", "triage.sql")
 
 
 def order_check(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
-    """Send somebody to look whether it is done."""
-    return Prepared()
+    """Send somebody to look whether it is done: not who handled it."""
+    return looks.asked(conn, facts, "check")
 
 
 def skip_check(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:

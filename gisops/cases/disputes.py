@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from psycopg import Error
 
 from gisops import dispatch as dispatching
-from gisops.access.people import Actor
+from gisops.access import audit
+from gisops.access.people import Actor, knows_people
 from gisops.cases import cases
 from gisops.cases.facts import Facts, GuardFailed, Prepared, Sent, Told
 from gisops.city import City
@@ -26,8 +28,11 @@ _SQL = queries.load("gisops.cases", "disputes.sql")
 # The return that makes a dispute by itself, and the one of which the coordinator hears.
 DISPUTE_AT = 3
 COORDINATOR_AT = 2
-# What a determination may write; ownerless is a part that the named organisation looks after until an owner is found.
-DECISIONS = ("part_owner", "dispatch_rule", "co_ownership_area", "ownerless")
+# What a determination may write; ownerless is a part, or where there is none a piece of ground, that the named
+# organisation looks after until an owner is found.
+DECISIONS = ("part_owner", "dispatch_rule", "co_ownership_area", "zone", "ownerless")
+# Facts about the case's part; the others stand for themselves.
+_OF_PART = frozenset({"part_owner", "co_ownership_area"})
 
 
 def dispute(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
@@ -71,7 +76,8 @@ def dispute(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | 
 
 def determine(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """Decide whose it is, and write that down as the fact it is. ``values``: decision, organisation, staff,
-    effective_from (now or later; now if left out), area (GeoJSON polygon of an agreement).
+    effective_from (now or later; now if left out), area (GeoJSON polygon of an agreement or a zone; thirty metres
+    around the place if left out).
 
     The fact is tried before it is kept: the same case, told anew on the day it comes into force, must go to the
     organisation that was determined. Raises ``InvalidInput``, ``UnknownOrganisation``, ``UnknownStaff``,
@@ -86,21 +92,25 @@ def determine(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor 
     current = conn.execute(_SQL["current"], _key(facts)).fetchone()
     if current is None:
         raise GuardFailed("no_dispute", "此案没有未决的权属争议。", "No dispute is open in this case.")
-    of_part = decision != "dispatch_rule"
+    written = decision
+    if decision == "ownerless":
+        written = "zone" if current["part_code"] is None else "part_owner"
+    of_part = written in _OF_PART
     if of_part and current["part_code"] is None:
         raise GuardFailed(
             "no_part",
-            "此案未关联部件；请以派遣规则（dispatch_rule）认定。",
-            "This case is about no known part; determine it by a dispatch_rule.",
+            "此案未关联部件；请以派遣规则（dispatch_rule）或责任区（zone）认定。",
+            "This case is about no known part; determine it by a dispatch_rule or a zone.",
         )
     starts = _effective_from(sent.values.get("effective_from"), facts.now)
-    area = _area(conn, facts, sent.values.get("area")) if decision == "co_ownership_area" else None
+    drawn = written in ("co_ownership_area", "zone")
+    area = _area(conn, facts, sent.values.get("area"), of_part) if drawn else None
     fact = conn.execute(
         _SQL["determine_fact"],
         {
             **_key(facts),
             "case_no": facts.case_no,
-            "decision": "part_owner" if decision == "ownerless" else decision,
+            "decision": written,
             "organisation_id": to.organisation_id,
             "effective_from": starts,
             "part_id": new_key(),
@@ -130,6 +140,44 @@ def determine(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor 
     sets = {"excluded": [one for one in facts.excluded if one != to.organisation_id], "escalation": 0}
     told = tuple(Told("decided", organisation_id=one) for one in current["parties"] if one != to.organisation_id)
     return Prepared(payload, sets, to=to, after=(decided,), told=told)
+
+
+def ownerless(conn: Connection, to: Actor, after: str | None, limit: int, key_id: int | None = None) -> dict[str, Any]:
+    """What a determination found to be nobody's, and is nobody's still, where the viewer looks (`scopes.look_as`): the
+    newest first, ``{ownerless, next}``. Each with its place (``lon, lat``), its part if it is one, who looks after it
+    meanwhile, and who decided so and when: as a post, with the name for those alone who get to know people.
+    """
+    at, case_id = _place(after)
+    rows = conn.execute(_SQL["ownerless"], {"at": at, "case_id": case_id, "most": limit + 1}).fetchall()
+    page, named = rows[:limit], 0
+    for row in page:
+        row["decided_by"] = row.pop("decider")
+        if row["decided_by"] is not None:
+            if knows_people(to, row["organisation_id"]):
+                named += 1
+            else:
+                del row["decided_by"]["code"], row["decided_by"]["name"]
+        del row["organisation_id"]
+    audit.looked(conn, "cases", None, named, key_id=key_id)
+    last = page[-1] if len(rows) > limit else None
+    following = last and f"{last['decided_at'].isoformat()}~{last['case_id']}"
+    for row in page:
+        del row["case_id"]
+    return {"ownerless": page, "next": following}
+
+
+def _place(after: str | None) -> tuple[datetime | None, UUID | None]:
+    """Where a page goes on: what the page before said as ``next``. Raises ``InvalidInput`` for anything else."""
+    if after is None:
+        return None, None
+    try:
+        at, case_id = after.split("~")
+        told = datetime.fromisoformat(at), UUID(case_id)
+        if told[0].tzinfo is None:
+            raise ValueError(after)
+    except ValueError:
+        raise InvalidInput("after is not what the page before said: take its `next`.", field="after") from None
+    return told
 
 
 def hear_of_return(conn: Connection, facts: Facts) -> tuple[Told, ...]:
@@ -169,7 +217,7 @@ def _effective_from(told: Any, now: datetime) -> datetime:
     return starts
 
 
-def _area(conn: Connection, facts: Facts, told: Any) -> bytes:
+def _area(conn: Connection, facts: Facts, told: Any, of_part: bool) -> bytes:
     if told is not None and (not isinstance(told, dict) or told.get("type") not in ("Polygon", "MultiPolygon")):
         raise InvalidInput("area is a GeoJSON Polygon or MultiPolygon in WGS-84.", field="area")
     asked = {**_key(facts), "lon": facts.lon, "lat": facts.lat, "area": None if told is None else json.dumps(told)}
@@ -179,8 +227,9 @@ def _area(conn: Connection, facts: Facts, told: Any) -> bytes:
     except Error as reason:
         raise InvalidInput("area cannot be read as GeoJSON.", field="area") from reason
     assert row is not None  # noqa: S101  (a bare SELECT)
-    if not row["sound"] or not row["holds"]:
-        raise InvalidInput("area is a valid polygon in which the part lies.", field="area")
+    if not row["sound"] or not row["holds" if of_part else "holds_place"]:
+        what = "part" if of_part else "case"
+        raise InvalidInput(f"area is a valid polygon in which the {what} lies.", field="area")
     return bytes(row["geom"])
 
 

@@ -37,7 +37,8 @@ FOR UPDATE OF d;
 -- The area of an agreement: as it was sent (GeoJSON, WGS-84), else thirty metres around the place; whether it is one, and holds the part.
 SELECT ST_AsEWKB(g.geom) AS geom, g.geom IS NOT NULL AND ST_IsValid(g.geom) AND NOT ST_IsEmpty(g.geom) AND GeometryType(g.geom) IN ('POLYGON', 'MULTIPOLYGON') AS sound,
        EXISTS (SELECT FROM cases c JOIN parts p USING (district_code, part_id)
-               WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s AND ST_Covers(g.geom, ST_PointOnSurface(p.geom))) AS holds
+               WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s AND ST_Covers(g.geom, ST_PointOnSurface(p.geom))) AS holds,
+       ST_Covers(g.geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)) AS holds_place
 FROM (SELECT CASE WHEN %(area)s::text IS NULL
                   THEN ST_Buffer(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)::geography, 30)::geometry
                   ELSE ST_SetSRID(ST_GeomFromGeoJSON(%(area)s::text), 4326) END AS geom) AS g;
@@ -52,3 +53,22 @@ UPDATE disputes
 SET decision = %(decision)s, organisation_id = %(organisation_id)s, effective_from = %(effective_from)s, created_kind = %(kind)s, created_key = %(key)s,
     decided_seq = %(seq)s, decided_by = %(account_id)s, decided_at = app_now()
 WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND decided_at IS NULL;
+
+-- name: ownerless
+-- What was determined to be nobody's and is nobody's still, the newest first: its fact is the one in force, and names whom it named then.
+SELECT c.case_no, d.case_id, d.dispute_no, p.code AS part, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, k.scheme, k.code AS category, k.name_zh AS category_zh,
+       k.name_en AS category_en, c.street_code AS street, o.organisation_id, o.code AS organisation, o.name_zh AS organisation_zh, o.name_en AS organisation_en,
+       d.created_kind AS fact, d.created_key AS fact_code, d.effective_from, d.decided_at,
+       (SELECT jsonb_build_object('post_zh', s.post_zh, 'post_en', s.post_en, 'code', s.code, 'name', s.name)
+        FROM staff_of_accounts() a JOIN staff s ON s.staff_id = a.staff_id WHERE a.account_id = d.decided_by) AS decider
+FROM disputes d
+JOIN cases c USING (district_code, case_id)
+JOIN categories k ON k.category_id = c.category_id
+JOIN organisations o ON o.organisation_id = d.organisation_id
+LEFT JOIN parts p ON d.created_kind = 'part' AND p.district_code = d.district_code AND p.code = d.created_key
+ AND in_force(p.valid, greatest(app_now(), d.effective_from))
+LEFT JOIN zones z ON d.created_kind = 'zone' AND z.code = d.created_key AND in_force(z.valid, greatest(app_now(), d.effective_from))
+WHERE d.decision = 'ownerless' AND d.organisation_id IN (p.maintainer_organisation_id, z.organisation_id)
+  AND (%(at)s::timestamptz IS NULL OR (d.decided_at, d.case_id) < (%(at)s, %(case_id)s::uuid))
+ORDER BY d.decided_at DESC, d.case_id DESC
+LIMIT %(most)s;

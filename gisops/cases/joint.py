@@ -14,7 +14,7 @@ from gisops import notices
 from gisops.access import audit
 from gisops.access.people import Actor
 from gisops.cases import agreements, case_clocks, cases, texts
-from gisops.cases.facts import Facts, GuardFailed, StartClock
+from gisops.cases.facts import After, Facts, GuardFailed, StartClock
 from gisops.cases.transitions import RETURN_REASONS
 from gisops.city import City
 from gisops.db import queries
@@ -85,9 +85,8 @@ def open_part(
                 "A required part given out by who leads ends with the case; the desk may give it more time.",
                 deadline=facts.deadline.isoformat(),
             )
-    number = conn.execute(_SQL["clock"], {**_key(facts), **row}).fetchone()
-    assert number is not None  # noqa: S101  (INSERT RETURNING)
-    told = {"required": required, "organisation_id": to.organisation_id, "clock_no": number["clock_no"]}
+    clock_no = case_clocks.start_beside(conn, facts, row)
+    told: dict[str, Any] = {"required": required, "organisation_id": to.organisation_id, "clock_no": clock_no}
     told |= {"deadline": row["deadline"], "account_id": by.account_id}
     text_id = texts.keep(conn, facts.district_code, facts.case_id, "subtask", task)
     added = conn.execute(_SQL["add"], {**_key(facts), **told, "text_id": text_id}).fetchone()
@@ -174,6 +173,21 @@ def over(conn: Connection, facts: Facts, seq: int) -> None:
         _end(conn, part, one["clock_no"], "cancelled", "cancelled", None, None, "")
 
 
+def resumed(city: City) -> After:
+    """What is to be done behind a case's going on: every organisation that has a part in it goes on as well, and the
+    case is due when the last of them is (``Prepared.after``).
+    """
+
+    def go_on(conn: Connection, facts: Facts, seq: int) -> None:
+        ends = case_clocks.go_on_beside(conn, city, facts)
+        if ends:
+            told = {"numbers": list(ends), "deadlines": list(ends.values())}
+            conn.execute(_SQL["moved_by_pause"], {**_key(facts), **told})
+            conn.execute(_SQL["whole"], _key(facts))
+
+    return go_on
+
+
 def mine(conn: Connection) -> list[dict[str, Any]]:
     """The open parts of the viewer's organisation (`scopes.look_as`), those due first."""
     return conn.execute(_SQL["mine"]).fetchall()
@@ -209,7 +223,7 @@ def _end(
     told = {"state": state, "account_id": by.account_id if by else None, "reason_code": reason_code, "text_id": text_id}
     conn.execute(_SQL["end"], {**part, **told})
     if clock_no is not None:
-        conn.execute(_SQL["stop"], {**part, "clock_no": clock_no, "outcome": outcome})
+        case_clocks.stop_beside(conn, part["district_code"], part["case_id"], clock_no, outcome)
     return state
 
 

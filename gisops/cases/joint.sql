@@ -6,21 +6,6 @@ SELECT %(district_code)s, %(case_id)s,
        %(required)s, %(organisation_id)s, %(clock_no)s, %(deadline)s, %(account_id)s, app_now(), %(text_id)s
 RETURNING subtask_no;
 
--- name: clock
--- The clock of a subtask, beside the one of the case.
-INSERT INTO case_clocks (district_code, case_id, clock_no, step, organisation_id, started_at, unit, value, deadline, due_at, due_kind)
-SELECT %(district_code)s, %(case_id)s,
-       (SELECT coalesce(max(k.clock_no), 0) + 1 FROM case_clocks k WHERE k.district_code = %(district_code)s AND k.case_id = %(case_id)s),
-       %(step)s, %(organisation_id)s, %(started_at)s, %(unit)s, %(value)s, %(deadline)s, %(due_at)s, %(due_kind)s
-RETURNING clock_no;
-
--- name: stop
--- The clock of a subtask that ended.
-UPDATE case_clocks
-SET stopped_at = app_now(), due_at = NULL, due_kind = NULL, paused_at = NULL,
-    outcome = CASE WHEN %(outcome)s = 'done' AND deadline < app_now() THEN 'late' ELSE %(outcome)s END
-WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND clock_no = %(clock_no)s AND stopped_at IS NULL;
-
 -- name: whole
 -- A joint case is due when the last of its required parts is: its deadline moves on, never back.
 UPDATE cases c
@@ -59,3 +44,9 @@ WHERE district_code = %(district_code)s AND case_id = %(case_id)s AND state IN (
 -- The open subtasks of the viewer's organisation, those due first: of the case no more than its part needs.
 SELECT case_no, subtask_no, required, state, deadline, opened_at, acknowledged_at, category, category_zh, category_en, lon, lat, lead, lead_zh, lead_en, task
 FROM my_subtasks();
+
+-- name: moved_by_pause
+-- The parts whose clocks go on after a pause are due later.
+UPDATE case_subtasks s SET deadline = d.deadline
+FROM unnest(%(numbers)s::int[], %(deadlines)s::timestamptz[]) AS d (clock_no, deadline)
+WHERE s.district_code = %(district_code)s AND s.case_id = %(case_id)s AND s.clock_no = d.clock_no AND s.ended_at IS NULL;

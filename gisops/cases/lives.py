@@ -29,6 +29,7 @@ class Life:
     city: City
     severity: str
     area_grade: str = ""
+    category_id: int | None = None
     flow: str = "standard"
     assessed: bool = True
     organisation_id: int = 0
@@ -168,7 +169,9 @@ class Life:
             if running["started_at"] == at:  # passed through by itself, in no time
                 self.clocks.pop()
             running |= {"stopped_at": at, "outcome": _outcome(action, running, at), "due_at": None, "due_kind": None}
-        following = case_clocks.belonging(self.city, to_state, self.severity, self.filing_condition_id, self.area_grade)
+        following = case_clocks.belonging(
+            self.city, to_state, self.severity, self.filing_condition_id, self.area_grade, self.category_id
+        )
         if following is not None:
             row = case_clocks.started(self.city, following, at, self.organisation_id)
             empty: dict[str, Any] = {"paused_at": None, "stopped_at": None, "outcome": None, "level": 0, "paused": []}

@@ -22,8 +22,8 @@ from gisops.notices import Recipient
 
 _SQL = queries.load("gisops.cases", "supervision.sql")
 
-SUPERVISORS = ("inspector", "leader", "supervisor", "shift_leader")
-URGERS = ("acceptor", "shift_leader", "dispatcher", "inspector", "leader", "supervisor", "coordinator")
+SUPERVISORS = ("inspector", "leader", "shift_leader")
+URGERS = ("acceptor", "shift_leader", "dispatcher", "inspector", "leader", "coordinator")
 # How many hours lie between two times that the same side urges a case.
 URGE_EVERY_HOURS = 4
 
@@ -62,6 +62,7 @@ def order(
             **_key(facts),
             "level": level,
             "organisation_id": facts.organisation_id,
+            "handler_id": facts.handler_id,
             "account_id": by.account_id if by else None,
             "due_at": due_at,
             "text_id": texts.keep(conn, facts.district_code, facts.case_id, "order", text),
@@ -69,7 +70,8 @@ def order(
     ).fetchone()
     assert row is not None  # noqa: S101  (INSERT RETURNING)
     leads = conn.execute(_SQL["leads"], {"organisation_id": facts.organisation_id}).fetchone() or {}
-    heads = dict.fromkeys((leads.get("lead_staff_id"), leads.get("above_staff_id") if level > 1 else None))
+    above = leads.get("above_staff_id") if level > 1 else None
+    heads = dict.fromkeys((leads.get("lead_staff_id"), above, facts.handler_id))
     to = [Recipient(staff_id=one) for one in heads if one is not None] + [
         Recipient(organisation_id=facts.organisation_id)
     ]
@@ -89,7 +91,7 @@ def answer(conn: Connection, facts: Facts, order_no: int, text: str, by: Actor) 
     if one["state"] != "open":
         raise GuardFailed("answered_already", "该督办已答复。", "That order has been answered.", state=one["state"])
     own = by.staff_id is not None and by.staff_id in (facts.handler_id, facts.superior_id)
-    if not own and by.organisation_id != one["organisation_id"]:
+    if not own and not _went_to(one, by):
         raise GuardFailed("own_organisation", "此督办不是发给您单位的。", "That order did not go to your organisation.")
     texts.checked(text, needed="An answer")
     text_id = texts.keep(conn, facts.district_code, facts.case_id, "order", text)
@@ -97,6 +99,17 @@ def answer(conn: Connection, facts: Facts, order_no: int, text: str, by: Actor) 
     if one["issued_by"] is not None:
         to = [Recipient(account_id=one["issued_by"])]
         notices.tell(conn, *_about(facts, None), "decided", to, {"order_no": order_no}, f"order:{order_no}:answer")
+
+
+def went_to(conn: Connection, facts: Facts, order_no: int, by: Actor) -> bool:
+    """Whether an order went to somebody or his organisation, who then may answer it whoever has the case by now."""
+    one = conn.execute(_SQL["one"], {**_key(facts), "order_no": order_no}).fetchone()
+    return one is not None and _went_to(one, by)
+
+
+def mine(conn: Connection) -> list[dict[str, Any]]:
+    """The open orders that went to the viewer or his organisation (`scopes.look_as`), those due first."""
+    return conn.execute(_SQL["mine"]).fetchall()
 
 
 def close(conn: Connection, facts: Facts, order_no: int, by: Actor) -> None:
@@ -133,6 +146,12 @@ def urge(conn: Connection, facts: Facts, text: str, by: Actor | None) -> int:
     said: dict[str, notices.Fact] = {"urging_no": number, "by_reporter": by is None}
     notices.tell(conn, *_about(facts, None), "urge", [who], said, f"urge:{number}")
     return number
+
+
+def _went_to(one: dict[str, Any], by: Actor) -> bool:
+    if by.staff_id is not None and by.staff_id in (one["handler_id"], one["lead_staff_id"]):
+        return True
+    return by.organisation_id is not None and by.organisation_id == one["organisation_id"]
 
 
 def _open(facts: Facts) -> None:

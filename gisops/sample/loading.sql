@@ -12,7 +12,7 @@ VALUES (%(login)s, %(password_hash)s, %(role)s, %(staff_id)s, %(organisation_id)
 ANALYZE admin_areas, grid_cells, zones, zone_staff;
 
 -- name: grant_scopes
--- The sample's officer looks into the zones he is assigned to, its inspector into one street, the one of most cells; handler and department
+-- The sample's officer looks into the zones he is assigned to, its supervisor into one street, the one of most cells; handler and department
 -- see the cases that are theirs.
 INSERT INTO account_scopes (account_id, kind, code)
 SELECT account_id, 'own_zones', '' FROM accounts WHERE is_sample AND role = 'officer'
@@ -20,7 +20,7 @@ UNION ALL
 SELECT a.account_id, 'area', s.street_code
 FROM accounts AS a
 CROSS JOIN (SELECT street_code FROM grid_cells GROUP BY street_code ORDER BY count(*) DESC, street_code COLLATE "C" LIMIT 1) AS s
-WHERE a.is_sample AND a.role = 'inspector';
+WHERE a.is_sample AND a.role = 'supervisor';
 
 -- name: go_on_counting
 -- Keys given by hand do not move the counters behind them.

@@ -21,6 +21,7 @@ STAGE_LIMITS = {
     ("ack", "urgent"): TimeLimit("minute", 5.0),
     ("ack", "danger"): TimeLimit("minute", 2.5),
     ("simple", ""): TimeLimit("work_hour", 2.0),
+    ("appeal", ""): TimeLimit("work_day", 2.0),
 }
 ESCALATIONS = {
     "": (

@@ -225,27 +225,27 @@ def test_the_function_itself_gives_nothing_away_without_a_viewer(sample_database
 def test_the_audit_is_read_by_those_who_watch_over_the_city(caller: Any, db: Connection) -> None:
     raw = one(db, "places")
     assert caller("leader").post("/api/reveal", json=body("places", raw["code"])).status_code == 200
-    shown = caller("supervisor").get("/api/audit", params={"act": "reveal", "account": "leader", "limit": 1}).json()
+    shown = caller("inspector").get("/api/audit", params={"act": "reveal", "account": "leader", "limit": 1}).json()
     (entry,) = shown["entries"]
     assert (entry["login"], entry["object"], entry["act_zh"]) == ("leader", raw["code"], "显示完整信息")
     assert raw["phone"] not in json.dumps(shown)
     assert shown["next"].startswith("/api/audit?")
-    following = caller("supervisor").get(shown["next"])
+    following = caller("inspector").get(shown["next"])
     assert following.status_code == 200
     assert entry["entry_id"] not in following.text
-    mine = caller("admin").get("/api/audit", params={"subject": "audit", "account": "supervisor"}).json()["entries"]
+    mine = caller("admin").get("/api/audit", params={"subject": "audit", "account": "inspector"}).json()["entries"]
     assert len(mine) >= 2
     for login, status in ((None, 401), ("leader", 403), ("officer", 403)):
         assert caller(login).get("/api/audit").status_code == status
 
 
-def test_a_supervisor_of_a_part_of_the_city_does_not_read_it(caller: Any, db: Connection) -> None:
-    db.execute("UPDATE accounts SET everywhere = false WHERE login = 'supervisor'")
+def test_an_inspector_of_a_part_of_the_city_does_not_read_it(caller: Any, db: Connection) -> None:
+    db.execute("UPDATE accounts SET everywhere = false WHERE login = 'inspector'")
     try:
-        answer = caller("supervisor").get("/api/audit")
+        answer = caller("inspector").get("/api/audit")
         assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
     finally:
-        db.execute("UPDATE accounts SET everywhere = true WHERE login = 'supervisor'")
+        db.execute("UPDATE accounts SET everywhere = true WHERE login = 'inspector'")
 
 
 @pytest.mark.parametrize(

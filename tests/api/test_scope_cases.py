@@ -19,7 +19,7 @@ from gisops.cases.moves import Addressee, Move
 from gisops.db.pool import Connection, connect
 from tests.api.test_live import listening
 
-LOGINS = ("admin", "desk", "officer", "handler", "inspector", "planner", "department", "leader")
+LOGINS = ("admin", "desk", "officer", "handler", "supervisor", "planner", "department", "leader")
 CASES = "SELECT case_id, case_no, unit_id, handler_id, superior_id, organisation_id, state, geom FROM cases"
 
 
@@ -142,7 +142,7 @@ def test_scopes_differ_and_each_has_something(owner, reported) -> None:
     assert seen["admin"] == seen["desk"] == seen["planner"] == seen["leader"]
     assert reported["inside"] in seen["officer"]
     assert reported["outside"] not in seen["officer"] | seen["handler"] | seen["department"]
-    for login in ("officer", "handler", "department", "inspector"):
+    for login in ("officer", "handler", "department", "supervisor"):
         assert 0 < len(seen[login]) < len(seen["admin"]), login
 
 
@@ -182,14 +182,14 @@ def test_tasks_are_ones_own(caller, owner, reported) -> None:
 def test_a_scope_of_any_size_finds_the_same_by_each_way(live_server, reported, units) -> None:
     """Below some thirty units each is asked for its newest, above them the newest cases are looked through first."""
     with connect(live_server.database.owner_url) as conn:
-        account = _id(conn, "inspector")
+        account = _id(conn, "supervisor")
         conn.execute("DELETE FROM account_units WHERE account_id = %s", [account])
         conn.execute(
             "INSERT INTO account_units (account_id, unit_id) SELECT %s, unit_id FROM scope_units"
             " WHERE level = 5 ORDER BY md5(code) LIMIT %s",
             [account, units],
         )
-        expected = _expected(conn, "inspector")
+        expected = _expected(conn, "supervisor")
         scopes.look_as(conn, account)
         for most in (1, 5, 2000):
             keys = conn.execute(

@@ -57,7 +57,7 @@ AGREEMENTS = {
     " interim_organisation_id organisation_id",
     "supervision_orders": "answer_text_id answered_at answered_by closed_at state",
     "urgings": "",
-    "appeals": "first_at first_by first_text_id second_at second_by second_text_id seq state",
+    "appeals": "clock_no first_at first_by first_text_id second_at second_by second_text_id seq state",
     "follow_ups": "",
 }
 

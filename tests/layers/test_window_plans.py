@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 import layers
-from gisops.access.roles import EVERYWHERE_ROLES, ROLES
+from gisops.access.roles import ROLES
 from gisops.access.scopes import look_as
 from gisops.db.pool import Connection, connect
 from layers.catalog import Layer, load_catalog
@@ -132,7 +132,7 @@ def test_every_hot_question_of_every_role_goes_by_the_geometrys_index(
         for what, (asked, column) in ASKED.items():
             plans.clear()
             found = read(conn, layer, accounts.get(role), asked)
-            if role is None or role in EVERYWHERE_ROLES or layer.public or layer.scope != "unit":
+            if role is None or role in tiny_city.EVERYWHERE or layer.public or layer.scope != "unit":
                 assert 1 <= found <= 100, (role, what)
             ran = [node for node in nodes(plans) if node.get("Actual Loops", 1) > 0]
             walked = {node["Index Name"] for node in ran if "Index Name" in node}

@@ -29,7 +29,7 @@ ROLES = (
     "admin", "acceptor", "shift_leader", "dispatcher", "supervisor", "handler", "officer", "inspector", "leader",
     "planner", "department", "coordinator",
 )  # fmt: skip
-CITY_WIDE = ("admin", "acceptor", "shift_leader", "dispatcher", "supervisor", "leader", "planner", "coordinator")
+CITY_WIDE = ("admin", "acceptor", "shift_leader", "dispatcher", "inspector", "leader", "planner", "coordinator")
 ALWAYS, OVER = "[2000-01-01,)", "[2000-01-01,2010-01-01)"
 NOW = datetime.now(UTC).replace(microsecond=0)
 # The layers whose rows are somebody's business by where they lie, and their tables.
@@ -350,7 +350,7 @@ def _draw_accounts(world: ScopeWorld) -> None:
                 continue
             n = next(numbers)
             one = Account(n, f"{role}.{kind}", role)
-            if kind == "own_zones" or role in ("officer", "handler", "inspector"):
+            if kind == "own_zones" or role in ("officer", "handler", "supervisor"):
                 one.staff_id = next(staff, None) or world.person()
             if role == "department" or rng.random() < 0.3:
                 one.organisation_id = world.organisation()

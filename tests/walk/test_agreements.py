@@ -28,7 +28,7 @@ from gisops.errors import IllegalMove, InvalidInput, NotAllowed, NotFound
 from tests.clock import Clock, moved
 
 ROLES = ("acceptor", "dispatcher", "shift_leader", "coordinator", "inspector", "leader", "supervisor")
-EVERYWHERE = set(ROLES) - {"inspector"}
+EVERYWHERE = set(ROLES) - {"supervisor"}
 WORDS = "样例理由 / sample reason"
 
 
@@ -162,10 +162,10 @@ def made(sample_database: Any) -> dict[str, Any]:
             ).fetchone()
             assert row is not None
             accounts[role] = row["account_id"]
-        # an inspector looks into the whole of the sample's district
+        # a supervisor looks into the whole of the sample's district
         owner.execute(
             "INSERT INTO account_units (account_id, unit_id) SELECT %s, unit_id FROM scope_units",
-            [accounts["inspector"]],
+            [accounts["supervisor"]],
         )
         for squad in squads:
             row = owner.execute(

@@ -230,7 +230,7 @@ def _may_hear(world: ScopeWorld, who: Account | None, where: str, column: str, t
         return False
     if "/api/audit" in where:
         # Keys of rows are in the audit, for those who read it.
-        reads = who.role in ("admin", "supervisor") and who.everywhere
+        reads = who.role in ("admin", "inspector") and who.everywhere
         return reads and column in ("audit.object", "relief_households.code")
     if column == "staff.name":
         return who.role in oracle.WORK_ON_CASES or who.role == "department"
@@ -256,7 +256,7 @@ def walk(database: Any) -> Iterator[Walk]:
 
 def _visitors(world: ScopeWorld) -> list[Account | None]:
     """Nobody, and each role once: of the whole city, or of some of it."""
-    part = {"handler", "officer", "inspector", "department", "leader"}
+    part = {"handler", "officer", "supervisor", "department", "leader"}
     logins = {f"{role}.{'area' if role in part else 'everywhere'}" for role in scope_world.ROLES}
     return [None, *(account for account in world.accounts if account.login in logins)]
 

@@ -127,7 +127,7 @@ CREATE OR REPLACE FUNCTION audit_page(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
--- A page of the audit, newest first, for an administrator or supervisor of the whole city; that somebody read it is an entry too. The moments
+-- A page of the audit, newest first, for an administrator or inspector of the whole city; that somebody read it is an entry too. The moments
 -- are turned into keys, which begin with them, so that only the months asked for are opened.
 AS $$
 DECLARE
@@ -138,8 +138,8 @@ DECLARE
   wanted int;
 BEGIN
   SELECT v.account_id, v.role, v.everywhere INTO reader FROM public.viewer() v;
-  IF reader.account_id IS NULL OR reader.role NOT IN ('admin', 'supervisor') OR reader.everywhere IS NOT TRUE THEN
-    RAISE EXCEPTION 'the audit is read by administrators and supervisors of the whole city' USING ERRCODE = 'insufficient_privilege';
+  IF reader.account_id IS NULL OR reader.role NOT IN ('admin', 'inspector') OR reader.everywhere IS NOT TRUE THEN
+    RAISE EXCEPTION 'the audit is read by administrators and inspectors of the whole city' USING ERRCODE = 'insufficient_privilege';
   END IF;
   -- A login nobody has is an account that did nothing.
   wanted := CASE WHEN by_login IS NOT NULL THEN coalesce((SELECT c.account_id FROM public.accounts c WHERE c.login = by_login), -1) END;

@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION determine_fact(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 -- decision is part_owner (the case's part gets its next record; ownerless is the same with a fallback), dispatch_rule (the case's category goes to
--- one organisation) or co_ownership_area (parts of the like in an area do). A record that held keeps its past: its validity ends where the next begins.
+-- one organisation), co_ownership_area (parts of the like in an area do) or zone (the case's category does within an area). A record that held keeps its past: its validity ends where the next begins.
 AS $$
 DECLARE
   the_case cases;
@@ -65,6 +65,23 @@ BEGIN
     INSERT INTO co_ownership_areas (code, name_zh, scope, organisation_id, agreement, geom, valid)
     VALUES (new_code, determine_fact.note, ARRAY[minor], organisation, new_code, ST_Multi(area), tstzrange(determine_fact.effective_from, NULL));
     RETURN QUERY SELECT 'co_ownership_area', new_code;
+  ELSIF decision = 'zone' THEN
+    SELECT c.pattern_minor INTO minor FROM categories c WHERE c.category_id = the_case.category_id;
+    -- what was determined has a set of its own, which no publishing of the city's zones replaces
+    INSERT INTO zone_sets (code, name_zh, name_en, purpose, status, valid)
+    VALUES ('DET', '确权认定', 'Determined', 'determination', 'published', tstzrange('2000-01-01 00:00+00', NULL))
+    ON CONFLICT (code) DO NOTHING;
+    -- of the same ground and kind the one that was decided last holds
+    UPDATE zones z SET valid = tstzrange(lower(z.valid), determine_fact.effective_from)
+    FROM zone_sets s
+    WHERE s.code = 'DET' AND z.zone_set_id = s.zone_set_id AND z.scope = ARRAY[minor] AND in_force(z.valid, determine_fact.effective_from)
+      AND lower(z.valid) < determine_fact.effective_from AND ST_CoveredBy(z.geom, area);
+    INSERT INTO zones (zone_set_id, code, name_zh, name_en, kind, organisation_id, scope, priority, geom, valid)
+    SELECT s.zone_set_id, new_code, determine_fact.note, 'Determined ' || number, 'special', organisation, ARRAY[minor], 100, ST_Multi(area),
+           tstzrange(determine_fact.effective_from, NULL)
+    FROM zone_sets s WHERE s.code = 'DET';
+    UPDATE layer_versions v SET version = v.version + 1, digest = '' WHERE v.layer = 'zones';
+    RETURN QUERY SELECT 'zone', new_code;
   ELSE
     RAISE EXCEPTION 'no such decision: %', decision;
   END IF;

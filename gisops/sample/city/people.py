@@ -36,21 +36,21 @@ def _watch(post: str) -> tuple[tuple[str, str, bool], ...]:
     return ((post, "watch", True),) * 3
 
 
-_BUREAU = _Crew("bureau_head", (("supervisor", "office", False),), "keeper", "watch")
+_BUREAU = _Crew("bureau_head", (("inspector", "office", False),), "keeper", "watch")
 _CREWS = {
     "government": _Crew("mayor", (("clerk", "office", False),), "clerk", "", "office"),
     "centre": _Crew(
         "centre_head",
         (
             *_watch("shift_leader"),
-            *((post, "watch", False) for post in ("acceptor", "dispatcher", "inspector") for _ in range(3)),
+            *((post, "watch", False) for post in ("acceptor", "dispatcher", "supervisor") for _ in range(3)),
         ),
         "acceptor",
         "",
         "evenings",
     ),
     "bureau": _BUREAU,
-    "traffic": _Crew("squad_head", (("supervisor", "office", False),), "squad", "watch"),
+    "traffic": _Crew("squad_head", (("inspector", "office", False),), "squad", "watch"),
     "squad": _Crew("squad_head", (), "squad", "watch", "evenings"),
     "enterprise": _Crew("manager", (), "handler", "watch"),
     "contractor": _Crew("manager", (), "keeper", "watch"),

@@ -40,7 +40,7 @@ ORGANISATIONS = (
         "Sample City Operations Centre",
         "centre",
         "GOV",
-        ("centre_head", "shift_leader", "acceptor", "dispatcher", "shift_leader", "inspector"),
+        ("centre_head", "shift_leader", "acceptor", "dispatcher", "shift_leader", "supervisor"),
     ),
     Organisation("STREET-1", "样例海岸街道办事处", "Sample Coast Street Office", "street", "GOV", _STREET),
     Organisation("STREET-2", "样例老城街道办事处", "Sample Old Town Street Office", "street", "GOV", _STREET),
@@ -62,7 +62,7 @@ ORGANISATIONS = (
         ("community_head", "officer"),
     ),
     Organisation(
-        "URBAN", "样例城市管理局", "Sample Urban Management Bureau", "bureau", "GOV", ("bureau_head", "supervisor")
+        "URBAN", "样例城市管理局", "Sample Urban Management Bureau", "bureau", "GOV", ("bureau_head", "inspector")
     ),
     Organisation(
         "SQUAD-1", "样例城管一中队", "Sample Urban Squad 1", "bureau", "URBAN", ("squad_head", "squad", "squad")

@@ -191,7 +191,7 @@ def test_only_what_changed_is_written(owner: Connection) -> None:
     assert len(everything) == one(owner, "SELECT count(*) FROM scope_units")
     written = "SELECT max(xmin::text::bigint) FROM account_units"
     held = one(owner, written)
-    others = {login: scope(owner, login).version for login in ("officer", "inspector", "dispatcher")}
+    others = {login: scope(owner, login).version for login in ("officer", "supervisor", "dispatcher")}
     assert scopes.expand(owner) == 0
     assert one(owner, written) == held
     gone = min(everything - {one(owner, "SELECT unit_id FROM scope_units WHERE level = 1")})
@@ -431,7 +431,7 @@ ROWS = {
         for table in ("reports", "case_history", "dispatch_decisions", "case_recipients")
     },
 }
-VIEWERS = ("officer", "inspector", "handler", "department", "leader", "planner", None)
+VIEWERS = ("officer", "supervisor", "handler", "department", "leader", "planner", None)
 
 
 def seen_of(conn: Connection, table: str, who: Scope) -> list[Any]:
@@ -463,7 +463,7 @@ def test_a_forgotten_predicate_leaks_nothing(worked: Database, table: str) -> No
     assert everything == counts["planner"] > 0
     if table in ("cases", "reports"):
         assert 0 < counts["officer"] < everything
-        assert 0 < counts["inspector"] < everything
+        assert 0 < counts["supervisor"] < everything
         assert 0 < counts["handler"] < everything
         assert 0 < counts["department"] < everything
 

@@ -30,7 +30,7 @@ SELECT (SELECT category_id FROM categories LIMIT 1) AS category_id,
        (SELECT organisation_id FROM organisations WHERE is_duty_desk) AS desk_id,
        (SELECT organisation_id FROM accounts WHERE login = 'department') AS bureau_id,
        (SELECT staff_id FROM accounts WHERE login = 'handler') AS handler_id,
-       (SELECT staff_id FROM accounts WHERE login = 'inspector') AS inspector_id;
+       (SELECT staff_id FROM accounts WHERE login = 'supervisor') AS supervisor_id;
 
 INSERT INTO cases (district_code, case_id, case_no, category_id, state, stage, severity, geom, unit_id,
                    organisation_id, handler_id, superior_id, reported_at)
@@ -39,7 +39,7 @@ SELECT '469901', (lpad(to_hex(1700000000000 + i * 1000), 12, '0') || '7000800000
        CASE WHEN i % 4 > 0 THEN 'closed' ELSE 'handling' END, CASE WHEN i % 4 > 0 THEN 7 ELSE 4 END, 'normal',
        p, unit_id,
        CASE WHEN i % 5000 = 3 THEN bureau_id ELSE desk_id END, CASE WHEN i % 4000 = 7 THEN handler_id END,
-       CASE WHEN i % 9000 = 11 THEN inspector_id END, to_timestamp(1700000000 + i)
+       CASE WHEN i % 9000 = 11 THEN supervisor_id END, to_timestamp(1700000000 + i)
 FROM generate_series(0, 199999) AS i
 JOIN cells ON n = i::bigint * 7919 % 10000, people;
 """
@@ -95,7 +95,7 @@ def asked(many: Any) -> Iterator[Callable[..., tuple[int, list[str], int]]]:
     [
         ("handler", 0, 300),
         ("department", 0, 300),
-        ("inspector", 0, 300),
+        ("supervisor", 0, 300),
         ("officer", 1, 300),
         ("officer", 25, 2_600),
         ("officer", 625, 2_400),
