@@ -25,6 +25,7 @@ from api.ready_tiles import ReadyTiles
 from api.routers import (
     agreements,
     audit,
+    auto_rules,
     basemap,
     beneath,
     bulletins,
@@ -165,6 +166,7 @@ def create_app(settings: Settings) -> FastAPI:
         photos,
         locate,
         ledger,
+        auto_rules,
         cases,
         messages,
         notices,
@@ -188,6 +190,7 @@ def create_app(settings: Settings) -> FastAPI:
         basemap,
     ):
         app.include_router(part.router)
+    app.include_router(cases.previews)
     app.include_router(docs.router)
     # Last, as it takes every address of one step that nothing else took.
     app.include_router(screens.router)

@@ -151,6 +151,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "reopen": ("重新立案", "Reopened"),
     "appeal": ("申诉", "Appeal granted"),
     "unlink": ("撤销并案", "Taken out again"),
+    "correct": ("更正类别或位置", "Class or place corrected"),
     "link": ("并案", "Joined with another case"),
     "take_in": ("并入其他案件的上报", "Took in the reports of another case"),
     "give_up": ("拆出上报", "Reports were taken out"),

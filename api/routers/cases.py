@@ -14,12 +14,17 @@ from api.deps import Ctx, Seeing, SeeingCtx, SignedIn, Tx, requires
 from api.schemas.acts import BODIES, roles_of
 from api.schemas.shapes import Body, QueryText
 from gisops import operations, wording
-from gisops.cases import case_pages, cases
+from gisops.cases import case_pages, cases, rerouting
 from gisops.cases.acts import Sent
 from gisops.errors import InvalidInput
 from layers.features import parse_bbox
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
+# Apart, for an address that is no case's.
+previews = APIRouter(prefix="/api", tags=["cases"])
+
+_DESK = roles_of("correct")
+_DESK_ROLES = "roles:" + ",".join(_DESK)
 
 
 @router.get("", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
@@ -74,6 +79,44 @@ def read(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Respo
 def decisions(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Response:
     """Every dispatch decision of a case: what was asked, what was answered, why."""
     return answers.json(cases.decisions(conn, city, case_no, caller.actor))
+
+
+@router.get("/{case_no}/reroute", openapi_extra={"x-permission": _DESK_ROLES, "x-scope": "read:cases"})
+def reroute(
+    case_no: str,
+    _caller: Annotated[Identity, Depends(requires(*_DESK))],
+    conn: Seeing,
+    city: SeeingCtx,
+    category: QueryText | None = None,
+    lon: float | None = None,
+    lat: float | None = None,
+    crs: QueryText | None = None,
+    part: QueryText | None = None,
+) -> Response:
+    """What correcting a case's class or place would come to: who has it, who would be responsible and why, and whether
+    it must be returned first. Nothing changes. `lon`, `lat` and `crs` go together.
+    """
+    point = None
+    if (lon, lat, crs) != (None, None, None):
+        if lon is None or lat is None or crs is None:
+            raise InvalidInput("A place is lon, lat and crs together.", field="lon")
+        point = (lon, lat, crs)
+    return answers.json(rerouting.preview(conn, city, case_no, category, point, part))
+
+
+@previews.get("/reroute-preview", openapi_extra={"x-permission": _DESK_ROLES, "x-scope": "read:cases"})
+def reroute_preview(
+    _caller: Annotated[Identity, Depends(requires(*_DESK))],
+    conn: Seeing,
+    city: SeeingCtx,
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=rerouting.MOST_ROWS)] = 100,
+) -> Response:
+    """Open cases that would go elsewhere by the zones and rules in force now; publishing zones moves none by itself.
+
+    `limit` cases are looked at, newest first; `after` asks for those behind them.
+    """
+    return answers.json(rerouting.differing(conn, city, after, limit))
 
 
 def _route(action: str, body_of: type[Body]) -> None:

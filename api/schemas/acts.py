@@ -40,7 +40,7 @@ class ByCode(Act):
 
 
 class Position(Body):
-    """Where somebody was who acts. ``crs`` is never guessed."""
+    """Where somebody was who acts, or where a case is said to be. ``crs`` is never guessed."""
 
     lon: Coordinate
     lat: Coordinate
@@ -84,6 +84,14 @@ class Accept(Act):
     """A report taken on, perhaps under another category than its sender chose."""
 
     category: Code | None = None
+
+
+class CorrectIn(SaysWhy):
+    """What a case is instead: another category, another place, the part it is about; what is left out stays."""
+
+    category: Code | None = None
+    position: Position | None = None
+    part: Code | None = None
 
 
 class FileIn(Act):
@@ -145,7 +153,7 @@ class DetermineIn(Act):
     agreement holds; thirty metres around the case without it.
     """
 
-    decision: Literal["part_owner", "dispatch_rule", "co_ownership_area", "ownerless"]
+    decision: Literal["part_owner", "dispatch_rule", "co_ownership_area", "zone", "ownerless"]
     organisation: Code
     staff: Code | None = None
     effective_from: AwareDatetime | None = None
@@ -162,6 +170,8 @@ class AppealIn(Act):
 _OWN: Mapping[str, type[Body]] = {
     "verify": Verify,
     "accept": Accept,
+    "to_acceptor": CorrectIn,
+    "correct": CorrectIn,
     "file": FileIn,
     "dispatch": DispatchIn,
     "return": ReturnGranted,

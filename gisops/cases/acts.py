@@ -53,6 +53,7 @@ PREPARERS: dict[str, Preparer] = {
     "order_verify": triage.order_verify,
     "verify": triage.verify,
     "accept": triage.accept,
+    "correct": triage.correct,
     "refuse": triage.refuse,
     "file": triage.file,
     "reject": triage.reject,

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from gisops import coordinates, dispatch, notices, photos, wording
 from gisops.access.people import Actor
-from gisops.cases import auto_rules, cases, duplicates, numbers
+from gisops.cases import auto_rules, cases, duplicates, numbers, rerouting
 from gisops.cases.auto_rules import AutoRule
 from gisops.cases.duplicates import DEVICE_CHANNELS, NEW, Asked, Fate, Held
 from gisops.cases.lives import Life
@@ -276,7 +276,7 @@ def opened(
     )
     files, saw = met and ruled.files, ruled.saw(*word)
     life = cases.intake(city, prepared.category, decision, at, commitment, by, files=files, simple=simple, saw=saw)
-    asked = _input(prepared.input, prepared.category, at)
+    asked = rerouting.recorded(prepared.input, prepared.category, at)
     life.keep(
         {"by_hand": False, "input": asked, "answer": decision.codes(), "staff_facts": decision.row["staff_facts"]}, at
     )
@@ -542,7 +542,9 @@ def _row(
         "acknowledged_at": life.acknowledged_at,
         "return_count": life.return_count,
         "rework_count": life.rework_count,
+        "extended_count": life.extended_count,
         "suspended_count": life.suspended_count,
+        "satisfaction": life.satisfaction,
         "history": life.history,
         "decisions": life.decisions,
         "recipients": life.recipients,
@@ -557,16 +559,3 @@ def _auto_rule(one: Opened) -> dict[str, Any] | None:
     if rule is None or not rule.known or not (life.has("file") or life.has("push")):
         return None
     return {"scheme": rule.scheme, "code": rule.code, "flow": life.flow}
-
-
-def _input(asked: Input, category: Category, at: datetime) -> dict[str, Any]:
-    """What dispatch was asked, in codes: what a replay asks again."""
-    return {
-        "lon": asked.lon,
-        "lat": asked.lat,
-        "accuracy_m": asked.accuracy_m,
-        "category": f"{category.scheme}:{category.code}",
-        "part_code": asked.part_code,
-        "place_id": asked.place_id,
-        "at": at,
-    }

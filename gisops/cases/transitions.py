@@ -150,6 +150,12 @@ TRANSITIONS: tuple[Rule, ...] = (
          "that it was late does not count"),
     Rule(38, "unlink", ("duplicate",), "reported", ("acceptor", SYSTEM), "", "its reports come back to it",
          clears=("filed_at", "dispatched_at", "acknowledged_at", "closed_at"), to_desk=True),
+    # The case stays where it is: of its states the first is named.
+    Rule(39, "correct", ("reported", "accepted", "filed", "returned", "dispatched", "handling"), "reported",
+         ("acceptor", "dispatcher", "shift_leader"),
+         "said why; another class or place, in its district; from sending on: the same organisation",
+         "the rules are asked again; the new class's limit runs from the filing", says_why=True,
+         or_to=("accepted", "filed", "returned", "dispatched", "handling")),
 )  # fmt: skip
 
 ACTIONS: tuple[str, ...] = tuple(dict.fromkeys(rule.action for rule in TRANSITIONS))

@@ -6,12 +6,14 @@ Preparers of the table of moves (`gisops.cases.facts` says what they get and giv
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from gisops import coordinates
 from gisops.access.people import Actor
-from gisops.cases import case_clocks, evidence
+from gisops.cases import case_clocks, evidence, looks, rerouting
 from gisops.cases.facts import Facts, GuardFailed, Prepared, Sent
+from gisops.cases.rerouting import Correction
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -27,7 +29,7 @@ RESULTS = ("true", "false", "moved")
 
 def order_verify(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """Send somebody to look before it is accepted."""
-    return Prepared()
+    return looks.asked(conn, facts, "verify")
 
 
 def verify(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
@@ -45,7 +47,10 @@ def verify(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
         if distance > within:
             raise too_far(distance, within)
         return Prepared(payload)
-    return Prepared(payload | {"lon": round(lon, 7), "lat": round(lat, 7)}, sets=_place(conn, lon, lat))
+    if distance == 0:
+        return Prepared(payload)
+    moved = rerouting.corrected(conn, city, facts, Correction(point=(lon, lat, accuracy_m)))
+    return replace(moved, payload={**payload, **moved.payload}, clock="auto")
 
 
 def accept(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
@@ -56,10 +61,25 @@ def accept(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
     category = city.category(code)
     if category.category_id == facts.category.category_id:
         return Prepared()
-    sets: dict[str, Any] = {"category_id": category.category_id, "severity": category.severity}
-    if facts.filing_condition_id is not None:  # one of the old category's
-        sets["filing_condition_id"] = None
-    return Prepared({"category": category.code, "was": facts.category.code}, sets)
+    return replace(rerouting.corrected(conn, city, facts, Correction(category)), clock="auto")
+
+
+def correct(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
+    """It is of another class, or elsewhere: ``values`` category, position, part (codes), what is not said stays.
+
+    Before filing it is set right in place. From filing on too, while no other organisation comes of it: who has a case
+    gives it up by a return only.
+    """
+    is_filed = facts.filed_at is not None and facts.state not in ("reported", "accepted")
+    prepared = rerouting.corrected(conn, city, facts, correction(city, sent), is_filed=is_filed)
+    return replace(prepared, to_state=facts.state)
+
+
+def correction(city: City, sent: Sent) -> Correction:
+    """What somebody says that a case is, of what he filled in."""
+    code = sent.values.get("category")
+    point = position(city, sent) if sent.values.get("position") is not None else None
+    return Correction(city.category(code) if code is not None else None, point, sent.values.get("part"))
 
 
 def refuse(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
@@ -132,12 +152,3 @@ def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
     (lon1, lat1), (lon2, lat2) = ((math.radians(x), math.radians(y)) for x, y in (one, other))
     h = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
     return 2 * 6_371_008.8 * math.asin(min(1.0, math.sqrt(h)))
-
-
-def _place(conn: Connection, lon: float, lat: float) -> dict[str, Any]:
-    """The columns of a case that moves to another point: the point, and the areas it lies in."""
-    row = conn.execute(_SQL["place"], {"lon": lon, "lat": lat}).fetchone()
-    assert row is not None  # noqa: S101  (a bare SELECT)
-    if row["unit_id"] is None:
-        raise InvalidInput("That place lies outside the city.", field="position", lon=lon, lat=lat)
-    return dict(row)

@@ -6,11 +6,12 @@ Preparers of the table of moves (`gisops.cases.facts` says what they get and giv
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from gisops import clocks
 from gisops.access.people import Actor
-from gisops.cases import approvals, case_clocks, cases, disputes, supervision, triage
+from gisops.cases import approvals, case_clocks, cases, disputes, rerouting, supervision, triage
 from gisops.cases.facts import After, Facts, GuardFailed, Prepared, Sent, StartClock
 from gisops.cases.transitions import NOT_ACKNOWLEDGED, RETURN_REASONS
 from gisops.city import City
@@ -125,8 +126,12 @@ def _may_return(city: City, facts: Facts, sent: Sent, by: Actor | None) -> None:
 
 
 def to_acceptor(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
-    """It is nobody's in the city's service: the desk decides again whether it is a case."""
-    return Prepared()
+    """It is nobody's in the city's service, or another thing than was said (``values`` category, position, part): the
+    desk decides again whether it is a case.
+    """
+    if not any(sent.values.get(name) is not None for name in ("category", "position", "part")):
+        return Prepared()
+    return replace(rerouting.corrected(conn, city, facts, triage.correction(city, sent)), clock="auto")
 
 
 def assign(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:

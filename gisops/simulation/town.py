@@ -220,6 +220,9 @@ class Town:
             case "link":
                 other = self.conn.execute(_SQL["another_open"], {"case_no": key}).fetchone()
                 return {"to": other["case_no"] if other else key}
+            case "correct":
+                category = rng.choice(self._pool)
+                return {"category": f"{category.scheme}:{category.code}"}
             case "appeal":
                 return {"granted": rng.random() < 0.6}
         return {}

@@ -16,7 +16,7 @@ def test_the_page_is_made_of_the_table() -> None:
     assert PAGE.read_text("utf-8") == moves_page.page(), "python -m gisops.cases.moves_page > docs/reference/moves.md"
     listed = re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
     assert listed == [(str(rule.number), rule.action) for rule in moves.TRANSITIONS]
-    assert len(listed) == 38
+    assert len(listed) == 39
 
 
 def test_every_action_has_words_and_one_preparer() -> None:

@@ -113,6 +113,15 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/api/cases"): [Right("/api/cases?limit=3")],
     ("GET", "/api/cases/{case_no}"): [Right("/api/cases/{key}", row="cases")],
     ("GET", "/api/cases/{case_no}/dispatch"): [Right("/api/cases/{key}/dispatch", row="cases")],
+    ("GET", "/api/cases/{case_no}/reroute"): [
+        Right("/api/cases/{key}/reroute?category=E01-17", fine=FINE | {409}, row="cases")
+    ],
+    ("GET", "/api/reroute-preview"): [Right("/api/reroute-preview?limit=5")],
+    ("GET", "/api/auto-rules"): [Right("/api/auto-rules")],
+    # Of no district that is there: past the door it is that which is wrong.
+    ("PUT", "/api/auto-rules/{district}/{code}"): [
+        Right("/api/auto-rules/000000/E04-05", lambda: {"enabled": False, "reason": "样例 / sample"}, fine=NONE)
+    ],
     ("GET", "/api/cases/{case_no}/duplicates"): [Right("/api/cases/{key}/duplicates", row="cases")],
     # A report that is in no case: 404 for whoever may ask, as for a case that is hidden.
     ("POST", "/api/cases/{case_no}/reports/{report_id}/take-out"): [
@@ -132,6 +141,9 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
         Right(f"/api/cases/{{key}}/messages/{uuid4()}", fine=frozenset({403, 404}), row="cases")
     ],
     ("GET", "/api/me/subtasks"): [Right("/api/me/subtasks")],
+    ("GET", "/api/me/orders"): [Right("/api/me/orders")],
+    ("GET", "/api/approvals"): [Right("/api/approvals?state=open&limit=5")],
+    ("GET", "/api/ownerless"): [Right("/api/ownerless?limit=5")],
     # What is agreed on needs a case that is as far as that; here it says so, and to whoever may not see it that there
     # is none.
     ("POST", "/api/cases/{case_no}/approvals"): [

@@ -73,6 +73,14 @@ PAPER: tuple[Row, ...] = (
     _row(36, "reopen", "closed", "filed", "public inspector"),
     _row(37, "appeal", "closed", "closed", "department"),
     _row(38, "unlink", "duplicate", "reported", "acceptor"),
+    # c.12: another class or place; it stays in its state
+    _row(
+        39,
+        "correct",
+        "reported accepted filed returned dispatched handling",
+        "reported",
+        "acceptor dispatcher shift_leader",
+    ),
 )
 
 ALL = (
@@ -198,7 +206,8 @@ class Case:
             self.counters["rework_count"] += 1
         if action in COUNTS and not taken_back:
             self.counters[COUNTS[action]] += 1
-        self.state, self.at, self.version = row.after, at, self.version + 1
+        after = self.state if action == "correct" else row.after
+        self.state, self.at, self.version = after, at, self.version + 1
 
     @property
     def lasted(self) -> timedelta:

@@ -147,7 +147,7 @@ class Life(RuleBasedStateMachine):
                     told.make(entry["action"], entry["at"], role=entry["role"], taken_back=entry["taken_back"])
                     if entry["to_state"] == "handled" and row.after == "closed":
                         told.state = "handled"  # drawn for a check by a person
-                filed = filed or entry["action"] in ("file", "promote", "reopen", "unlink")
+                filed = filed or entry["action"] in ("file", "promote", "reopen", "unlink", "correct")
                 assert entry["to_state"] == told.state, (entry, told)
             row = self.conn.execute(_COUNTED, [key]).fetchone()
             assert (row["state"], row["version"]) == (told.state, told.version)
