@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from gisops import clocks
 from gisops.cases import case_clocks
 from gisops.cases.moves import STAGES, committed, rule_of
 from gisops.city import City
@@ -45,7 +46,9 @@ class Life:
     closed_at: datetime | None = None
     return_count: int = 0
     rework_count: int = 0
+    extended_count: int = 0
     suspended_count: int = 0
+    satisfaction: int | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     recipients: list[dict[str, Any]] = field(default_factory=list)
@@ -111,8 +114,13 @@ class Life:
                 "payload": said,
             }
         )
+        if action == "extend":
+            self._extend(at)
         self._clocks(action, rule.to_state, at)
         self.state = rule.to_state
+        if action == "reopen" and self.filing_condition_id is not None:
+            ends = case_clocks.deadline_of(self.city, at, self.filing_condition_id, self.area_grade)
+            self.deadline = max((one for one in (self.deadline, ends) if one is not None), default=None)
         for moment in rule.stamps:
             setattr(self, moment, at)
         for moment in rule.clears:
@@ -120,6 +128,7 @@ class Life:
         self.return_count += action == "return"
         redone = action in ("fail", "to_rework", "reopen") or (action == "send_back" and role == "dispatcher")
         self.rework_count += redone
+        self.extended_count += action == "extend"
         self.suspended_count += action == "suspend"
 
     def send(
@@ -176,6 +185,20 @@ class Life:
             row = case_clocks.started(self.city, following, at, self.organisation_id)
             empty: dict[str, Any] = {"paused_at": None, "stopped_at": None, "outcome": None, "level": 0, "paused": []}
             self.clocks.append({"clock_no": len(self.clocks) + 1, **row, **empty})
+
+    def _extend(self, at: datetime) -> None:
+        """Once more the original limit, from where it ended; as `approvals.extend` grants it, so before it ended."""
+        running = self.clocks[-1] if self.clocks else None
+        if running is None or running["deadline"] is None or running["unit"] is None or at > running["deadline"]:
+            raise InvalidInput("More time is given before the time is over.", field="moves", at=at.isoformat())
+
+        def again(ends: datetime) -> datetime:
+            unit, value = running["unit"], running["value"]
+            return clocks.extended(ends, unit, value, self.city.calendar, self.city.work_day_mode)
+
+        running["deadline"] = again(running["deadline"])
+        if self.deadline is not None:
+            self.deadline = max(self.deadline, again(self.deadline))
 
     def _resume(self, running: dict[str, Any], at: datetime) -> None:
         paused_at, ends = running["paused_at"], running["deadline"]

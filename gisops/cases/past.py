@@ -7,11 +7,13 @@ is `reports.record` without news to anybody. See docs/decisions/0015-the-past-is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from psycopg.types.json import Jsonb
 
 from gisops import dispatch
 from gisops.cases import cases, lives, moves, reports
@@ -22,6 +24,7 @@ from gisops.db import queries
 from gisops.db.pool import Connection
 from gisops.dispatch import Decision
 from gisops.errors import GisopsError, InvalidInput, UnknownOrganisation, UnknownStaff
+from gisops.keys import derived_key
 
 _SQL = queries.load("gisops.cases", "past.sql")
 
@@ -49,8 +52,31 @@ class PastMove:
 
 
 @dataclass(frozen=True, slots=True)
+class PastPart:
+    """What another organisation (a code) did in a case beside the one that held it, from and until. Where that one is
+    the one that held it, there was no part.
+    """
+
+    organisation: str
+    opened_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PastVisit:
+    """Somebody asked the reporter of a closed case by ``phone`` or ``visit``, or he said by himself (``reporter``).
+    ``score`` is 1 to 5, None where nobody answered.
+    """
+
+    method: str
+    at: datetime
+    score: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class PastCase:
-    """A report and what became of it: moves in the order of time, after the report itself.
+    """A report and what became of it: moves in the order of time, after the report itself; of one that is over also who
+    helped (``parts``) and what the reporter said of it (``visits``).
 
     A ``file`` or ``dispatch`` that the rules had made at intake already is passed over, so whoever tells need not know
     which cases those are. ``by_rules=False``: the rules are asked and their decision is kept, and persons did the rest
@@ -61,6 +87,8 @@ class PastCase:
     received_at: datetime
     moves: tuple[PastMove, ...] = ()
     by_rules: bool = True
+    parts: tuple[PastPart, ...] = ()
+    visits: tuple[PastVisit, ...] = ()
 
 
 def closed(received_at: datetime, closed_at: datetime) -> tuple[PastMove, ...]:
@@ -137,7 +165,10 @@ def tell(conn: Connection, city: City, past: Sequence[PastCase | GisopsError]) -
 
 
 def _prepare(case: PastCase, city: City, now: datetime) -> reports.Prepared:
-    latest = max([case.received_at, *(move.at for move in case.moves)])
+    beside = [part.ended_at for part in case.parts] + [visit.at for visit in case.visits]
+    latest = max([case.received_at, *(move.at for move in case.moves), *beside])
+    if beside and not is_over(case):
+        raise InvalidInput("Who helped and what was said is told of a case that is over.", field="visits")
     if latest.tzinfo is None:
         raise InvalidInput("A moment of the past needs a time zone.", field="received_at")
     if latest > now + AHEAD:
@@ -170,14 +201,19 @@ def _tell_fresh(
             decided.append((n, case, prepared, chosen))
     sent_to = _addressees(conn, decided)
     lived: list[reports.Opened] = []
+    beside = {}
     for n, case, prepared, decision in decided:
         try:
             opened = reports.opened(prepared, decision, city, None, by_rules=case.by_rules)
             _live(opened, case, city, sent_to)
+            opened.life.satisfaction = next((v.score for v in reversed(case.visits) if v.score is not None), None)
             lived.append(opened)
+            if case.parts or case.visits:
+                beside[case.report.client_uid] = case
         except GisopsError as error:
             refused[n] = error
     kept = reports.record_past(conn, city, lived, now) if lived else {}
+    _beside(conn, lived, kept, beside, sent_to)
     names = {a.organisation_id: a.organisation for a in sent_to.values() if a is not None}
     told = {}
     for opened in lived:
@@ -185,6 +221,39 @@ def _tell_fresh(
         if uid in kept:
             told[uid] = _told(opened, kept[uid], city, names)
     return told, refused
+
+
+def _beside(
+    conn: Connection,
+    lived: Sequence[reports.Opened],
+    kept: Mapping[UUID, reports.Kept],
+    told: Mapping[UUID, PastCase],
+    sent_to: Addressees,
+) -> None:
+    """Keep the parts and visits of the cases that were kept now."""
+    parts: list[dict[str, Any]] = []
+    visits: list[dict[str, Any]] = []
+    for opened in lived:
+        uid = opened.prepared.report.client_uid
+        if uid not in told or uid not in kept:
+            continue
+        key = {"district_code": opened.decision.row["district_code"], "case_id": kept[uid].case_id}
+        held = {opened.decision.row["organisation_id"], opened.life.organisation_id}
+        for n, part in enumerate(told[uid].parts, 1):
+            to = _addressee(part.organisation, None, sent_to)
+            if to.organisation_id not in held:
+                ends = {"opened_at": part.opened_at, "ended_at": part.ended_at}
+                parts.append({**key, "subtask_no": n, "organisation_id": to.organisation_id, **ends})
+        report_id = derived_key(opened.decision.at, f"report/{uid}")
+        visits += [
+            {**key, "follow_up_no": n, "method": visit.method, "score": visit.score, "at": visit.at}
+            | {"report_id": report_id if visit.method == "reporter" else None}
+            for n, visit in enumerate(told[uid].visits, 1)
+        ]
+    if parts:
+        conn.execute(_SQL["parts"], {"rows": Jsonb(parts)})
+    if visits:
+        conn.execute(_SQL["visits"], {"rows": Jsonb(visits)})
 
 
 def _live(opened: reports.Opened, case: PastCase, city: City, sent_to: Addressees) -> None:
@@ -238,6 +307,7 @@ def _addressees(conn: Connection, decided: Sequence[tuple[int, PastCase, reports
     """Everybody a dispatch by hand may go to, asked once for all, by their codes; None where there is no such staff."""
     pairs: set[tuple[str, str | None]] = set()
     for _, case, _, decision in decided:
+        pairs |= {(part.organisation, None) for part in case.parts}
         sent = [move for move in case.moves if move.action == "dispatch"]
         pairs |= {(move.organisation, move.staff) for move in sent if move.organisation is not None}
         if any(move.action == "return" for move in case.moves):

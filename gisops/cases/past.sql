@@ -17,3 +17,15 @@ FROM unnest(%(organisations)s::text[], %(staff)s::text[]) AS asked (organisation
 JOIN organisations o ON o.code = asked.organisation
 LEFT JOIN organisations p ON p.organisation_id = o.parent_id
 LEFT JOIN staff s ON s.organisation_id = o.organisation_id AND s.code = asked.staff;
+
+-- name: parts
+-- What others did in cases that are over.
+INSERT INTO case_subtasks (district_code, case_id, subtask_no, organisation_id, state, opened_at, acknowledged_at, ended_at)
+SELECT r.district_code, r.case_id, r.subtask_no, r.organisation_id, 'done', r.opened_at, r.opened_at, r.ended_at
+FROM jsonb_to_recordset(%(rows)s) AS r (district_code text, case_id uuid, subtask_no smallint, organisation_id int, opened_at timestamptz, ended_at timestamptz);
+
+-- name: visits
+-- What reporters said of them.
+INSERT INTO follow_ups (district_code, case_id, follow_up_no, method, reached, score, at, report_id)
+SELECT r.district_code, r.case_id, r.follow_up_no, r.method, r.score IS NOT NULL, r.score, r.at, r.report_id
+FROM jsonb_to_recordset(%(rows)s) AS r (district_code text, case_id uuid, follow_up_no smallint, method text, score smallint, at timestamptz, report_id uuid);

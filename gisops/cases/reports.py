@@ -258,23 +258,24 @@ def opened(
     rule: AutoRule | None = None,
 ) -> Opened:
     """Open a case for a report: its life so far is what it reaches by itself (`cases.intake`), by the ``rule`` of its
-    category (without one, by the category's own switch) where the report meets it and no open case looks like a twin;
-    without ``by_rules`` persons do it all. What comes in ``now`` may go the simple way, which the past did not know.
+    category (without one, by the category's own switch) where the report meets it; without ``by_rules`` persons do it all. What comes in ``now`` may go the simple way, which the past did not know.
     """
     at = decision.at
     salt = secrets.token_bytes(16)
     commitment = hashlib.sha256(salt + prepared.report.text.encode()).hexdigest()
     report, ruled = prepared.report, rule or auto_rules.shipped(prepared.category)
     word = (report.channel, report.confidence, len(report.photos))
-    met = by_rules and not fate.has_twin and ruled.met(*word)
+    met = by_rules and ruled.met(*word)
     simple = (
         now
         and met
         and ruled.pushes
+        and not fate.has_twin
         and report.channel in cases.SIMPLE_CHANNELS
         and cases.may_be_simple(city, prepared.category, decision)
     )
-    files, saw = met and ruled.files, ruled.saw(*word)
+    left = (ruled.alone and fate.has_twin) or (ruled.certain and not decision.auto)
+    files, saw = met and ruled.files and not left, ruled.saw(*word)
     life = cases.intake(city, prepared.category, decision, at, commitment, by, files=files, simple=simple, saw=saw)
     asked = rerouting.recorded(prepared.input, prepared.category, at)
     life.keep(
@@ -295,7 +296,7 @@ def record(conn: Connection, city: City, new: Sequence[Opened], by: Actor | None
         if fate.held is not None:
             held = fate.held
             row = _row(one, held.row["case_no"], by, held.case_id, new_key()) | {"district_code": held.district_code}
-            told = _told_joined(one, held, row["report_id"])
+            told = _told_joined(one, held, row["report_id"], counted=fate.counted)
         elif fate.with_n is not None:
             first = rows[fate.with_n]
             row = _row(one, first["case_no"], by, first["case_id"], new_key())
@@ -387,7 +388,7 @@ def _numbers(conn: Connection, city: City, new: Sequence[Opened]) -> list[str]:
 
 def _write(conn: Connection, rows: list[dict[str, Any]]) -> list[UUID]:
     kept = [row["client_uid"] for row in conn.execute(_SQL["record"], {"rows": Jsonb(rows)})]
-    photos.came_with(conn, [row for row in rows if row["photos"] and row["client_uid"] in kept])
+    photos.came_with(conn, [row for row in rows if row["photos"] and row["client_uid"] in kept and not row["counted"]])
     return kept
 
 
@@ -451,9 +452,9 @@ def _told(one: Opened, case_no: str, report_id: UUID, city: City) -> dict[str, A
     return {"answer": orjson.dumps(answer).decode(), "event_id": new_key(), "event": event}
 
 
-def _told_joined(one: Opened, held: Held, report_id: UUID) -> dict[str, Any]:
-    """The answer to a report that joins a case: where that stands, and who has it. What is told others, the statement
-    says, which alone knows how many reports it has by then.
+def _told_joined(one: Opened, held: Held, report_id: UUID, *, counted: bool) -> dict[str, Any]:
+    """The answer to a report that joins a case: where that stands, and who has it, and whether it was counted alone.
+    What is told others, the statement says, which alone knows how many reports it has by then.
     """
     row, kind = held.row, one.fate.kind or "joined"
     holder = Name(row["organisation_code"], row["organisation_zh"], row["organisation_en"])
@@ -466,7 +467,7 @@ def _told_joined(one: Opened, held: Held, report_id: UUID) -> dict[str, Any]:
             "deadline": row["deadline"],
             "category": one.prepared.category.names(),
         },
-        "joined": wording.joined(kind),
+        "joined": {**wording.joined(kind), **(wording.counted() if counted else {})},
         "dispatch": {
             "mode": "joined",
             "organisation": holder.as_dict(),
@@ -485,7 +486,8 @@ def _row(
     chosen, life = one.decision.row, one.life
     return {
         "n": 0,
-        "joins": one.fate.held is not None,
+        "joins": one.fate.held is not None and not one.fate.counted,
+        "counted": one.fate.counted,
         "is_there": False,
         "link_kind": one.fate.kind,
         "source_ref": report.source_ref,

@@ -5,12 +5,12 @@ SELECT client_uid, body_hash, answer FROM intake_keys WHERE client_uid = ANY (%(
 -- name: record
 -- Keep reports with everything that follows from them: key and answer, case, report, history, decision, recipients, event. One
 -- statement, so all or nothing; rows whose key is taken by somebody else are left alone and not returned. Rows of one new case_id are reports of one
--- case, which the first of them opens; one that `joins` is of a case that is there (and held), and opens none; one that `is_there` was kept before and
--- is only given a case of its own.
+-- case, which the first of them opens; one that `joins` is of a case that is there (and held), and opens none; of one that is `counted` alone there is
+-- its key and its answer; one that `is_there` was kept before and is only given a case of its own.
 WITH sent AS MATERIALIZED (
   SELECT *, ST_SetSRID(ST_MakePoint(lon, lat), 4326) AS geom
   FROM jsonb_to_recordset(%(rows)s) AS r (
-    n int, joins boolean, is_there boolean, link_kind text, source_ref text, confidence real, auto_rule jsonb, recurrence_of uuid, is_rework boolean,
+    n int, joins boolean, counted boolean, is_there boolean, link_kind text, source_ref text, confidence real, auto_rule jsonb, recurrence_of uuid, is_rework boolean,
     client_uid uuid, body_hash text, answer text, received_at timestamptz, district_code text,
     report_id uuid, case_id uuid, case_no text, event_id uuid,
     channel text, category_id int, text text, text_salt text, account_id int, lon float8, lat float8, raw_x float8, raw_y float8, raw_crs text,
@@ -18,8 +18,8 @@ WITH sent AS MATERIALIZED (
     filing_condition_id int, state text, stage smallint, severity text, home_part_id uuid, home_place_id uuid, grid_cell_code text, street_code text,
     community_code text, zone_id int, organisation_id int, handler_id int, superior_id int, ambiguous boolean,
     filed_at timestamptz, dispatched_at timestamptz, handled_at timestamptz, closed_at timestamptz, deadline timestamptz, version int,
-    flow text, assessed boolean, area_grade text, acknowledged_at timestamptz, return_count smallint, rework_count smallint, suspended_count smallint,
-    history jsonb, decisions jsonb, recipients jsonb, clocks jsonb, texts jsonb, event jsonb)
+    flow text, assessed boolean, area_grade text, acknowledged_at timestamptz, return_count smallint, rework_count smallint, extended_count smallint,
+    suspended_count smallint, satisfaction smallint, history jsonb, decisions jsonb, recipients jsonb, clocks jsonb, texts jsonb, event jsonb)
 ), taken AS (
   INSERT INTO intake_keys (client_uid, body_hash, district_code, case_id, report_id, answer, answered_at)
   SELECT client_uid, decode(body_hash, 'hex'), district_code, case_id, report_id, answer, received_at FROM sent WHERE NOT is_there
@@ -31,19 +31,19 @@ WITH sent AS MATERIALIZED (
          NOT s.joins AND row_number() OVER one_case = 1 AS opens, (count(*) OVER one_case)::int AS report_count,
          bool_or(s.channel = 'hotline') OVER one_case AS hotline
   FROM sent s
-  WHERE s.is_there OR s.client_uid IN (SELECT client_uid FROM taken)
+  WHERE s.is_there OR s.client_uid IN (SELECT client_uid FROM taken) AND NOT s.counted
   WINDOW one_case AS (PARTITION BY s.district_code, s.case_id ORDER BY s.n ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 ), a_case AS (
   INSERT INTO cases (district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, geom, part_id, place_id,
                      grid_cell_code, street_code, community_code, zone_id, organisation_id, handler_id, superior_id, ambiguous,
                      reported_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version, unit_id,
                      report_count, hotline, priority, recurrence_of, is_rework,
-                     flow, assessed, area_grade, acknowledged_at, return_count, rework_count, suspended_count)
+                     flow, assessed, area_grade, acknowledged_at, return_count, rework_count, extended_count, suspended_count, satisfaction)
   SELECT district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, geom, home_part_id, home_place_id,
          grid_cell_code, street_code, community_code, zone_id, organisation_id, handler_id, superior_id, ambiguous,
          received_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version, unit_id,
          report_count, hotline, case_priority(severity, report_count, 0, recurrence_of IS NOT NULL, hotline), recurrence_of, is_rework,
-         flow, assessed, area_grade, acknowledged_at, return_count, rework_count, suspended_count
+         flow, assessed, area_grade, acknowledged_at, return_count, rework_count, extended_count, suspended_count, satisfaction
   FROM fresh WHERE opens
 ), a_joined AS (
   UPDATE cases c
@@ -53,6 +53,11 @@ WITH sent AS MATERIALIZED (
         ORDER BY district_code, case_id, n) j
   WHERE c.district_code = j.district_code AND c.case_id = j.case_id
   RETURNING c.*, j.event_id, j.received_at
+), a_crowd AS (
+  UPDATE cases c
+  SET crowd_count = c.crowd_count + j.more
+  FROM (SELECT district_code, case_id, count(*)::int AS more FROM sent WHERE counted AND client_uid IN (SELECT client_uid FROM taken) GROUP BY 1, 2) j
+  WHERE c.district_code = j.district_code AND c.case_id = j.case_id
 ), a_running AS (
   UPDATE case_clocks k
   SET priority = j.priority

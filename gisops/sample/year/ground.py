@@ -61,6 +61,8 @@ class Ground:
     scheme: str
     spots: dict[str, Spots]
     parts: dict[str, Spots]
+    # organisations that may have a part in another's case
+    partners: tuple[str, ...] = ()
 
     def degrees(self, xy: Numbers) -> tuple[Numbers, Numbers]:
         """Metres around the middle -> WGS-84 longitude and latitude, nine decimals."""
@@ -120,6 +122,7 @@ def read(conn: Connection, since: datetime) -> Ground:
         city["category_scheme"],
         full,
         {kind: one for kind, one in by_class.items() if len(one)},
+        tuple(row["code"] for row in conn.execute(_SQL["partners"]).fetchall()),
     )
 
 

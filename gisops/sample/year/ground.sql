@@ -30,3 +30,7 @@ SELECT ST_X(ST_PointOnSurface(geom)) AS lon, ST_Y(ST_PointOnSurface(geom)) AS la
 -- name: low
 -- Spots that are known to flood.
 SELECT ST_X(geom) AS lon, ST_Y(geom) AS lat FROM flood_points WHERE kind = 'waterlogging' ORDER BY code COLLATE "C";
+
+-- name: partners
+-- The organisations that are asked to help in another's case.
+SELECT code FROM organisations WHERE kind IN ('bureau', 'street', 'enterprise') AND NOT is_duty_desk ORDER BY code COLLATE "C";

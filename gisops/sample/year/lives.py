@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gisops.cases.past import PastMove
+from gisops.cases.past import PastMove, PastPart, PastVisit
 from gisops.city import TimeLimit
 
 # Shares of cases. Ours, after what such systems report: nine in ten handled within hours, one in a hundred open.
@@ -15,6 +16,12 @@ REFUSED, REJECTED, LINKED, VOIDED = 0.02, 0.05, 0.02, 0.003
 RETURNED, REWORKED, SUSPENDED, CHECKED = 0.03, 0.045, 0.008, 0.7
 # Of those of the last months some are simply not done: nobody finished, or they wait for money or material.
 STUCK, STUCK_WITHIN = 0.04, timedelta(days=90)
+# Who sees that he will be late asks for more time, often enough; a few cases come back after all; in some others help.
+EXTENDED_OF_LATE, REOPENED, JOINT = 0.4, 0.006, 0.06
+# Reporters of the public are called after a day or two, and some say by themselves; what they say of it, 5 first.
+CALLED, REACHED, SAY_THEMSELVES = 0.6, 0.85, 0.06
+_SCORES = (0.62, 0.93, 0.97, 0.99)
+_OF_THE_PUBLIC = frozenset({"citizen", "hotline"})
 _NIGHT = (22, 7)
 # What takes no longer than this the night shift does at once.
 _SAME_NIGHT_H = 3.0
@@ -24,20 +31,35 @@ _SUSPENDS_ZH = ("需列入维修计划", "等待材料到货", "权属协调中"
 _REWORKS_ZH = ("现场仍有残留", "处置不彻底", "照片与现场不符")
 _REFUSALS_ZH = ("不属于受理范围", "位置无法核实")
 _REJECTS_ZH = ("现场未发现问题", "未达到立案条件")
+_EXTENDS_ZH = ("工程量较大，需延长时限", "需多部门配合，申请延期")
+_REOPENS_ZH = ("回访反映问题未解决", "现场复查，问题再次出现")
 
 
 class Life(NamedTuple):
-    """The moves of a case and whether its rules sent it, or persons at the desk."""
+    """The moves of a case and whether its rules sent it, or persons at the desk; who helped; what was said of it."""
 
     moves: tuple[PastMove, ...]
     by_rules: bool
+    parts: tuple[PastPart, ...] = ()
+    visits: tuple[PastVisit, ...] = ()
 
 
 def life(
-    hours: float, channel: str, received_at: datetime, hour: int, until: datetime, luck: Any, chances: Any
+    hours: float,
+    channel: str,
+    received_at: datetime,
+    hour: int,
+    until: datetime,
+    luck: Any,
+    chances: Any,
+    beside: Any,
+    ends: Callable[[datetime], datetime | None],
+    partners: Sequence[str],
 ) -> Life:
     """Live a case up to ``until``. It takes about so many ``hours``; ``hour`` is local; ``luck``
-    are 12 numbers around 1 that stretch its waits, ``chances`` 12 from 0 to 1 that decide what happens to it.
+    are 12 numbers around 1 that stretch its waits, ``chances`` 12 from 0 to 1 that decide what happens to it,
+    ``beside`` 8 more that decide what happens beside. ``ends`` says when work that begins at a moment is due,
+    ``partners`` are the organisations that may have a part.
     """
     by_hand = chances[0] < {"hotline": 0.9, "citizen": 0.35}.get(channel, 0.0)
     now = received_at
@@ -51,8 +73,14 @@ def life(
     def one_of(texts: tuple[str, ...]) -> str:
         return texts[int(chances[11] * len(texts))]
 
+    parts: list[PastPart] = []
+
     def done() -> Life:
-        return Life(tuple(move for move in moves if move.at <= until), not by_hand)
+        lived = tuple(move for move in moves if move.at <= until)
+        if not lived or len(lived) < len(moves) or lived[-1].action != "close":
+            return Life(lived, not by_hand)
+        said = _said(channel, now, any(move.action == "reopen" for move in moves), luck, beside)
+        return Life(lived, not by_hand, tuple(parts), tuple(visit for visit in said if visit.at <= until))
 
     if by_hand:
         if chances[1] < REFUSED:
@@ -82,7 +110,17 @@ def life(
     if chances[4] > 1 - SUSPENDED:
         then("suspend", 120 * luck[6], one_of(_SUSPENDS_ZH))
         then("resume", 60 * 24 * 6 * luck[7])
-    then("finish", _awake(handling, hours, hour))
+    work = _awake(handling, hours, hour)
+    due = ends(now)
+    if due is not None and now + timedelta(minutes=work) > due and beside[0] < EXTENDED_OF_LATE:
+        first = 0.75 * (due - now).total_seconds() / 60
+        if first > 1:
+            then("extend", first, _EXTENDS_ZH[int(beside[1] * len(_EXTENDS_ZH))])
+            work -= first
+    if beside[2] < JOINT and partners:
+        helps = partners[int(beside[3] * len(partners))]
+        parts.append(PastPart(helps, now + timedelta(minutes=0.1 * work), now + timedelta(minutes=0.9 * work)))
+    then("finish", work)
     if chances[6] < CHECKED:
         then("order_check", 4 * luck[8])
         if chances[7] < REWORKED / CHECKED:
@@ -93,7 +131,29 @@ def life(
     else:
         then("skip_check", 6 * luck[8])
     then("close", 6 * luck[11])
+    if beside[4] < REOPENED:
+        then("reopen", 60 * 20 * luck[7], _REOPENS_ZH[int(beside[1] * len(_REOPENS_ZH))])
+        then("dispatch", 15 * luck[5])
+        then("ack", 3 * luck[3])
+        then("finish", 0.6 * handling)
+        then("order_check", 4 * luck[8])
+        then("pass", 14 * luck[10])
+        then("close", 6 * luck[11])
     return done()
+
+
+def _said(channel: str, closed_at: datetime, came_back: bool, luck: Any, beside: Any) -> list[PastVisit]:
+    """What somebody of the public said of it: mostly when he was called."""
+    if channel not in _OF_THE_PUBLIC:
+        return []
+    score = 5 - int(np.searchsorted(_SCORES, beside[5], side="right"))
+    score = max(1, score - 2) if came_back else score
+    if beside[6] < SAY_THEMSELVES:
+        return [PastVisit("reporter", closed_at + timedelta(minutes=round(40 * luck[6])), score)]
+    if beside[6] < SAY_THEMSELVES + CALLED:
+        called_at = closed_at + timedelta(hours=round(26 * luck[9]))
+        return [PastVisit("phone", called_at, score if beside[7] < REACHED else None)]
+    return []
 
 
 def usual_hours(hours: float, limit: TimeLimit | None) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from gisops.cases import case_clocks
 from gisops.cases.past import BATCH, PastCase
 from gisops.cases.reports import NewReport
 from gisops.city import City
@@ -49,6 +50,8 @@ class Plan:
         codes = frozenset(code for scheme, code in city.categories if scheme == city.category_scheme)
         self.drawn: Drawn = draw(ground, codes, city.calendar, seed, until, count)
         self._hours = {k.code: usual_hours(k.hours, city.category(k.code).limit) for k in KINDS if k.code in codes}
+        self._ends = {k.code: self._due(k.code) for k in KINDS if k.code in codes}
+        self._partners = ground.partners
         self._zone = ZoneInfo(ground.timezone)
         west, south, east, north = SHIFTED_BOX
         self._shifted = west < ground.lon < east and south < ground.lat < north
@@ -67,6 +70,8 @@ class Plan:
         channel = np.array(_CHANNELS, dtype=object)[random.choice(len(_CHANNELS), size=count, p=_CHANNEL_SHARES)]
         kinds = [KINDS[k] for k in drawn.kind[rows]]
         seen = random.random(count)
+        # of their own, so that the year is the same for a seed that it was before
+        beside = chance(self.seed, f"beside/{number}").random((count, 8)).tolist()
         for n, kind in enumerate(kinds):
             if kind.code in _VIDEO and seen[n] < _VIDEO_SHARE:
                 channel[n] = "video"
@@ -98,10 +103,26 @@ class Plan:
                 place_id=key if key is not None and not isinstance(key, str) else None,
             )
             lived = life(
-                self._hours[kind.code], channel[n], at, at.astimezone(self._zone).hour, self.until, luck[n], chances[n]
+                self._hours[kind.code],
+                channel[n],
+                at,
+                at.astimezone(self._zone).hour,
+                self.until,
+                luck[n],
+                chances[n],
+                beside[n],
+                self._ends[kind.code],
+                self._partners,
             )
-            found.append(PastCase(report, at, lived.moves, lived.by_rules))
+            found.append(PastCase(report, at, lived.moves, lived.by_rules, lived.parts, lived.visits))
         return found
+
+    def _due(self, code: str) -> Callable[[datetime], datetime | None]:
+        """When work on a kind of case that begins at a moment is due; of one with stages nobody asks for more time."""
+        condition = self.city.category(code).filing_condition_id
+        if case_clocks.handling(self.city, condition)[0] != "handle":
+            return lambda at: None
+        return lambda at: case_clocks.deadline_of(self.city, at, condition)
 
     def _text(self, kind: Any, name: str, chances: list[float]) -> str:
         if kind.zh:

@@ -346,7 +346,8 @@ def homes(conn: Connection) -> None:
     miscounted = conn.execute("""
         SELECT c.case_no, c.report_count FROM cases c
         WHERE c.report_count <> (SELECT count(*) FROM reports r WHERE r.case_id = c.case_id)
-           OR c.priority <> case_priority(c.report_count)
+           OR c.priority <> case_priority(c.severity, c.report_count, c.urged_count,
+                                         c.recurrence_of IS NOT NULL, c.hotline)
            OR c.version <> (SELECT count(*) FROM case_history h WHERE h.case_id = c.case_id)""").fetchall()
     assert (astray, chained.fetchall(), open_links, miscounted) == ([], [], [], [])
     assert conn.execute("SELECT * FROM broken_history()").fetchall() == []

@@ -15,7 +15,7 @@ from gisops import city as cities
 from gisops import dispatch, operations, replays, wording
 from gisops.access import scopes
 from gisops.cases import moves, past
-from gisops.cases.past import PastCase, PastMove, Told
+from gisops.cases.past import PastCase, PastMove, PastPart, PastVisit, Told
 from gisops.cases.reports import NewReport
 from gisops.city import City
 from gisops.db.pool import Connection, connect
@@ -88,6 +88,8 @@ def case(
 
 PLAIN = ("file", "dispatch", "ack", "finish", "order_check", "pass", "close")
 REWORKED = ("file", "dispatch", "ack", "finish", "order_check", "fail", "finish", "order_check", "pass", "close")
+REOPENED = (*PLAIN, "reopen", "dispatch", "ack", "finish", "skip_check", "close")
+EXTENDED = ("file", "dispatch", "ack", "extend", "finish", "skip_check", "close")
 RETURNED = ("file", "dispatch", "return", "dispatch", "ack", "suspend", "resume", "finish", "skip_check", "close")
 
 
@@ -132,6 +134,9 @@ def test_a_whole_life_is_written_with_its_own_times(told: Connection, city: City
         (PLAIN, "closed"),
         (REWORKED, "closed"),
         (RETURNED, "closed"),
+        (REOPENED, "closed"),
+        (EXTENDED, "closed"),
+        ((*PLAIN, "reopen"), "filed"),
         (("link",), "duplicate"),
         (("file", "dispatch", "ack", "void"), "voided"),
         (("ack", "force_close"), "force_closed"),
@@ -260,11 +265,68 @@ def test_a_sender_who_asks_again_gets_what_became_of_it(
     assert not receipt.fresh
 
 
+def test_more_time_and_a_second_round_move_the_deadline(
+    told: Connection, city: City, in_d07: tuple[float, float]
+) -> None:
+    plain = row_of(told, one(past.tell(told, city, [case(40, SUMMER, in_d07, *PLAIN)])).case_id)
+    longer = row_of(told, one(past.tell(told, city, [case(41, SUMMER, in_d07, *EXTENDED)])).case_id)
+    assert (plain["extended_count"], longer["extended_count"]) == (0, 1)
+    limit = city.category(VENDOR).limit
+    assert limit is not None
+    assert limit.unit == "urgent_hour"
+    assert longer["deadline"] == plain["deadline"] + timedelta(hours=limit.value)
+    again = one(past.tell(told, city, [case(42, SUMMER, in_d07, *REOPENED)]))
+    row = row_of(told, again.case_id)
+    reopened_at = SUMMER + timedelta(minutes=15 * 8)
+    assert row["deadline"] == reopened_at + timedelta(hours=limit.value)
+    assert (row["rework_count"], row["closed_at"]) == (1, SUMMER + timedelta(minutes=15 * len(REOPENED)))
+    assert told.execute("SELECT * FROM broken_history()").fetchall() == []
+
+
+def test_more_time_is_not_given_when_it_is_over(told: Connection, city: City, in_d07: tuple[float, float]) -> None:
+    late = PastMove("extend", SUMMER + timedelta(days=3))
+    (answer,) = past.tell(told, city, [case(43, SUMMER, in_d07, "file", "dispatch", "ack", late)])
+    assert isinstance(answer, GisopsError)
+    assert answer.code == "invalid_input"
+
+
+def test_who_helped_and_what_was_said_is_kept_with_it(
+    told: Connection, city: City, in_d07: tuple[float, float]
+) -> None:
+    hour = timedelta(hours=1)
+    parts = (PastPart("STREET-2", SUMMER, SUMMER + hour), PastPart("STREET-1", SUMMER, SUMMER + hour))
+    visits = (PastVisit("phone", SUMMER + 30 * hour, None), PastVisit("reporter", SUMMER + 40 * hour, 4))
+    whole = replace(case(44, SUMMER, in_d07, *PLAIN), parts=parts, visits=visits)
+    answer = one(past.tell(told, city, [whole]))
+    assert answer.organisation == "STREET-2", "which has no part beside itself"
+    kept = told.execute(
+        "SELECT o.code, s.state, s.ended_at FROM case_subtasks s JOIN organisations o USING (organisation_id)"
+        " WHERE s.case_id = %s",
+        [answer.case_id],
+    ).fetchall()
+    assert kept == [{"code": "STREET-1", "state": "done", "ended_at": SUMMER + hour}]
+    said = told.execute(
+        "SELECT method, reached, score, at, report_id IS NOT NULL AS own FROM follow_ups WHERE case_id = %s"
+        " ORDER BY at",
+        [answer.case_id],
+    ).fetchall()
+    assert [tuple(row.values()) for row in said] == [
+        ("phone", False, None, SUMMER + 30 * hour, False),
+        ("reporter", True, 4, SUMMER + 40 * hour, True),
+    ]
+    assert row_of(told, answer.case_id)["satisfaction"] == 4
+    assert not one(past.tell(told, city, [whole])).fresh
+    assert told.execute("SELECT count(*) AS n FROM follow_ups").fetchone() == {"n": 2}
+    (unfinished,) = past.tell(told, city, [replace(case(45, SUMMER, in_d07, "ack"), visits=visits)])
+    assert isinstance(unfinished, GisopsError)
+
+
 def test_nobody_is_told(told: Connection, city: City, in_d07: tuple[float, float]) -> None:
     one(past.tell(told, city, [case(19, SUMMER, in_d07, *PLAIN)]))
     assert told.execute("SELECT count(*) AS n FROM outbox").fetchone() == {"n": 0}
     operations.receive_report(told, city, case(20, SUMMER, in_d07).report, None)
-    assert told.execute("SELECT count(*) AS n FROM outbox").fetchone() == {"n": 1}
+    heard = told.execute("SELECT kind, count(*) AS n FROM outbox GROUP BY kind").fetchall()
+    assert {row["kind"]: row["n"] for row in heard}["case"] == 1
 
 
 def test_the_handler_took_note_when_it_was_acknowledged(

@@ -141,6 +141,13 @@ def test_shares_are_what_such_systems_report(year: list[PastCase]) -> None:
     assert 0.015 < actions["return"] / COUNT < 0.06
     assert 0.02 < actions["fail"] / COUNT < 0.08
     assert actions["suspend"] > actions["resume"] > 0
+    assert 0.001 < actions["extend"] / COUNT < 0.03
+    assert 0.002 < actions["reopen"] / COUNT < 0.01
+    assert 0.04 < sum(bool(case.parts) for case in year) / COUNT < 0.08
+    scores = [visit.score for case in year for visit in case.visits if visit.score is not None]
+    assert len(scores) > 0.12 * COUNT
+    assert 0.85 < np.mean([score >= 4 for score in scores]) < 0.97
+    assert any(visit.score is None for case in year for visit in case.visits)
     channels = Counter(case.report.channel for case in year)
     assert channels.most_common(1)[0][0] == "officer"
     assert set(channels) >= {"citizen", "hotline", "video", "sensor", "feed"}
@@ -175,6 +182,12 @@ def test_a_year_is_told_by_several_processes_and_only_once(fresh_database: Calla
         assert first["longest"] >= 8
         assert conn.execute("SELECT * FROM broken_history()").fetchall() == []
         assert conn.execute("SELECT count(*) AS n FROM outbox").fetchone() == {"n": 0}
+        beside = conn.execute(
+            "SELECT (SELECT count(*) FROM follow_ups) AS visits, (SELECT count(*) FROM case_subtasks) AS parts,"
+            " (SELECT count(*) FROM cases WHERE satisfaction IS NOT NULL) AS said"
+        ).fetchone()
+        assert beside is not None
+        assert min(beside.values()) > 10
         organisations = conn.execute("SELECT count(DISTINCT organisation_id) AS n FROM cases").fetchone()
         assert organisations is not None
         assert organisations["n"] >= 6
