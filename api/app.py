@@ -29,6 +29,7 @@ from api.routers import (
     basemap,
     beneath,
     bulletins,
+    case_reports,
     cases,
     city,
     desk,
@@ -168,6 +169,7 @@ def create_app(settings: Settings) -> FastAPI:
         ledger,
         auto_rules,
         cases,
+        case_reports,
         messages,
         notices,
         dispatch,
@@ -211,19 +213,39 @@ def _before_all(app: FastAPI) -> None:
 
 
 def _describe_problems(app: FastAPI) -> None:
-    """Let the API's description say what every error looks like."""
+    """Let the API's description say once what every error looks like, and say nothing that is said already."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is not None:
             return app.openapi_schema
         described = made()
-        schemas = described.setdefault("components", {}).setdefault("schemas", {})
+        components = described.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        for schema in schemas.values():
+            _drop_titles(schema)
         schemas["Problem"] = problems.SCHEMA
         content = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        components["responses"] = {"Problem": {"description": "Problem details (RFC 9457)", "content": content}}
         for operations in described["paths"].values():
             for operation in operations.values():
-                operation["responses"]["4XX"]["content"] = content
+                for status, answer in operation["responses"].items():
+                    if status == "4XX":
+                        operation["responses"][status] = {"$ref": "#/components/responses/Problem"}
+                    elif status >= "4":
+                        answer["content"] = content
         return described
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _drop_titles(schema: Any) -> None:
+    """Take away the titles that are made of names: `name_zh` is no better known by "Name Zh"."""
+    for each in schema if isinstance(schema, list) else [schema]:
+        if isinstance(each, dict):
+            if isinstance(each.get("title"), str):
+                del each["title"]
+            for name, below in each.items():
+                # Members may have any name, and be called title.
+                for inner in below.values() if name == "properties" else [below]:
+                    _drop_titles(inner)

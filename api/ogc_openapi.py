@@ -7,6 +7,8 @@ is told of collections is what the viewer may see.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,6 +26,7 @@ DEFAULT_LIMIT = 100
 # So many characters fit into an address whatever they are: it has 64 kB, and one of Chinese takes nine bytes of it, one
 # beyond the basic plane twelve. Of longer filters, up to what `layers.cql2` takes, only those that fit arrive.
 LONGEST_FILTER = min(5_000, MAX_LENGTH)
+_SCHEMA_NAMED = re.compile(r"#/components/schemas/(\w+)")
 
 
 def openapi(
@@ -42,7 +45,8 @@ def openapi(
     for layer in layers:
         if viewer.may_see(layer):
             paths |= _of_collection(base, layer, viewer, systems)
-    paths |= _of_tiles(described)
+    of_tiles = _of_tiles(described)
+    paths |= of_tiles
     return {
         "openapi": "3.0.3",
         "info": {
@@ -55,7 +59,7 @@ def openapi(
         "tags": [{"name": "layers"}],
         "paths": paths,
         "components": {
-            "schemas": {"Problem": _of_30(problems.SCHEMA)},
+            "schemas": {"Problem": _of_30(problems.SCHEMA)} | _named_in(of_tiles, described),
             "responses": {
                 "Problem": {
                     "description": "出错 · What is wrong (RFC 9457)",
@@ -148,6 +152,19 @@ def _of_tiles(described: Mapping[str, Any]) -> dict[str, Any]:
     for path, operations in described.get("paths", {}).items():
         if path.startswith("/ogc/") and "tile" in path.lower():
             found[path] = _of_30(operations)
+    return found
+
+
+def _named_in(paths: Any, described: Mapping[str, Any]) -> dict[str, Any]:
+    """The schemas that some paths refer to, and those that these refer to, as OpenAPI 3.0 says them."""
+    known = described.get("components", {}).get("schemas", {})
+    found: dict[str, Any] = {}
+    wanted = _SCHEMA_NAMED.findall(json.dumps(paths))
+    while wanted:
+        name = wanted.pop()
+        if name not in found and name in known:
+            found[name] = _of_30(known[name])
+            wanted += _SCHEMA_NAMED.findall(json.dumps(found[name]))
     return found
 
 

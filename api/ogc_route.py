@@ -16,15 +16,6 @@ from gisops.errors import InvalidInput
 OPEN_PARAMETERS = "x-parameters-by-collection"
 
 
-Described = dict[int | str, dict[str, Any]]
-
-
-def told_as(*media_types: str, **statuses: str) -> Described:
-    """Describe what a route answers with: these media types, and beside 200 these statuses (``_304="…"``)."""
-    told: Described = {200: {"content": {media_type: {} for media_type in media_types}}}
-    return told | {int(status[1:]): {"description": words} for status, words in statuses.items()}
-
-
 class OgcRoute(APIRoute):
     """A route whose wrong parameters are 400, as OGC API - Features demands (7.15.1), and not the 422 used elsewhere.
 

@@ -25,6 +25,9 @@ from api.schemas.agreements import (
     UrgingIn,
     VisitIn,
 )
+from api.schemas.answers import agreements as described
+from api.schemas.answers import answering
+from api.schemas.answers.cases import ApprovalAnswered, CaseAfter
 from gisops import agreeing
 from gisops.cases import appeals, approvals, disputes, joint, supervision
 from gisops.cases.moves import rule_of
@@ -53,7 +56,11 @@ def _roles(*roles: str) -> dict[str, str]:
 _BY_KEY = {"x-permission": "public", "x-scope": "write:reports"}
 
 
-@router.get("/api/me/subtasks", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "/api/me/subtasks",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"},
+    responses=answering(described.MyParts),
+)
 def subtasks(caller: SignedIn, conn: Seeing) -> Response:
     """The open parts in joint cases of the caller's organisation, those due first."""
     return answers.json({"subtasks": joint.mine(conn)})
@@ -90,7 +97,12 @@ def ownerless(
     return answers.json(disputes.ownerless(conn, caller.actor, after, limit, caller.key_id))
 
 
-@router.post("/api/cases/{case_no}/approvals", status_code=201, openapi_extra=_roles(*_ASK))
+@router.post(
+    "/api/cases/{case_no}/approvals",
+    status_code=201,
+    openapi_extra=_roles(*_ASK),
+    responses=answering(described.ApprovalAsked, status=201),
+)
 def ask(
     case_no: str, body: AskIn, caller: Annotated[Identity, Depends(requires(*_ASK))], conn: Tx, city: Ctx
 ) -> Response:
@@ -99,7 +111,11 @@ def ask(
     return answers.json(agreeing.ask(conn, city, case_no, *told, caller.actor, caller.key_id), status=201)
 
 
-@router.post("/api/cases/{case_no}/approvals/{approval_no}", openapi_extra=_roles(*_ANSWER))
+@router.post(
+    "/api/cases/{case_no}/approvals/{approval_no}",
+    openapi_extra=_roles(*_ANSWER),
+    responses=answering(ApprovalAnswered),
+)
 def answer(
     case_no: str,
     approval_no: Number,
@@ -113,7 +129,12 @@ def answer(
     return answers.json(agreeing.answer(conn, city, case_no, *told, caller.actor, caller.key_id))
 
 
-@router.post("/api/cases/{case_no}/subtasks", status_code=201, openapi_extra=_roles(*joint.OPENERS))
+@router.post(
+    "/api/cases/{case_no}/subtasks",
+    status_code=201,
+    openapi_extra=_roles(*joint.OPENERS),
+    responses=answering(described.PartGiven, status=201),
+)
 def give_part(
     case_no: str, body: PartIn, caller: Annotated[Identity, Depends(requires(*joint.OPENERS))], conn: Tx, city: Ctx
 ) -> Response:
@@ -122,7 +143,11 @@ def give_part(
     return answers.json(agreeing.give_part(conn, city, case_no, told, caller.actor, caller.key_id), status=201)
 
 
-@router.post("/api/cases/{case_no}/subtasks/{subtask_no}", openapi_extra=_roles(*_PARTS))
+@router.post(
+    "/api/cases/{case_no}/subtasks/{subtask_no}",
+    openapi_extra=_roles(*_PARTS),
+    responses=answering(described.PartGiven),
+)
 def act_on_part(
     case_no: str,
     subtask_no: Number,
@@ -136,7 +161,7 @@ def act_on_part(
     return answers.json(agreeing.act_on_part(conn, city, case_no, *told, caller.actor, caller.key_id))
 
 
-@router.post("/api/cases/{case_no}/lead", openapi_extra=_roles(*_LEAD))
+@router.post("/api/cases/{case_no}/lead", openapi_extra=_roles(*_LEAD), responses=answering(CaseAfter))
 def lead(
     case_no: str, body: LeadIn, caller: Annotated[Identity, Depends(requires(*_LEAD))], conn: Tx, city: Ctx
 ) -> Response:
@@ -145,7 +170,12 @@ def lead(
     return answers.json(agreeing.another_lead(conn, city, case_no, *told, caller.actor, caller.key_id))
 
 
-@router.post("/api/cases/{case_no}/orders", status_code=201, openapi_extra=_roles(*supervision.SUPERVISORS))
+@router.post(
+    "/api/cases/{case_no}/orders",
+    status_code=201,
+    openapi_extra=_roles(*supervision.SUPERVISORS),
+    responses=answering(described.OrderGiven, status=201),
+)
 def order(
     case_no: str,
     body: OrderIn,
@@ -158,7 +188,9 @@ def order(
     return answers.json(agreeing.order(conn, city, case_no, *told, caller.actor, caller.key_id), status=201)
 
 
-@router.post("/api/cases/{case_no}/orders/{order_no}", openapi_extra=_roles(*_ORDERED))
+@router.post(
+    "/api/cases/{case_no}/orders/{order_no}", openapi_extra=_roles(*_ORDERED), responses=answering(described.OrderGiven)
+)
 def act_on_order(
     case_no: str,
     order_no: Number,
@@ -172,7 +204,12 @@ def act_on_order(
     return answers.json(agreeing.act_on_order(conn, city, case_no, *told, caller.actor, caller.key_id))
 
 
-@router.post("/api/cases/{case_no}/urgings", status_code=201, openapi_extra=_roles(*supervision.URGERS))
+@router.post(
+    "/api/cases/{case_no}/urgings",
+    status_code=201,
+    openapi_extra=_roles(*supervision.URGERS),
+    responses=answering(described.Urged, status=201),
+)
 def urge(
     case_no: str,
     body: UrgingIn,
@@ -184,7 +221,12 @@ def urge(
     return answers.json(agreeing.urge(conn, city, case_no, body.text, caller.actor, caller.key_id), status=201)
 
 
-@router.post("/api/cases/{case_no}/follow-ups", status_code=201, openapi_extra=_roles(*_VISITS))
+@router.post(
+    "/api/cases/{case_no}/follow-ups",
+    status_code=201,
+    openapi_extra=_roles(*_VISITS),
+    responses=answering(described.Visited, status=201),
+)
 def visit(
     case_no: str, body: VisitIn, caller: Annotated[Identity, Depends(requires(*_VISITS))], conn: Tx, city: Ctx
 ) -> Response:
@@ -194,7 +236,10 @@ def visit(
 
 
 @router.post(
-    "/api/reports/{client_uid}/urgings", dependencies=[Depends(limit_anonymous_reports)], openapi_extra=_BY_KEY
+    "/api/reports/{client_uid}/urgings",
+    dependencies=[Depends(limit_anonymous_reports)],
+    openapi_extra=_BY_KEY,
+    responses=answering(described.ReporterUrged),
 )
 def reporter_urges(client_uid: UUID, body: UrgingIn, conn: Tx, city: Ctx) -> Response:
     """Ask when it will be done, by the key of one's report."""
@@ -202,14 +247,22 @@ def reporter_urges(client_uid: UUID, body: UrgingIn, conn: Tx, city: Ctx) -> Res
 
 
 @router.post(
-    "/api/reports/{client_uid}/satisfaction", dependencies=[Depends(limit_anonymous_reports)], openapi_extra=_BY_KEY
+    "/api/reports/{client_uid}/satisfaction",
+    dependencies=[Depends(limit_anonymous_reports)],
+    openapi_extra=_BY_KEY,
+    responses=answering(described.ReporterSaid),
 )
 def reporter_says(client_uid: UUID, body: SatisfactionIn, conn: Tx, city: Ctx) -> Response:
     """Say how content one is, once, by the key of one's report."""
     return answers.json(agreeing.reporter_says(conn, city, client_uid, body.score, body.text))
 
 
-@router.post("/api/reports/{client_uid}/reopen", dependencies=[Depends(limit_anonymous_reports)], openapi_extra=_BY_KEY)
+@router.post(
+    "/api/reports/{client_uid}/reopen",
+    dependencies=[Depends(limit_anonymous_reports)],
+    openapi_extra=_BY_KEY,
+    responses=answering(described.ReporterReopened),
+)
 def reporter_reopens(client_uid: UUID, body: ReopenIn, conn: Tx, city: Ctx) -> Response:
     """Say within seven days that it is not done, by the key of one's report."""
     return answers.json(agreeing.reporter_reopens(conn, city, client_uid, body.reason))

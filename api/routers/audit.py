@@ -13,6 +13,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from api import answers
 from api.auth import Identity
 from api.deps import Seeing, requires
+from api.schemas.answers import answering
+from api.schemas.answers import audit as described
 from api.schemas.shapes import QueryText
 from gisops.access import audit
 
@@ -21,7 +23,11 @@ router = APIRouter(prefix="/api", tags=["audit"])
 READERS = ("admin", "inspector")
 
 
-@router.get("/audit", openapi_extra={"x-permission": "roles:" + ",".join(READERS), "x-scope": "read:audit"})
+@router.get(
+    "/audit",
+    openapi_extra={"x-permission": "roles:" + ",".join(READERS), "x-scope": "read:audit"},
+    responses=answering(described.Audit),
+)
 def read(
     request: Request,
     _caller: Annotated[Identity, Depends(requires(*READERS))],

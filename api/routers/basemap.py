@@ -11,6 +11,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from api import answers, basemaps
 from api.basemaps import Below
+from api.schemas.answers import answering, in_form
+from api.schemas.answers.maps import TileJson
 from tiles.grid import tile_at
 from tiles.pmtiles_file import MEDIA_TYPES, BrokenArchive
 
@@ -19,10 +21,10 @@ router = APIRouter(tags=["layers"])
 # It is the same for everybody and holds nothing of ours: any page may draw it.
 _ANY_PAGE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 _FOR_EVER = "public, max-age=31536000, immutable"
-_TILE: dict[str, dict[str, str]] = {media_type: {} for media_type in MEDIA_TYPES.values()}
+_TILE = tuple(MEDIA_TYPES.values())
 
 
-@router.get("/basemap.json", openapi_extra={"x-permission": "public", "x-scope": "none"})
+@router.get("/basemap.json", openapi_extra={"x-permission": "public", "x-scope": "none"}, responses=answering(TileJson))
 def describe_basemap(request: Request, if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """TileJSON 3.0 of the base map; 404 where there is none, or where it is somebody else's."""
     below: Below = request.app.state.below
@@ -37,7 +39,8 @@ def describe_basemap(request: Request, if_none_match: Annotated[str | None, Head
 @router.get(
     "/basemap/{z}/{x}/{y}",
     openapi_extra={"x-permission": "public", "x-scope": "none"},
-    responses={200: {"content": _TILE}, 204: {"description": "Nothing lies there"}},
+    response_class=Response,
+    responses=in_form(*_TILE, _204="Nothing lies there"),
 )
 def get_basemap_tile(
     request: Request,

@@ -16,6 +16,8 @@ from api import answers, looks
 from api.answers import GEOJSON, JSON
 from api.auth import Identity
 from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing, SignedIn
+from api.schemas.answers import GeoJson, answering
+from api.schemas.answers import features as described
 from api.schemas.beneath import BeneathIn
 from api.schemas.shapes import QueryText
 from gisops.access import api_keys
@@ -45,7 +47,9 @@ Within = Annotated[
 ]
 
 
-@router.get("/layers/{layer_ids}/at", openapi_extra=PUBLIC_ROUTE)
+@router.get(
+    "/layers/{layer_ids}/at", openapi_extra=PUBLIC_ROUTE, responses=answering(described.Beneath), response_class=GeoJson
+)
 def at_point(
     layer_ids: str,
     caller: Caller,
@@ -66,7 +70,9 @@ def at_point(
     return answers.one_callers(body, GEOJSON, if_none_match, kept=looks.public_only(viewer, named))
 
 
-@router.post("/layers/{layer_ids}/at", openapi_extra=PUBLIC_ROUTE)
+@router.post(
+    "/layers/{layer_ids}/at", openapi_extra=PUBLIC_ROUTE, responses=answering(described.Beneath), response_class=GeoJson
+)
 def at_shape(layer_ids: str, body: BeneathIn, caller: Caller, catalog: Layers, conn: Seeing) -> Response:
     """What of some layers lies under a point, a line or an area, with the length or area that they have in common."""
     viewer = looks.viewer_for(caller)
@@ -77,7 +83,11 @@ def at_shape(layer_ids: str, body: BeneathIn, caller: Caller, catalog: Layers, c
     return Response(_collection(found), media_type=GEOJSON, headers=headers)
 
 
-@router.get("/cases/{case_no}/beneath", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "/cases/{case_no}/beneath",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"},
+    responses=answering(described.BeneathCase),
+)
 def at_case(
     case_no: str,
     caller: SignedIn,

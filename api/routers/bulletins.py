@@ -10,6 +10,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api import answers, files
 from api.deps import Looking, SignedIn
+from api.schemas.answers import answering
+from api.schemas.answers import indicators as described
 from gisops import bulletin, printing
 
 router = APIRouter(prefix="/api/bulletins", tags=["bulletins"])
@@ -22,16 +24,14 @@ _PRINTED: LRUCache[str, bytes] = LRUCache(maxsize=8)
 _CLOSED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
 
 
-@router.get("", openapi_extra=OPEN)
+@router.get("", openapi_extra=OPEN, responses=answering(described.Bulletins))
 async def listed(_caller: SignedIn, look: Looking) -> Response:
     """Every bulletin there is, newest first, with its version and the SHA-256 of its page."""
     return answers.json({"bulletins": await look.at(bulletin.listed)}, headers=KEPT)
 
 
 @router.get(
-    "/{period}.{form}",
-    openapi_extra=OPEN,
-    responses={200: {"content": {"text/html": {}, "application/pdf": {}, "application/json": {}}}},
+    "/{period}.{form}", openapi_extra=OPEN, responses=answering(described.Bulletin, "text/html", "application/pdf")
 )
 async def one(
     request: Request,

@@ -12,6 +12,9 @@ from api import answers
 from api.auth import Identity
 from api.deps import Ctx, Seeing, SeeingCtx, SignedIn, Tx, requires
 from api.schemas.acts import BODIES, roles_of
+from api.schemas.answers import answering
+from api.schemas.answers import cases as described
+from api.schemas.answers import decisions as of_dispatch
 from api.schemas.shapes import Body, QueryText
 from gisops import operations, wording
 from gisops.cases import case_pages, cases, rerouting
@@ -27,7 +30,9 @@ _DESK = roles_of("correct")
 _DESK_ROLES = "roles:" + ",".join(_DESK)
 
 
-@router.get("", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"}, responses=answering(described.Cases)
+)
 def find(
     request: Request,
     caller: SignedIn,
@@ -67,7 +72,11 @@ def find(
     return answers.json({"cases": found["cases"], "next": following})
 
 
-@router.get("/{case_no}", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "/{case_no}",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"},
+    responses=answering(described.CasePage),
+)
 def read(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Response:
     """One case, whole: reports, history, recipients, clocks, decisions, photographs, what was agreed on, messages, what
     the handbook says of it, and what the caller may do; persons are posts for those whose work is not with cases.
@@ -75,7 +84,11 @@ def read(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Respo
     return answers.json(case_pages.page(conn, city, case_no, caller.actor, caller.key_id))
 
 
-@router.get("/{case_no}/dispatch", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "/{case_no}/dispatch",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"},
+    responses=answering(of_dispatch.Decisions),
+)
 def decisions(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Response:
     """Every dispatch decision of a case: what was asked, what was answered, why."""
     return answers.json(cases.decisions(conn, city, case_no, caller.actor))
@@ -137,6 +150,7 @@ def _route(action: str, body_of: type[Body]) -> None:
         methods=["POST"],
         name=action,
         openapi_extra={"x-permission": "roles:" + ",".join(roles), "x-scope": "write:cases"},
+        responses=answering(described.CaseAfter),
     )
 
 

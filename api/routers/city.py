@@ -6,12 +6,14 @@ from fastapi import APIRouter, Response
 
 from api import answers, looks
 from api.deps import Caller, Layers, Seeing, SeeingCtx
+from api.schemas.answers import answering
+from api.schemas.answers import city as described
 from layers import freshness
 
 router = APIRouter(prefix="/api", tags=["city"])
 
 
-@router.get("/city", openapi_extra={"x-permission": "public", "x-scope": "none"})
+@router.get("/city", openapi_extra={"x-permission": "public", "x-scope": "none"}, responses=answering(described.City))
 def city(caller: Caller, ctx: SeeingCtx, conn: Seeing, catalog: Layers) -> Response:
     """Name, box, whose map it is, and layers: those that are shipped, with ``allowed`` for whether one is open to the
     caller, and of those that the city brought itself the ones that are. ``updated_at``: when it was loaded; ``stale``:
@@ -56,7 +58,11 @@ def city(caller: Caller, ctx: SeeingCtx, conn: Seeing, catalog: Layers) -> Respo
     )
 
 
-@router.get("/categories", openapi_extra={"x-permission": "public", "x-scope": "none"})
+@router.get(
+    "/categories",
+    openapi_extra={"x-permission": "public", "x-scope": "none"},
+    responses=answering(described.Categories),
+)
 def categories(caller: Caller, ctx: SeeingCtx) -> Response:
     """What can be reported, in the city's scheme; without a sign-in what citizens may choose."""
     shown = [

@@ -9,13 +9,17 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api import answers
 from api.deps import Seeing, SeeingCtx, SignedIn
+from api.schemas.answers import answering
+from api.schemas.answers import desk as described
 from api.schemas.shapes import QueryText
 from gisops.cases import desk
 
 router = APIRouter(prefix="/api", tags=["desk"])
 
 
-@router.get("/inbox", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "/inbox", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"}, responses=answering(described.Inbox)
+)
 def inbox(
     request: Request,
     caller: SignedIn,
@@ -48,7 +52,11 @@ def inbox(
     return answers.json(_with_next(request, found))
 
 
-@router.get("/me/tasks", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "/me/tasks",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"},
+    responses=answering(described.Tasks),
+)
 def tasks(
     request: Request,
     caller: SignedIn,
@@ -64,7 +72,11 @@ def tasks(
     return answers.json({"tasks": found["cases"], "next": found["next"]})
 
 
-@router.get("/overdue", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "/overdue",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"},
+    responses=answering(described.Overdue),
+)
 def overdue(
     request: Request,
     caller: SignedIn,

@@ -13,6 +13,7 @@ from starlette.responses import StreamingResponse
 from api import files, looks
 from api.auth import Identity, identify
 from api.deps import Layers, Look, Looking, identities_of, requires, settings_of
+from api.schemas.answers import in_form
 from api.schemas.shapes import QueryText
 from gisops.access import audit
 from gisops.access.roles import ROLES
@@ -48,7 +49,8 @@ P = TypeVar("P", bound=_Page)
 @router.get(
     "/layers/{layer_id}/export",
     openapi_extra={"x-permission": f"roles:{','.join(ROLES)}", "x-scope": "read:layers"},
-    responses={200: {"content": {about.media_type: {} for about in FORMS.values()}}},
+    response_class=Response,
+    responses=in_form(*(about.media_type for about in FORMS.values())),
 )
 async def save(
     request: Request,

@@ -11,12 +11,18 @@ from api import answers
 from api.auth import Identity
 from api.deps import Ctx, Seeing, SeeingCtx, SignedIn, Tx, requires
 from api.schemas.acts import SaysWhy
+from api.schemas.answers import answering
+from api.schemas.answers import cases as described
 from gisops.cases import links, proposals
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
 
 
-@router.get("/{case_no}/duplicates", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "/{case_no}/duplicates",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"},
+    responses=answering(described.Duplicates),
+)
 def near(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Response:
     """Cases in the caller's scope that this one may be a duplicate of, the best first, with score and its parts."""
     return answers.json(proposals.of_case(conn, city, case_no, caller.actor, caller.key_id))
@@ -26,6 +32,7 @@ def near(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> Respo
     "/{case_no}/reports/{report_id}/take-out",
     status_code=201,
     openapi_extra={"x-permission": "roles:acceptor", "x-scope": "write:cases"},
+    responses=answering(described.TakenOut, status=201),
 )
 def take_out(
     case_no: str,

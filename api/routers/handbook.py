@@ -9,6 +9,8 @@ from fastapi import APIRouter, Query, Response
 
 from api import answers
 from api.deps import Caller, Seeing, SeeingCtx
+from api.schemas.answers import answering
+from api.schemas.answers import city as described
 from api.schemas.shapes import QueryText
 from gisops import work_calendar
 from gisops.cases import handbook
@@ -16,7 +18,9 @@ from gisops.cases import handbook
 router = APIRouter(prefix="/api", tags=["city"])
 
 
-@router.get("/handbook", openapi_extra={"x-permission": "public", "x-scope": "none"})
+@router.get(
+    "/handbook", openapi_extra={"x-permission": "public", "x-scope": "none"}, responses=answering(described.Handbook)
+)
 def read(
     caller: Caller,
     conn: Seeing,
@@ -39,7 +43,9 @@ def read(
     return answers.json({"at": at, "entries": found})
 
 
-@router.get("/calendar", openapi_extra={"x-permission": "public", "x-scope": "none"})
+@router.get(
+    "/calendar", openapi_extra={"x-permission": "public", "x-scope": "none"}, responses=answering(described.Calendar)
+)
 def calendar(
     conn: Seeing,
     city: SeeingCtx,

@@ -13,6 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from api import answers, metrics, problems
 from api.auth import identify
 from api.deps import database_of, identities_of, requires, settings_of, signed_in
+from api.schemas.answers import answering
+from api.schemas.answers import city as described
 from gisops import events, vitals
 from gisops.access import scopes
 from gisops.db import migrate
@@ -26,13 +28,19 @@ router = APIRouter(tags=["operations"])
 LONGEST_LAG_S = 10.0
 
 
-@router.get("/healthz", openapi_extra={"x-permission": "public", "x-scope": "none"})
+@router.get(
+    "/healthz", openapi_extra={"x-permission": "public", "x-scope": "none"}, responses=answering(described.Alive)
+)
 async def healthz() -> Response:
     """The process answers."""
     return answers.json({"status": "ok"})
 
 
-@router.get("/readyz", openapi_extra={"x-permission": "public", "x-scope": "none"})
+@router.get(
+    "/readyz",
+    openapi_extra={"x-permission": "public", "x-scope": "none"},
+    responses=answering(described.Ready, _503="Something that is needed does not work"),
+)
 async def readyz(request: Request) -> Response:
     """The database answers, its schema is this release's, the relay runs, and the disk has room; else 503."""
     # Through a connection of its own, so that a full pool does not look like a dead database.

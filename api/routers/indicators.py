@@ -12,6 +12,8 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from api import answers
 from api.deps import Looking, SignedIn
+from api.schemas.answers import answering
+from api.schemas.answers import indicators as described
 from api.schemas.shapes import QueryText
 from gisops.indicators import asking, counting
 from gisops.indicators.asking import Asked
@@ -38,13 +40,13 @@ def asked(
 Question = Annotated[Asked, Depends(asked)]
 
 
-@router.get("/indicators", openapi_extra=OPEN)
+@router.get("/indicators", openapi_extra=OPEN, responses=answering(described.Meanings))
 def meanings(_caller: SignedIn) -> Response:
     """Every indicator there is, with what it counts; the composite scores, the grades, and what can be counted by."""
     return answers.plain(asking.meanings(), headers=PRIVATE)
 
 
-@router.get("/indicators/{codes}", openapi_extra=OPEN)
+@router.get("/indicators/{codes}", openapi_extra=OPEN, responses=answering(described.Numbers))
 async def numbers(codes: str, caller: SignedIn, look: Looking, question: Question) -> Response:
     """What one indicator, several (with commas between) or `all` came to over a period: of all that the caller may see,
     and of each thing by which it is counted. Rates come with what they are of and the interval they lie in (Wilson,
@@ -63,7 +65,7 @@ async def numbers(codes: str, caller: SignedIn, look: Looking, question: Questio
     return answers.json(told, headers=PRIVATE)
 
 
-@router.get("/indicators/{code}/cases", openapi_extra=OPEN)
+@router.get("/indicators/{code}/cases", openapi_extra=OPEN, responses=answering(described.CasesBehind))
 async def behind(
     code: str,
     caller: SignedIn,
@@ -80,7 +82,7 @@ async def behind(
     return answers.json(told, headers=PRIVATE)
 
 
-@router.get("/scores/{code}", openapi_extra=OPEN)
+@router.get("/scores/{code}", openapi_extra=OPEN, responses=answering(described.ScoreTold))
 async def score(code: str, caller: SignedIn, look: Looking, question: Question) -> Response:
     """A composite score of organisations, people or streets, the best first: its points term by term, its grade, and
     which terms had nothing to count. The weights are one source's convention; `GET /api/indicators` has them.

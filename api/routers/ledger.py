@@ -14,6 +14,7 @@ from starlette.responses import StreamingResponse
 from api import files
 from api.auth import Identity, identify
 from api.deps import Look, Looking, SignedIn, identities_of
+from api.schemas.answers import in_form
 from api.schemas.shapes import QueryText
 from gisops.cases import ledger
 from gisops.city import City
@@ -30,7 +31,8 @@ _MEDIA = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocum
 @router.get(
     "/cases.{form}",
     openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"},
-    responses={200: {"content": {media: {} for media in _MEDIA.values()}}},
+    response_class=Response,
+    responses=in_form(*_MEDIA.values()),
 )
 async def save(
     request: Request,

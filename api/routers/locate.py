@@ -8,13 +8,19 @@ from fastapi import APIRouter, Query, Response
 
 from api import answers
 from api.deps import Caller, Seeing, SeeingCtx
+from api.schemas.answers import answering
+from api.schemas.answers import decisions as described
 from api.schemas.shapes import QueryText
 from gisops import operations
 
 router = APIRouter(tags=["locate"])
 
 
-@router.get("/api/locate", openapi_extra={"x-permission": "public", "x-scope": "read:layers"})
+@router.get(
+    "/api/locate",
+    openapi_extra={"x-permission": "public", "x-scope": "read:layers"},
+    responses=answering(described.Located),
+)
 def locate(
     caller: Caller,
     conn: Seeing,

@@ -16,6 +16,8 @@ from fastapi import APIRouter, Header, Query, Response
 from api import answers, looks
 from api.answers import GEOJSON, JSON
 from api.deps import Caller, Layers, Seeing
+from api.schemas.answers import GeoJson, answering
+from api.schemas.answers import features as described
 from api.schemas.shapes import QueryText
 from gisops.coordinates import to_wgs84
 from gisops.errors import InvalidInput
@@ -34,7 +36,7 @@ Some = Annotated[
 ]
 
 
-@router.get("/search", openapi_extra=OPEN)
+@router.get("/search", openapi_extra=OPEN, responses=answering(described.Hits))
 def find(
     caller: Caller,
     catalog: Layers,
@@ -60,7 +62,7 @@ def find(
     return answers.one_callers(body, JSON, if_none_match, kept=looks.public_only(viewer, named))
 
 
-@router.get("/nearest", openapi_extra=OPEN)
+@router.get("/nearest", openapi_extra=OPEN, responses=answering(described.Nearest), response_class=GeoJson)
 def near(
     caller: Caller,
     catalog: Layers,
@@ -89,7 +91,7 @@ def near(
     return answers.one_callers(body, GEOJSON, if_none_match, kept=looks.public_only(viewer, named))
 
 
-@router.get("/layers/{layer_id}/count", openapi_extra=OPEN)
+@router.get("/layers/{layer_id}/count", openapi_extra=OPEN, responses=answering(described.Count))
 def count(
     layer_id: str,
     caller: Caller,
@@ -118,7 +120,7 @@ def count(
     return answers.one_callers(orjson.dumps(shown), JSON, if_none_match, kept=viewer.sees_public_only(layer))
 
 
-@router.get("/layers/{layer_id}/heat", openapi_extra=OPEN)
+@router.get("/layers/{layer_id}/heat", openapi_extra=OPEN, responses=answering(described.Heat), response_class=GeoJson)
 def heat(
     layer_id: str,
     caller: Caller,

@@ -11,6 +11,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from api import answers
 from api.auth import Identity
 from api.deps import Ctx, Seeing, SignedIn, Tx, requires
+from api.schemas.answers import answering
+from api.schemas.answers import messages as described
 from api.schemas.messages import MessageIn
 from gisops.cases import case_messages
 
@@ -25,7 +27,9 @@ Writer = Annotated[Identity, Depends(requires(*WRITERS))]
 _WRITES = {"x-permission": "roles:" + ",".join(WRITERS), "x-scope": "write:cases"}
 
 
-@router.get("", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"}, responses=answering(described.Thread)
+)
 def thread(
     request: Request,
     case_no: str,
@@ -43,7 +47,7 @@ def thread(
     return answers.json({**found, "next": following})
 
 
-@router.post("", openapi_extra=_WRITES)
+@router.post("", openapi_extra=_WRITES, responses=answering(described.Written) | {201: {"model": described.Written}})
 def write(case_no: str, body: MessageIn, caller: Writer, conn: Tx, city: Ctx) -> Response:
     """Write to the thread of a case; whoever is mentioned is told. 201, or 200 for the same message sent again."""
     key, new = case_messages.write(

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from api import answers
 from api.auth import Identity
 from api.deps import Seeing, SeeingCtx, SignedIn, Tx, requires
+from api.schemas.answers import answering
+from api.schemas.answers import notices as described
 from api.schemas.notices import ReadIn, RetryIn
 from api.schemas.shapes import QueryText
 from gisops import deliveries, notices
@@ -19,7 +21,11 @@ router = APIRouter(prefix="/api", tags=["notices"])
 _MINE = {"Cache-Control": "private, no-store"}
 
 
-@router.get("/me/notices", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "/me/notices",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"},
+    responses=answering(described.Notices),
+)
 def mine(
     _caller: SignedIn,
     conn: Seeing,
@@ -34,7 +40,11 @@ def mine(
     return answers.json(notices.mine(conn, city.timezone, before, limit), headers=_MINE)
 
 
-@router.post("/me/notices/read", openapi_extra={"x-permission": "signed_in", "x-scope": "write:cases"})
+@router.post(
+    "/me/notices/read",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "write:cases"},
+    responses=answering(described.Marked),
+)
 def read(body: ReadIn, caller: SignedIn, conn: Tx) -> Response:
     """The caller has read these notices, or all up to one. Those of others stay as they are; `marked` says how many
     were unread.
@@ -42,7 +52,11 @@ def read(body: ReadIn, caller: SignedIn, conn: Tx) -> Response:
     return answers.json({"marked": notices.mark_read(conn, caller.actor.account_id, body.notices, body.until)})
 
 
-@router.get("/deliveries", openapi_extra={"x-permission": "roles:admin", "x-scope": "admin"})
+@router.get(
+    "/deliveries",
+    openapi_extra={"x-permission": "roles:admin", "x-scope": "admin"},
+    responses=answering(described.Deliveries),
+)
 def listed(
     _caller: Annotated[Identity, Depends(requires("admin"))],
     conn: Seeing,
@@ -56,7 +70,11 @@ def listed(
     return answers.json(deliveries.page(conn, state, before, limit), headers=_MINE)
 
 
-@router.post("/deliveries/retry", openapi_extra={"x-permission": "roles:admin", "x-scope": "admin"})
+@router.post(
+    "/deliveries/retry",
+    openapi_extra={"x-permission": "roles:admin", "x-scope": "admin"},
+    responses=answering(described.Retried),
+)
 def retry(body: RetryIn, caller: Annotated[Identity, Depends(requires("admin"))], conn: Tx) -> Response:
     """Try again what was given up: these, or all (null); `retried` says how many."""
     retried = deliveries.retry(conn, body.deliveries, caller.actor.account_id, caller.key_id)

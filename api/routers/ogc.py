@@ -21,7 +21,10 @@ from api.database import WAIT_S
 from api.deps import PUBLIC_ROUTE, Caller, Layers, Looking, settings_of
 from api.ogc_documents import HTML, JSON, OPENAPI, SCHEMA, forms, link, with_parameters
 from api.ogc_questions import Question
-from api.ogc_route import OPEN_PARAMETERS, OgcRoute, told_as
+from api.ogc_route import OPEN_PARAMETERS, OgcRoute
+from api.schemas.answers import GeoJson, JsonSchema, OpenApi, answering
+from api.schemas.answers import ogc as described
+from api.schemas.answers.features import FeaturePage, OneFeature
 from gisops.db.pool import Connection
 from gisops.errors import NotReady
 from layers import features, freshness
@@ -43,15 +46,12 @@ FilterCrs = Annotated[str | None, Query(alias="filter-crs", description="URI of 
 _LONGEST_HEADER = 4_000
 _VARY = "Accept, Authorization, Cookie"
 
-DOCUMENT = told_as(JSON, HTML)
-FEATURES = told_as(
-    GEOJSON, HTML, _304="What the caller has is what there is", _503="The question takes too long, or too many do"
-)
+_SAME, _SLOW = "What the caller has is what there is", "The question takes too long, or too many do"
 
 router = APIRouter(prefix="/ogc", tags=["layers"], route_class=OgcRoute)
 
 
-@router.get("", openapi_extra=PUBLIC_ROUTE, responses=DOCUMENT)
+@router.get("", openapi_extra=PUBLIC_ROUTE, responses=answering(described.Landing, HTML))
 async def landing(request: Request, form: Form = None) -> Response:
     """OGC API landing page."""
     html = ogc_pages.wants_html(request, form)
@@ -65,7 +65,7 @@ async def sheet() -> Response:
     return Response(ogc_pages.sheet(), media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
 
 
-@router.get("/conformance", openapi_extra=PUBLIC_ROUTE, responses=DOCUMENT)
+@router.get("/conformance", openapi_extra=PUBLIC_ROUTE, responses=answering(described.Conformance, HTML))
 async def conformance(request: Request, form: Form = None) -> Response:
     """Conformance classes this server meets."""
     html = ogc_pages.wants_html(request, form)
@@ -76,8 +76,8 @@ async def conformance(request: Request, form: Form = None) -> Response:
 @router.get(
     "/api",
     openapi_extra=PUBLIC_ROUTE,
-    responses=told_as(OPENAPI, HTML, _303="The description as a page"),
-    response_class=Response,
+    responses=answering(described.Description, HTML, _303="The description as a page"),
+    response_class=OpenApi,
 )
 async def api_definition(
     request: Request, caller: Caller, layers: Layers, look: Looking, form: Form = None
@@ -91,7 +91,7 @@ async def api_definition(
     return _document(told, OPENAPI, None)
 
 
-@router.get("/collections", openapi_extra=PUBLIC_ROUTE, responses=DOCUMENT)
+@router.get("/collections", openapi_extra=PUBLIC_ROUTE, responses=answering(described.Collections, HTML))
 async def collections(request: Request, caller: Caller, layers: Layers, look: Looking, form: Form = None) -> Response:
     """List the collections that are open to the caller; the others are not mentioned."""
     viewer, html = looks.viewer_for(caller), ogc_pages.wants_html(request, form)
@@ -102,7 +102,7 @@ async def collections(request: Request, caller: Caller, layers: Layers, look: Lo
     return _document(told, JSON, page)
 
 
-@router.get("/collections/{layer_id}", openapi_extra=PUBLIC_ROUTE, responses=DOCUMENT)
+@router.get("/collections/{layer_id}", openapi_extra=PUBLIC_ROUTE, responses=answering(described.Collection, HTML))
 async def collection(
     request: Request, layer_id: str, caller: Caller, layers: Layers, look: Looking, form: Form = None
 ) -> Response:
@@ -122,8 +122,8 @@ async def collection(
 @router.get(
     "/collections/{layer_id}/queryables",
     openapi_extra=PUBLIC_ROUTE,
-    responses=told_as(SCHEMA, HTML),
-    response_class=Response,
+    responses=answering(described.Queryables, HTML),
+    response_class=JsonSchema,
 )
 async def queryables(
     request: Request, layer_id: str, caller: Caller, layers: Layers, look: Looking, form: Form = None
@@ -139,8 +139,8 @@ async def queryables(
 @router.get(
     "/collections/{layer_id}/items",
     openapi_extra=PUBLIC_ROUTE | {OPEN_PARAMETERS: True},
-    responses=FEATURES,
-    response_class=Response,
+    responses=answering(FeaturePage, HTML, _304=_SAME, _503=_SLOW),
+    response_class=GeoJson,
 )
 async def items(
     request: Request,
@@ -227,8 +227,8 @@ def _items(
 @router.get(
     "/collections/{layer_id}/items/{key}",
     openapi_extra=PUBLIC_ROUTE,
-    responses=FEATURES,
-    response_class=Response,
+    responses=answering(OneFeature, HTML, _304=_SAME, _503=_SLOW),
+    response_class=GeoJson,
 )
 async def item(
     request: Request,

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from api import answers, looks, ogc_pages, ogc_tiles, tile_answers
 from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing
-from api.ogc_documents import HTML, JSON
-from api.ogc_route import OgcRoute, told_as
+from api.ogc_documents import HTML
+from api.ogc_route import OgcRoute
+from api.schemas.answers import answering, in_form
+from api.schemas.answers import ogc as described
 from layers.versions import extent_of_city
 from tiles.mvt import CONTENT_TYPE
 
@@ -27,20 +29,27 @@ Form = Annotated[
     Literal["json", "html"] | None, Query(alias="f", description="json or html; without it as Accept prefers")
 ]
 TileForm = Annotated[Literal["mvt"] | None, Query(alias="f", description="mvt")]
-TILE = told_as(CONTENT_TYPE, _204="Nothing lies there", _304="What the caller has is what there is")
-DOCUMENT = told_as(JSON, HTML)
+TILE = in_form(CONTENT_TYPE, _204="Nothing lies there", _304="What the caller has is what there is")
 
 router = APIRouter(prefix="/ogc", tags=["layers"], route_class=OgcRoute)
 
 
-@router.get("/tileMatrixSets", openapi_extra=PUBLIC_ROUTE, operation_id="getTileMatrixSetsList", responses=DOCUMENT)
+@router.get(
+    "/tileMatrixSets",
+    openapi_extra=PUBLIC_ROUTE,
+    operation_id="getTileMatrixSetsList",
+    responses=answering(described.MatrixSets, HTML),
+)
 def tile_matrix_sets(request: Request, form: Form = None) -> Response:
     """List the tiling schemes."""
     return _document(request, form, ogc_tiles.matrix_sets(str(request.base_url)), "切片方案 · Tiling schemes")
 
 
 @router.get(
-    "/tileMatrixSets/{tileMatrixSetId}", openapi_extra=PUBLIC_ROUTE, operation_id="getTileMatrixSet", responses=DOCUMENT
+    "/tileMatrixSets/{tileMatrixSetId}",
+    openapi_extra=PUBLIC_ROUTE,
+    operation_id="getTileMatrixSet",
+    responses=answering(described.MatrixSet, HTML),
 )
 def tile_matrix_set(request: Request, matrix_set: MatrixSet, form: Form = None) -> Response:
     """Describe a tiling scheme, as it is registered."""
@@ -48,7 +57,12 @@ def tile_matrix_set(request: Request, matrix_set: MatrixSet, form: Form = None) 
     return _document(request, form, ogc_tiles.matrix_set(), matrix_set)
 
 
-@router.get("/tiles", openapi_extra=PUBLIC_ROUTE, operation_id="ogc.dataset.vector.getTileSetsList", responses=DOCUMENT)
+@router.get(
+    "/tiles",
+    openapi_extra=PUBLIC_ROUTE,
+    operation_id="ogc.dataset.vector.getTileSetsList",
+    responses=answering(described.Tilesets, HTML),
+)
 def dataset_tilesets(
     request: Request,
     conn: Seeing,
@@ -69,7 +83,7 @@ def dataset_tilesets(
     "/tiles/{tileMatrixSetId}",
     openapi_extra=PUBLIC_ROUTE,
     operation_id="ogc.dataset.vector.getTileSet",
-    responses=DOCUMENT,
+    responses=answering(described.Tileset, HTML),
 )
 def dataset_tileset(
     request: Request,
@@ -127,7 +141,7 @@ def dataset_tile(
     "/collections/{layer_id}/tiles",
     openapi_extra=PUBLIC_ROUTE,
     operation_id="ogc.collection.vector.getTileSetsList",
-    responses=DOCUMENT,
+    responses=answering(described.Tilesets, HTML),
 )
 def collection_tilesets(
     request: Request, layer_id: str, conn: Seeing, caller: Caller, layers: Layers, form: Form = None
@@ -143,7 +157,7 @@ def collection_tilesets(
     "/collections/{layer_id}/tiles/{tileMatrixSetId}",
     openapi_extra=PUBLIC_ROUTE,
     operation_id="ogc.collection.vector.getTileSet",
-    responses=DOCUMENT,
+    responses=answering(described.Tileset, HTML),
 )
 def collection_tileset(
     request: Request,

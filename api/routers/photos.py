@@ -23,6 +23,8 @@ from api.deps import (
     limit_anonymous_photos,
     settings_of,
 )
+from api.schemas.answers import answering
+from api.schemas.answers.city import Photo
 from gisops import photos, storage
 from gisops.db.pool import Connection
 from gisops.errors import NotReady
@@ -56,7 +58,7 @@ _PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}
             "content": {kind: {} for kind in ("image/jpeg", "image/png", "image/webp", "application/octet-stream")},
         },
     },
-    responses={200: {"description": "The same photograph was sent before."}},
+    responses=answering(Photo, status=201, again="The same photograph was sent before."),
 )
 async def send(request: Request, caller: Caller) -> Response:
     """Send a photograph, as the body itself; the answer's ``sha256`` is what a report or a move names it by."""

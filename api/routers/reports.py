@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from api import answers, problems
 from api.auth import Identity
 from api.deps import Caller, Seeing, SeeingCtx, SignedIn, Working, limit_anonymous_reports
+from api.schemas.answers import answering
+from api.schemas.answers import reports as described
 from api.schemas.reports import BatchIn, ReportIn
 from gisops import operations
 from gisops.access import audit
@@ -32,7 +34,9 @@ ANYBODYS_CHANNELS = frozenset({"citizen", "open311"})
     status_code=201,
     dependencies=[Depends(limit_anonymous_reports)],
     openapi_extra={"x-permission": "public", "x-scope": "write:reports"},
-    responses={200: {"description": "The same report was answered before: the same answer again."}},
+    responses=answering(
+        described.ReportAnswer, status=201, again="The same report was answered before: the same answer again."
+    ),
 )
 async def report(body: ReportIn, caller: Caller, work: Working) -> Response:
     """Report a problem at a point; the answer says who is responsible and why."""
@@ -52,7 +56,11 @@ def _write_down(conn: Connection, caller: Identity | None, fresh: int) -> None:
         audit.add(conn, "report", "reports", rows=fresh, account_id=caller.actor.account_id, key_id=caller.key_id)
 
 
-@router.post("/batch", openapi_extra={"x-permission": "signed_in", "x-scope": "write:reports"})
+@router.post(
+    "/batch",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "write:reports"},
+    responses=answering(described.Batch),
+)
 async def batch(body: BatchIn, caller: SignedIn, work: Working) -> Response:
     """Report up to 1,000 problems; each is answered on its own, in order."""
     return await work(_batch, body, caller)
@@ -76,7 +84,11 @@ def _batch(conn: Connection, city: City, body: BatchIn, caller: Identity) -> Res
     return answers.raw(head + b",".join(parts) + b"]}")
 
 
-@router.get("/{client_uid}", openapi_extra={"x-permission": "public", "x-scope": "write:reports"})
+@router.get(
+    "/{client_uid}",
+    openapi_extra={"x-permission": "public", "x-scope": "write:reports"},
+    responses=answering(described.Followed),
+)
 def follow(client_uid: UUID, conn: Seeing, city: SeeingCtx) -> Response:
     """What became of a report. Its ``client_uid`` is the key; nothing personal is told."""
     return answers.json(operations.follow_report(conn, city, client_uid))

@@ -6,6 +6,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api import answers
 from api.deps import Layers, Seeing, SignedIn, database_of
+from api.schemas.answers import answering
+from api.schemas.answers.features import Revealed
 from api.schemas.reveal import RevealIn
 from gisops.access import limits
 from layers import reveals
@@ -24,7 +26,7 @@ async def limit_reveals(request: Request, caller: SignedIn) -> None:
     "/reveal",
     dependencies=[Depends(limit_reveals)],
     openapi_extra={"x-permission": "signed_in", "x-scope": "reveal"},
-    responses={429: {"description": "More than 60 in an hour"}},
+    responses=answering(Revealed, _429="More than 60 in an hour"),
 )
 def reveal(body: RevealIn, caller: SignedIn, conn: Seeing, catalog: Layers) -> Response:
     """The full values of a feature's masked fields, for somebody who may see them masked, and says what for. That it

@@ -13,6 +13,8 @@ from api.auth import Identity
 from api.database import Database
 from api.deps import SignedIn, address, database_of, identities_of, settings_of
 from api.origin import check_same_site, delete_cookie, public_origin, set_cookie
+from api.schemas.answers import answering
+from api.schemas.answers import session as described
 from api.schemas.people import RefreshIn, SignInIn
 from gisops.access import audit, devices, limits, lockout, people, proofs
 from gisops.access.devices import Tokens
@@ -31,7 +33,9 @@ PER_ADDRESS = 30
 DatabaseOf = Annotated[Database, Depends(database_of)]
 
 
-@router.post("/api/session", openapi_extra={"x-permission": "public", "x-scope": "none"})
+@router.post(
+    "/api/session", openapi_extra={"x-permission": "public", "x-scope": "none"}, responses=answering(described.SignedIn)
+)
 async def sign_in(
     body: SignInIn, request: Request, database: DatabaseOf, settings: Annotated[Settings, Depends(settings_of)]
 ) -> Response:
@@ -60,7 +64,11 @@ async def sign_in(
     return answer
 
 
-@router.post("/api/session/refresh", openapi_extra={"x-permission": "public", "x-scope": "none"})
+@router.post(
+    "/api/session/refresh",
+    openapi_extra={"x-permission": "public", "x-scope": "none"},
+    responses=answering(described.Refreshed),
+)
 async def refresh(
     body: RefreshIn, request: Request, database: DatabaseOf, dpop: Annotated[str | None, Header()] = None
 ) -> Response:

@@ -12,6 +12,8 @@ from api import answers, looks
 from api.basemaps import below
 from api.deps import PUBLIC_ROUTE, Caller, Layers, Seeing
 from api.map_fonts import fonts
+from api.schemas.answers import answering
+from api.schemas.answers import maps as described
 from gisops.db.pool import Connection
 from gisops.errors import NotFound
 from layers import icons, style
@@ -33,13 +35,13 @@ _DRAWN = {"x-permission": "public", "x-scope": "none"}
 
 
 # Before the styles, whose address would take it for one of theirs.
-@router.get("/styles/sprite.json", openapi_extra=_DRAWN)
+@router.get("/styles/sprite.json", openapi_extra=_DRAWN, responses=answering(dict[str, described.Icon]))
 def list_icons(v: Version = None, if_none_match: IfNoneMatch = None) -> Response:
     """Where each icon is in the map's sprite."""
     return _icons(orjson.dumps(icons.sprite(1)[0]), answers.JSON, v, if_none_match)
 
 
-@router.get("/styles/sprite@2x.json", openapi_extra=_DRAWN)
+@router.get("/styles/sprite@2x.json", openapi_extra=_DRAWN, responses=answering(dict[str, described.Icon]))
 def list_large_icons(v: Version = None, if_none_match: IfNoneMatch = None) -> Response:
     """Where each icon is in the sprite for screens with small pixels."""
     return _icons(orjson.dumps(icons.sprite(2)[0]), answers.JSON, v, if_none_match)
@@ -60,7 +62,7 @@ def draw_large_icons(v: Version = None, if_none_match: IfNoneMatch = None) -> Re
     return _icons(icons.sprite(2)[1], "image/png", v, if_none_match)
 
 
-@router.get("/styles/{theme}.json", openapi_extra=PUBLIC_ROUTE)
+@router.get("/styles/{theme}.json", openapi_extra=PUBLIC_ROUTE, responses=answering(described.Style))
 def get_style(
     request: Request, theme: str, conn: Seeing, caller: Caller, layers: Layers, if_none_match: IfNoneMatch = None
 ) -> Response:
@@ -73,7 +75,7 @@ def get_style(
     )
 
 
-@router.get("/styles/layers/{layer_id}.json", openapi_extra=PUBLIC_ROUTE)
+@router.get("/styles/layers/{layer_id}.json", openapi_extra=PUBLIC_ROUTE, responses=answering(described.Style))
 def get_layer_style(
     request: Request,
     layer_id: str,

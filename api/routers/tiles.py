@@ -9,6 +9,8 @@ from pydantic import WithJsonSchema
 
 from api import answers, looks, tile_answers
 from api.deps import PUBLIC_ROUTE, Caller, Layers, Looking, Seeing
+from api.schemas.answers import answering, in_form
+from api.schemas.answers.maps import TileJson
 from gisops.db.pool import Connection
 from tiles.grid import MAX_ZOOM, tile_named
 from tiles.mvt import CONTENT_TYPE
@@ -22,7 +24,7 @@ Zoom = Annotated[str, WithJsonSchema({"type": "integer", "minimum": 0, "maximum"
 Step = Annotated[str, WithJsonSchema({"type": "integer", "minimum": 0})]
 
 
-@router.get("/tiles/{layer_ids}.json", openapi_extra=PUBLIC_ROUTE)
+@router.get("/tiles/{layer_ids}.json", openapi_extra=PUBLIC_ROUTE, responses=answering(TileJson))
 def describe_tiles(request: Request, layer_ids: LayerIds, conn: Seeing, caller: Caller, layers: Layers) -> Response:
     """TileJSON 3.0 of one layer or several, as the caller gets their tiles."""
     chosen = tile_answers.layers_named(layers, layer_ids)
@@ -34,11 +36,8 @@ def describe_tiles(request: Request, layer_ids: LayerIds, conn: Seeing, caller: 
 @router.get(
     "/tiles/{layer_ids}/{z}/{x}/{y}.mvt",
     openapi_extra=PUBLIC_ROUTE,
-    responses={
-        200: {"content": {CONTENT_TYPE: {}}},
-        204: {"description": "Nothing lies there"},
-        304: {"description": "What the caller has is what there is"},
-    },
+    response_class=Response,
+    responses=in_form(CONTENT_TYPE, _204="Nothing lies there", _304="What the caller has is what there is"),
 )
 async def get_tile(
     request: Request,

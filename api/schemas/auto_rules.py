@@ -24,6 +24,8 @@ class AutoRuleIn(Body):
     min_confidence: Share | Literal["any"] | None = None
     channels: list[Code] | None = Field(default=None, min_length=1, max_length=20)
     min_photos: Annotated[int, Field(strict=True, ge=0, le=9)] | None = None
+    alone: bool | None = None
+    certain: bool | None = None
     max_overturn: Share | None = None
     window_cases: Annotated[Count, Field(le=10_000)] | None = None
     window_days: Annotated[Count, Field(le=366)] | None = None

@@ -1,0 +1,149 @@
+"""Answers to reports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired
+from uuid import UUID
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from api.schemas.answers.decisions import Dispatch, Mode
+from api.schemas.answers.shapes import (
+    Action,
+    CategoryNamed,
+    Coded,
+    Flow,
+    Lat,
+    Lon,
+    Many,
+    Metres,
+    Moment,
+    Named,
+    Post,
+    Standing,
+    State,
+    closed,
+)
+
+
+@closed
+class ReportReceived(TypedDict):
+    """A report as it was taken in."""
+
+    client_uid: UUID
+    report_id: UUID
+    received_at: Moment
+    lon: Lon
+    lat: Lat
+    crs_in: str
+    accuracy_m: Metres
+
+
+@closed
+class CaseOfReport(Standing):
+    """The case that a report is in."""
+
+    case_no: str
+    flow: Flow
+    deadline: Moment | None
+    category: CategoryNamed
+
+
+@closed
+class Suggested(Standing):
+    """A case near by that it may be about."""
+
+    case_no: str
+    report_count: Many
+    distance_m: Metres
+
+
+@closed
+class JoinedDispatch(TypedDict):
+    """Who has the case that a report joined."""
+
+    mode: Mode
+    organisation: Named
+    handler: Post | None
+    auto_dispatched: bool
+
+
+@closed
+class Joined(Coded):
+    """Why a report is in a case that was there; where that had its fill within the hour, that it was counted alone."""
+
+    counted_only: NotRequired[Literal[True]]
+    counted_zh: NotRequired[str]
+    counted_en: NotRequired[str]
+
+
+@closed
+class ReportAnswer(TypedDict):
+    """The answer to a report, the same for ever: its case, who is responsible and why. ``joined`` says why it is in a
+    case that was there; ``suggested`` are cases near by that it may be about.
+    """
+
+    report: ReportReceived
+    case: CaseOfReport
+    dispatch: Dispatch | JoinedDispatch
+    joined: NotRequired[Joined]
+    suggested: NotRequired[list[Suggested]]
+
+
+class RefusedReport(TypedDict):
+    """What was wrong with a report: a problem, with what it knows beside."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+
+
+@closed
+class BatchAnswer(TypedDict):
+    """The answer to one of many reports: 201, 200 for one that was answered before, or the status of its refusal."""
+
+    client_uid: str | None
+    status: int
+    body: ReportAnswer | RefusedReport
+
+
+@closed
+class Batch(TypedDict):
+    """The answers to many reports, in order."""
+
+    accepted: Many
+    rejected: Many
+    answers: list[BatchAnswer]
+
+
+@closed
+class FollowedCase(Standing):
+    """Where the case of a report stands."""
+
+    case_no: str
+    deadline: Moment | None
+
+
+@closed
+class FollowedEntry(TypedDict):
+    """What happened, when."""
+
+    at: Moment
+    action: Action
+    state: State
+    zh: str
+    en: str
+
+
+@closed
+class Followed(TypedDict):
+    """What became of a report: nothing personal."""
+
+    client_uid: UUID
+    received_at: Moment
+    case: FollowedCase
+    organisation: Named
+    post: Annotated[Post | None, Field(description="Who handles it, by post.")]
+    history: list[FollowedEntry]
