@@ -88,10 +88,10 @@ ON CONFLICT (scheme, kind, major, minor) DO NOTHING;
 
 -- name: upsert_auto_rules
 -- When a report files itself where its district has set nothing; a default that the city has changed is never taken back.
-INSERT INTO auto_rule_defaults (scheme, kind, major, minor, enabled, min_confidence, channels, min_photos, max_overturn, window_cases, window_days, min_cases,
-                                certainty)
+INSERT INTO auto_rule_defaults (scheme, kind, major, minor, enabled, min_confidence, channels, min_photos, alone, certain, max_overturn, window_cases,
+                                window_days, min_cases, certainty)
 SELECT scheme, kind, major, minor, enabled::boolean, nullif(min_confidence, '')::real, string_to_array(channels, ' '), min_photos::smallint,
-       max_overturn::real, window_cases::int, window_days::int, min_cases::int, certainty
+       alone::boolean, certain::boolean, max_overturn::real, window_cases::int, window_days::int, min_cases::int, certainty
 FROM shipped_auto_rules
 ON CONFLICT (scheme, kind, major, minor) DO NOTHING;
 

@@ -39,7 +39,8 @@ _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class AutoRule:
     """A rule as it holds for one category in one district. ``files`` and ``pushes`` say whether it takes reports the
-    standard and the simple way; ``code`` is what it is set for. Where it is nobody's (``known`` False) nothing is kept.
+    standard and the simple way; ``code`` is what it is set for. ``alone`` leaves to people what looks like a twin of an
+    open case, ``certain`` what is not certain whose it is. Where it is nobody's (``known`` False) nothing is kept.
     """
 
     scheme: str
@@ -49,6 +50,8 @@ class AutoRule:
     min_confidence: float | None = None
     channels: frozenset[str] | None = None
     min_photos: int = 0
+    alone: bool = False
+    certain: bool = False
     known: bool = True
 
     def met(self, channel: str, confidence: float | None, photos: int) -> bool:
@@ -99,6 +102,8 @@ def standing(conn: Connection, asked: Sequence[tuple[str | None, Category]]) -> 
             row["min_confidence"],
             frozenset(row["channels"]),
             row["min_photos"],
+            row["alone"],
+            row["certain"],
         )
     none = (AutoRule(category.scheme, category.code, False, False) for _, category in asked)
     return [found.get(n, nothing) for n, nothing in enumerate(none)]
@@ -208,7 +213,16 @@ def _shown(conn: Connection, city: City, row: Mapping[str, Any], to: Actor) -> d
     asked = {**key, "since": rule["since"] or _EVER, "window_days": rule["window_days"]}
     filed = conn.execute(_SQL["filed"], asked).fetchone()
     area = city.areas.get(row["district_code"])
-    names = ("channels", "min_photos", "window_cases", "window_days", "min_cases", "switched_off_at")
+    names = (
+        "channels",
+        "min_photos",
+        "alone",
+        "certain",
+        "window_cases",
+        "window_days",
+        "min_cases",
+        "switched_off_at",
+    )
     shown = {
         **key,
         "district_zh": area and area.name_zh,
@@ -239,6 +253,8 @@ class Wanted:
     any_confidence: bool = False
     channels: tuple[str, ...] | None = None
     min_photos: int | None = None
+    alone: bool | None = None
+    certain: bool | None = None
     max_overturn: float | None = None
     window_cases: int | None = None
     window_days: int | None = None
@@ -298,7 +314,10 @@ def _checked(city: City, held: Mapping[str, Any], wanted: Wanted) -> dict[str, A
             length=len(wanted.reason),
             most=LONGEST_REASON,
         )
-    names = ("channels", "min_photos", "max_overturn", "window_cases", "window_days", "min_cases", "min_confidence")
+    names = (
+        "channels", "min_photos", "alone", "certain", "max_overturn", "window_cases", "window_days", "min_cases",
+        "min_confidence",
+    )  # fmt: skip
     said = {name: value for name in names if (value := getattr(wanted, name)) is not None}
     ruled = {**{name: held[name] for name in names}, **said, "enabled": wanted.enabled}
     if wanted.any_confidence:

@@ -3,7 +3,8 @@
 SELECT a.n, c.scheme, coalesce(r.code, c.code) AS code, r.code IS NOT NULL AS own,
        coalesce(r.enabled, d.enabled) AS enabled, c.auto_file,
        CASE WHEN r.code IS NULL THEN d.min_confidence ELSE r.min_confidence END::float8 AS min_confidence,
-       coalesce(r.channels, d.channels) AS channels, coalesce(r.min_photos, d.min_photos) AS min_photos
+       coalesce(r.channels, d.channels) AS channels, coalesce(r.min_photos, d.min_photos) AS min_photos,
+       coalesce(r.alone, d.alone) AS alone, coalesce(r.certain, d.certain) AS certain
 FROM unnest(%(n)s::int[], %(districts)s::text[], %(category_ids)s::int[]) AS a (n, district_code, category_id)
 JOIN categories c USING (category_id)
 LEFT JOIN LATERAL (
@@ -34,6 +35,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('auto_rule:' || %(district)s || ':
 SELECT r.code IS NOT NULL AS own, coalesce(r.enabled, d.enabled) AS enabled,
        CASE WHEN r.code IS NULL THEN d.min_confidence ELSE r.min_confidence END::float8 AS min_confidence,
        coalesce(r.channels, d.channels) AS channels, coalesce(r.min_photos, d.min_photos) AS min_photos,
+       coalesce(r.alone, d.alone) AS alone, coalesce(r.certain, d.certain) AS certain,
        coalesce(r.max_overturn, d.max_overturn)::float8 AS max_overturn, coalesce(r.window_cases, d.window_cases) AS window_cases,
        coalesce(r.window_days, d.window_days) AS window_days, coalesce(r.min_cases, d.min_cases) AS min_cases, r.since,
        r.switched_off_at, r.switched_off_because
@@ -74,10 +76,10 @@ WHERE f.district_code = %(district)s AND f.scheme = %(scheme)s AND f.code = %(co
 
 -- name: switch_off
 -- A rule that stands switches itself off; one that was off is left alone.
-INSERT INTO auto_rules AS r (district_code, scheme, code, enabled, min_confidence, channels, min_photos, max_overturn, window_cases, window_days, min_cases,
-                             since, switched_off_at, switched_off_because, changed_at)
-VALUES (%(district)s, %(scheme)s, %(code)s, false, %(min_confidence)s, %(channels)s, %(min_photos)s, %(max_overturn)s, %(window_cases)s, %(window_days)s,
-        %(min_cases)s, coalesce(%(since)s::timestamptz, '-infinity'), app_now(), %(because)s, app_now())
+INSERT INTO auto_rules AS r (district_code, scheme, code, enabled, min_confidence, channels, min_photos, alone, certain, max_overturn, window_cases,
+                             window_days, min_cases, since, switched_off_at, switched_off_because, changed_at)
+VALUES (%(district)s, %(scheme)s, %(code)s, false, %(min_confidence)s, %(channels)s, %(min_photos)s, %(alone)s, %(certain)s, %(max_overturn)s,
+        %(window_cases)s, %(window_days)s, %(min_cases)s, coalesce(%(since)s::timestamptz, '-infinity'), app_now(), %(because)s, app_now())
 ON CONFLICT (district_code, scheme, code)
 DO UPDATE SET enabled = false, switched_off_at = app_now(), switched_off_because = excluded.switched_off_because, changed_by = NULL, changed_at = app_now()
 WHERE r.enabled
@@ -123,13 +125,13 @@ SELECT u.unit_id FROM scope_units u WHERE u.level = 2 AND u.code = %(district)s 
 
 -- name: set
 -- An administrator says how it is; the window starts anew where he switches it on.
-INSERT INTO auto_rules AS r (district_code, scheme, code, enabled, min_confidence, channels, min_photos, max_overturn, window_cases, window_days, min_cases,
-                             since, reason, changed_by, changed_at)
-VALUES (%(district)s, %(scheme)s, %(code)s, %(enabled)s, %(min_confidence)s, %(channels)s, %(min_photos)s, %(max_overturn)s, %(window_cases)s, %(window_days)s,
-        %(min_cases)s, app_now(), %(reason)s, %(account_id)s, app_now())
+INSERT INTO auto_rules AS r (district_code, scheme, code, enabled, min_confidence, channels, min_photos, alone, certain, max_overturn, window_cases,
+                             window_days, min_cases, since, reason, changed_by, changed_at)
+VALUES (%(district)s, %(scheme)s, %(code)s, %(enabled)s, %(min_confidence)s, %(channels)s, %(min_photos)s, %(alone)s, %(certain)s, %(max_overturn)s,
+        %(window_cases)s, %(window_days)s, %(min_cases)s, app_now(), %(reason)s, %(account_id)s, app_now())
 ON CONFLICT (district_code, scheme, code)
 DO UPDATE SET enabled = excluded.enabled, min_confidence = excluded.min_confidence, channels = excluded.channels, min_photos = excluded.min_photos,
-  max_overturn = excluded.max_overturn, window_cases = excluded.window_cases, window_days = excluded.window_days, min_cases = excluded.min_cases,
+  alone = excluded.alone, certain = excluded.certain, max_overturn = excluded.max_overturn, window_cases = excluded.window_cases, window_days = excluded.window_days, min_cases = excluded.min_cases,
   since = CASE WHEN excluded.enabled AND NOT r.enabled THEN excluded.since ELSE r.since END,
   switched_off_at = CASE WHEN NOT excluded.enabled THEN r.switched_off_at END,
   switched_off_because = CASE WHEN NOT excluded.enabled THEN r.switched_off_because END,

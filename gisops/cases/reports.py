@@ -258,7 +258,8 @@ def opened(
     rule: AutoRule | None = None,
 ) -> Opened:
     """Open a case for a report: its life so far is what it reaches by itself (`cases.intake`), by the ``rule`` of its
-    category (without one, by the category's own switch) where the report meets it; without ``by_rules`` persons do it all. What comes in ``now`` may go the simple way, which the past did not know.
+    category (without one, by the category's own switch) where the report meets it; without ``by_rules`` persons do it
+    all. What comes in ``now`` may go the simple way, which the past did not know.
     """
     at = decision.at
     salt = secrets.token_bytes(16)

@@ -75,7 +75,7 @@ MAY: dict[str, dict[str, str]] = {
         "SELECT": ALL,
         "INSERT": ALL,
         "UPDATE": "acknowledged_at ambiguous area_grade assessed category_id closed_at closing_condition_id"
-        " community_code deadline dispatched_at duplicate_of escalation excluded extended_count filed_at"
+        " community_code crowd_count deadline dispatched_at duplicate_of escalation excluded extended_count filed_at"
         " filing_condition_id flow geom grid_cell_code handled_at handler_id hotline organisation_id part_id priority"
         " recurrence_of report_count return_count rework_count satisfaction severity stage state street_code"
         " superior_id suspended_count timeout_exempt unit_id urged_count version zone_id",
@@ -91,8 +91,8 @@ MAY: dict[str, dict[str, str]] = {
     "auto_rules": {
         "SELECT": ALL,
         "INSERT": ALL,
-        "UPDATE": "changed_at changed_by channels enabled max_overturn min_cases min_confidence min_photos reason since"
-        " switched_off_at switched_off_because window_cases window_days",
+        "UPDATE": "alone certain changed_at changed_by channels enabled max_overturn min_cases min_confidence"
+        " min_photos reason since switched_off_at switched_off_because window_cases window_days",
     },
     "auto_filings": {"SELECT": ALL, "INSERT": ALL, "UPDATE": "overturned_at overturned_by"},
     "reports": {
@@ -179,8 +179,8 @@ READER = {
     "roads": MAY["roads"],
     "auto_filings": {"SELECT": ALL},
     "auto_rules": {
-        "SELECT": "changed_at channels code district_code enabled max_overturn min_cases min_confidence min_photos"
-        " reason scheme since switched_off_at switched_off_because window_cases window_days"
+        "SELECT": "alone certain changed_at channels code district_code enabled max_overturn min_cases min_confidence"
+        " min_photos reason scheme since switched_off_at switched_off_because window_cases window_days"
     },
 }
 # What functions that carry the scope in their own text are made of.

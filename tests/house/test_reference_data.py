@@ -217,7 +217,7 @@ def test_a_rule_for_filing_holds_for_all_and_files_what_is_filed_today() -> None
     held = rules["", "", "", ""]
     assert held["enabled"] == "true"
     assert set(held["channels"].split()) == set(reports.CHANNELS)
-    assert (held["min_confidence"], held["min_photos"]) == ("", "0")
+    assert [held[name] for name in ("min_confidence", "min_photos", "alone", "certain")] == ["", "0", "false", "false"]
     for code, row in rules.items():
         assert row["certainty"] == "P"
         assert not code[3] or code in CATEGORIES

@@ -24,8 +24,8 @@ BEGIN
   GRANT SELECT, INSERT, UPDATE (text, erased_at) ON case_messages TO gisops_app;
 
   -- which reports file themselves: read with each, set by an administrator, switched off by what was overturned
-  GRANT SELECT, INSERT, UPDATE (enabled, min_confidence, channels, min_photos, max_overturn, window_cases, window_days, min_cases, since, switched_off_at,
-                                switched_off_because, reason, changed_by, changed_at) ON auto_rules TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE (enabled, min_confidence, channels, min_photos, alone, certain, max_overturn, window_cases, window_days, min_cases, since,
+                                switched_off_at, switched_off_because, reason, changed_by, changed_at) ON auto_rules TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (overturned_at, overturned_by) ON auto_filings TO gisops_app;
 
   -- of what was loaded, that it was and what its checks said: `gisops check` asks
@@ -47,7 +47,7 @@ BEGIN
   -- which case a report is in is changed by one function, which keeps where it was; how many reports a case has, with it
   GRANT INSERT ON report_links TO gisops_app;
   GRANT EXECUTE ON FUNCTION move_reports, text_commitment TO gisops_app;
-  GRANT UPDATE (report_count, priority, urged_count, hotline, duplicate_of) ON cases TO gisops_app;
+  GRANT UPDATE (report_count, crowd_count, priority, urged_count, hotline, duplicate_of) ON cases TO gisops_app;
   GRANT UPDATE (priority) ON case_clocks TO gisops_app;
   GRANT SELECT (district_code, report_id, case_id, channel, category_id, text, geom, raw_crs, accuracy_m, part_code, place_id, source_ref, photos, captured_at, received_at) ON reports TO gisops_app;
   GRANT SELECT, INSERT, UPDATE (next_serial) ON number_blocks TO gisops_app;
@@ -158,7 +158,7 @@ BEGIN
   GRANT SELECT ON seasons TO gisops_reader, gisops_windows;
   -- which reports file themselves, and what came of it; who set a rule is nobody's to read here
   GRANT SELECT ON auto_filings TO gisops_reader;
-  GRANT SELECT (district_code, scheme, code, enabled, min_confidence, channels, min_photos, max_overturn, window_cases, window_days, min_cases, since,
+  GRANT SELECT (district_code, scheme, code, enabled, min_confidence, channels, min_photos, alone, certain, max_overturn, window_cases, window_days, min_cases, since,
                 switched_off_at, switched_off_because, reason, changed_at) ON auto_rules TO gisops_reader;
   GRANT SELECT ON approvals, case_subtasks, disputes, supervision_orders, urgings, appeals, follow_ups TO gisops_reader, gisops_windows;
 

@@ -10,6 +10,8 @@ CREATE TABLE auto_rule_defaults (
   min_confidence real CHECK (min_confidence BETWEEN 0 AND 1),
   channels text[] NOT NULL,
   min_photos smallint NOT NULL CHECK (min_photos BETWEEN 0 AND 9),
+  alone boolean NOT NULL,
+  certain boolean NOT NULL,
   max_overturn real NOT NULL CHECK (max_overturn BETWEEN 0 AND 1),
   window_cases int NOT NULL CHECK (window_cases BETWEEN 1 AND 10000),
   window_days int NOT NULL CHECK (window_days BETWEEN 1 AND 366),
@@ -27,15 +29,18 @@ COMMENT ON COLUMN auto_rule_defaults.enabled IS 'work: Whether reports go their 
 COMMENT ON COLUMN auto_rule_defaults.min_confidence IS 'work: How sure a device must be, 0 to 1; null takes its word.';
 COMMENT ON COLUMN auto_rule_defaults.channels IS 'work: By which channels.';
 COMMENT ON COLUMN auto_rule_defaults.min_photos IS 'work: With how many photographs at least.';
+COMMENT ON COLUMN auto_rule_defaults.alone IS 'work: Only where no open case looks like a twin; the simple flow never takes one that has any.';
+COMMENT ON COLUMN auto_rule_defaults.certain IS 'work: Only where it is certain whose it is; what is not is never sent by itself.';
 COMMENT ON COLUMN auto_rule_defaults.max_overturn IS 'work: Above which share of overturned cases the rule switches itself off.';
 COMMENT ON COLUMN auto_rule_defaults.window_cases IS 'work: The share is of so many decided cases, the latest.';
 COMMENT ON COLUMN auto_rule_defaults.window_days IS 'work: Filed within so many days.';
 COMMENT ON COLUMN auto_rule_defaults.min_cases IS 'work: With fewer decided cases nothing is judged.';
 COMMENT ON COLUMN auto_rule_defaults.certainty IS 'public: How well it is known.';
 
--- What files itself today goes on doing so: every channel, no photograph asked for, a device's word taken. The shipped file says the same.
-INSERT INTO auto_rule_defaults (enabled, channels, min_photos, max_overturn, window_cases, window_days, min_cases, certainty)
-VALUES (true, '{citizen,officer,hotline,video,sensor,open311,feed}', 0, 0.05, 200, 30, 30, 'P');
+-- What files itself today goes on doing so: every channel, no photograph asked for, a device's word taken, twins proposed to the desk behind it. The
+-- shipped file says the same.
+INSERT INTO auto_rule_defaults (enabled, channels, min_photos, alone, certain, max_overturn, window_cases, window_days, min_cases, certainty)
+VALUES (true, '{citizen,officer,hotline,video,sensor,open311,feed}', 0, false, false, 0.05, 200, 30, 30, 'P');
 
 CREATE TABLE auto_rules (
   district_code text NOT NULL,
@@ -45,6 +50,8 @@ CREATE TABLE auto_rules (
   min_confidence real CHECK (min_confidence BETWEEN 0 AND 1),
   channels text[] NOT NULL,
   min_photos smallint NOT NULL CHECK (min_photos BETWEEN 0 AND 9),
+  alone boolean NOT NULL,
+  certain boolean NOT NULL,
   max_overturn real NOT NULL CHECK (max_overturn BETWEEN 0 AND 1),
   window_cases int NOT NULL CHECK (window_cases BETWEEN 1 AND 10000),
   window_days int NOT NULL CHECK (window_days BETWEEN 1 AND 366),
@@ -67,6 +74,8 @@ COMMENT ON COLUMN auto_rules.enabled IS 'work: Whether reports go their way by t
 COMMENT ON COLUMN auto_rules.min_confidence IS 'work: How sure a device must be, 0 to 1; null takes its word.';
 COMMENT ON COLUMN auto_rules.channels IS 'work: By which channels.';
 COMMENT ON COLUMN auto_rules.min_photos IS 'work: With how many photographs at least.';
+COMMENT ON COLUMN auto_rules.alone IS 'work: Only where no open case looks like a twin; the simple flow never takes one that has any.';
+COMMENT ON COLUMN auto_rules.certain IS 'work: Only where it is certain whose it is; what is not is never sent by itself.';
 COMMENT ON COLUMN auto_rules.max_overturn IS 'work: Above which share of overturned cases it switches itself off.';
 COMMENT ON COLUMN auto_rules.window_cases IS 'work: The share is of so many decided cases, the latest.';
 COMMENT ON COLUMN auto_rules.window_days IS 'work: Filed within so many days.';
