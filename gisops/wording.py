@@ -263,6 +263,16 @@ JOINED: dict[str, tuple[str, str]] = {
 }
 
 
+def counted() -> dict[str, Any]:
+    """What the sender of a report is told that was counted, and of which nothing else was kept."""
+    return {
+        "counted_only": True,
+        "counted_zh": "该案件一小时内上报很多，您的上报已计入数量，文字和照片未保存；凭编号仍可查询进展。",
+        "counted_en": "Many reported this within the hour: yours was counted, without its text and photographs;"
+        " its key still tells how the case goes.",
+    }
+
+
 def joined(kind: str) -> dict[str, str]:
     """Why a report is in a case that was there: ``{code, zh, en}``."""
     zh, en = JOINED[kind]

@@ -15,7 +15,7 @@ from uuid import UUID
 from gisops import wording
 from gisops.access import audit
 from gisops.access.people import Actor, knows_people
-from gisops.cases import case_clocks, moves
+from gisops.cases import case_clocks, case_reports, moves
 from gisops.cases.lives import Life
 from gisops.cases.moves import Addressee
 from gisops.city import Category, City
@@ -29,7 +29,12 @@ _SQL = queries.load("gisops.cases", "cases.sql")
 MOST_ROWS = 1_000
 COUNTERS = ("report_count", "return_count", "rework_count", "extended_count", "suspended_count", "urged_count")
 # What the database reckons (`case_priority`), from 0 on.
-PRIORITIES = (("none", "普通", "none"), ("low", "较高", "low"), ("high", "优先", "high"), ("critical", "紧要", "critical"))
+PRIORITIES = (
+    ("none", "普通", "none"),
+    ("low", "较高", "low"),
+    ("high", "优先", "high"),
+    ("critical", "紧要", "critical"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +174,14 @@ def find(
 
 
 def read(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | None = None) -> dict[str, Any]:
-    """One case with its reports, history, recipients and clocks, as ``to`` may see it, and what is ``allowed`` to him
-    in its state. Raises ``NotFound``.
+    """One case with its first reports, history, recipients and clocks, as ``to`` may see it, and what is ``allowed``
+    to him in its state. Of more reports, ``reports_after`` asks for the next ones (`case_reports.page`). Raises
+    ``NotFound``.
 
     Where that names people, or shows what a reporter wrote, it is written into the audit.
     """
     found = find(conn, city, case_no=case_no, limit=1, to=to)["cases"]
-    story = conn.execute(_SQL["story"], {"case_no": case_no}).fetchone()
+    story = conn.execute(_SQL["story"], {"case_no": case_no, "first": case_reports.FIRST}).fetchone()
     if not found or story is None:
         raise _no_such(case_no)
     if knows_people(to, story.pop("organisation_id")):
@@ -190,7 +196,13 @@ def read(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | No
             del entry["reason"]
     for entry in story["history"]:
         entry["zh"], entry["en"] = wording.ACTIONS[entry["action"]]
-    return {**found[0], **story, "allowed": moves.allowed(found[0]["state"], to.role)}
+    told, count = story["reports"], found[0]["report_count"]
+    return {
+        **found[0],
+        **story,
+        "reports_after": told[-1]["report_id"] if len(told) < count else None,
+        "allowed": moves.allowed(found[0]["state"], to.role),
+    }
 
 
 def place(conn: Connection, case_no: str) -> Place:

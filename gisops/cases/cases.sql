@@ -20,11 +20,12 @@ LEFT JOIN staff h ON h.staff_id = c.handler_id
 ORDER BY c.case_id DESC;
 
 -- name: story
--- The reports, history and recipients of a case that the viewer may see.
+-- The first reports, the history and the recipients of a case that the viewer may see.
 SELECT ARRAY(SELECT jsonb_build_object('report_id', r.report_id, 'channel', r.channel, 'text', r.text, 'received_at', r.received_at, 'captured_at', r.captured_at,
                                        'lon', ST_X(r.geom), 'lat', ST_Y(r.geom), 'accuracy_m', r.accuracy_m, 'crs_in', r.raw_crs, 'part_code', r.part_code,
                                        'photos', r.photos)
-             FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id ORDER BY r.report_id) AS reports,
+             FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id ORDER BY r.report_id LIMIT %(first)s) AS reports,
+       c.crowd_count,
        ARRAY(SELECT jsonb_build_object('seq', h.seq, 'action', h.action, 'from_state', h.from_state, 'state', h.to_state, 'at', h.at, 'role', h.role,
                                        'organisation', o.code, 'payload', h.payload, 'hash', encode(h.hash, 'hex'),
                                        'reason', (SELECT t.text FROM case_texts t

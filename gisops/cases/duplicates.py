@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import hypot
 from typing import Any, Literal
@@ -34,6 +34,8 @@ PRIORITY_AT = (3, 5, 10)
 # A phone that knows no better than this would make the whole neighbourhood a duplicate.
 WORST_FUZZ_M = 100.0
 MOST_PROPOSED = 5
+# So many reports a case takes up within so long; of what comes beyond that without a sign-in, the count is enough.
+ANONYMOUS_JOINS_PER_HOUR, CROWD = 60, timedelta(hours=1)
 # So much of a text says what it is about.
 LONGEST_COMPARED = 400
 # What sees by itself, and says which device it is.
@@ -135,7 +137,7 @@ class Fate:
     """What becomes of a report: it joins ``held``, or the case that the ``with_n``-th of its batch opens, or opens one.
 
     ``proposed`` is what anybody may be told of cases that it may be about, ``has_twin`` whether there is any; ``again``
-    is the closed case of which it is the same again.
+    is the closed case of which it is the same again. What is ``counted`` alone joins by its key and its answer.
     """
 
     kind: Kind | None = None
@@ -144,6 +146,7 @@ class Fate:
     proposed: tuple[dict[str, Any], ...] = ()
     has_twin: bool = False
     again: Again | None = None
+    counted: bool = False
 
 
 NEW = Fate()
@@ -233,7 +236,7 @@ def fates(
     choices = [choose(candidates, now) for candidates in found]
     wanted = {choice.certain.key for choice in choices if choice.certain is not None}
     numbers = {one.joins for one in asked if one.joins is not None}
-    held = _hold(conn, wanted, numbers) if wanted or numbers else []
+    held = _hold(conn, wanted, numbers, _crowd(city)) if wanted or numbers else []
     by_key = {(one.district_code, one.case_id): one for one in held}
     by_number = {one.row["case_no"]: one for one in held}
     # One that was closed between search and hold is nobody's to join; what it was is left to the next report.
@@ -247,14 +250,15 @@ def fates(
     answers: list[Fate | NotJoinable] = []
     for n, (one, choice) in enumerate(zip(asked, choices, strict=True)):
         if one.joins is not None:
-            answers.append(_joined(city, one, by_number.get(one.joins), scope))
+            fate = _joined(city, one, by_number.get(one.joins), scope)
+            answers.append(_or_counted(fate, now, by) if isinstance(fate, Fate) else fate)
         elif (
             choice.certain is not None
             and choice.certain.key in by_key
             # who may not know of a case is not told of it by joining it: his report opens one, and the desk links them
             and _may_know(by_key[choice.certain.key].row, scope)
         ):
-            answers.append(Fate(choice.certain.certain, by_key[choice.certain.key]))
+            answers.append(_or_counted(Fate(choice.certain.certain, by_key[choice.certain.key]), now, by))
         else:
             twin = _twin(one, asked, opened)
             if twin is not None:
@@ -268,18 +272,30 @@ def fates(
     return answers
 
 
+def _crowd(city: City) -> int:
+    """How many reports a case takes up in an hour before those of nobody are counted alone: data of the city."""
+    return max(1, int(city.settings.get("anonymous_joins_per_hour", ANONYMOUS_JOINS_PER_HOUR)))
+
+
+def _or_counted(fate: Fate, now: datetime, by: Actor | None) -> Fate:
+    """The same; of a report without a sign-in, where the case has its fill of this hour, counted alone."""
+    since = fate.held.row["crowd_since"] if fate.held is not None else None
+    return replace(fate, counted=by is None and since is not None and now - since < CROWD)
+
+
 def _keys(one: Asked) -> list[str]:
     """By what a report can be certain to be about the same as another."""
     return [f"{what}:{key}" for what, key in (("part", one.part_code), ("device", one.source_ref)) if key is not None]
 
 
-def _hold(conn: Connection, keys: Collection[Key], numbers: Collection[str]) -> list[Held]:
+def _hold(conn: Connection, keys: Collection[Key], numbers: Collection[str], crowd: int) -> list[Held]:
     rows = conn.execute(
         _SQL["hold"],
         {
             "districts": [district for district, _ in keys],
             "case_ids": [case_id for _, case_id in keys],
             "numbers": list(numbers),
+            "before_last": crowd - 1,
         },
     )
     return [Held(row["district_code"], row["case_id"], row) for row in rows]
@@ -378,9 +394,9 @@ def tell(conn: Connection, kept: Sequence[tuple[Fate, str, UUID, int]]) -> None:
     told: list[tuple[notices.Subject, notices.Told]] = []
     joined: Counter[Key] = Counter()
     for fate, district, case_id, version in kept:
-        if fate.held is not None:
+        if fate.held is not None and not fate.counted:
             joined[fate.held.district_code, fate.held.case_id] += 1
-        elif fate.again is not None:
+        elif fate.held is None and fate.again is not None:
             again = fate.again
             if again.handler_id is None:
                 to = notices.Recipient(organisation_id=again.organisation_id)
@@ -388,7 +404,7 @@ def tell(conn: Connection, kept: Sequence[tuple[Fate, str, UUID, int]]) -> None:
                 to = notices.Recipient(staff_id=again.handler_id)
             said = notices.Told("recurrence", [to], {"is_rework": again.is_rework})
             told.append((notices.Subject(district, case_id, version), said))
-    held = {(f.held.district_code, f.held.case_id): f.held for f, *_ in kept if f.held is not None}
+    held = {(f.held.district_code, f.held.case_id): f.held for f, *_ in kept if f.held is not None and not f.counted}
     for key, more in joined.items():
         row = held[key].row
         before, count = row["report_count"], row["report_count"] + more

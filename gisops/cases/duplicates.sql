@@ -11,10 +11,12 @@ FROM twin_cases(%(n)s::int[], %(lon)s::float8[], %(lat)s::float8[], %(reach_m)s:
 
 -- name: hold
 -- The open ones of these cases, by key or by number, kept from moving until the transaction ends; in order, so that no two wait for each other. A case's
--- district is what its number begins with.
+-- district is what its number begins with. `crowd_since` is when the last but so many of its reports came in; null where it has not that many.
 SELECT c.district_code, c.case_id, c.case_no, c.version, c.state, c.stage, c.flow, c.deadline, c.report_count, c.category_id, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat,
        c.unit_id, c.handler_id, c.superior_id, c.organisation_id, k.public, o.code AS organisation_code, o.name_zh AS organisation_zh,
-       o.name_en AS organisation_en, h.post_zh, h.post_en
+       o.name_en AS organisation_en, h.post_zh, h.post_en,
+       (SELECT r.received_at FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id ORDER BY r.report_id DESC
+        OFFSET %(before_last)s LIMIT 1) AS crowd_since
 FROM cases c
 JOIN categories k ON k.category_id = c.category_id
 JOIN organisations o ON o.organisation_id = c.organisation_id

@@ -54,11 +54,18 @@ def reopen(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
 
 def of_report(conn: Connection, client_uid: UUID) -> dict[str, Any]:
     """The case of whoever holds this key: case_no, district_code, case_id, state, version, report_id, and whether his
-    was its first report. Raises ``NotFound``.
+    was its first report. Raises ``NotFound``, and ``GuardFailed`` where his was counted alone: he follows the case, and
+    has no word in it.
     """
     row = conn.execute(_SQL["of_report"], {"client_uid": client_uid}).fetchone()
     if row is None:
         raise NotFound("There is no report with this key.", client_uid=str(client_uid))
+    if row.pop("counted_only"):
+        raise GuardFailed(
+            "counted_only",
+            "该上报只计入数量；请重新上报。",
+            "This report was counted alone; please report it anew.",
+        )
     return row
 
 

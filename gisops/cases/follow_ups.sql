@@ -1,6 +1,7 @@
 -- name: of_report
 -- The case that a report belongs to now, for whoever holds the report's key; and what else is known of it for what he may do.
 SELECT c.case_no, c.district_code, c.case_id, c.state, c.version, coalesce(r.report_id, k.case_id) AS report_id,
+       k.report_id IS NOT NULL AND r.report_id IS NULL AS counted_only,
        NOT EXISTS (SELECT FROM reports q WHERE q.district_code = r.district_code AND q.case_id = r.case_id AND q.report_id < r.report_id) AS was_first
 FROM intake_keys k
 LEFT JOIN reports r ON r.district_code = k.district_code AND r.report_id = k.report_id

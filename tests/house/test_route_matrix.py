@@ -122,6 +122,7 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("PUT", "/api/auto-rules/{district}/{code}"): [
         Right("/api/auto-rules/000000/E04-05", lambda: {"enabled": False, "reason": "样例 / sample"}, fine=NONE)
     ],
+    ("GET", "/api/cases/{case_no}/reports"): [Right("/api/cases/{key}/reports", row="cases")],
     ("GET", "/api/cases/{case_no}/duplicates"): [Right("/api/cases/{key}/duplicates", row="cases")],
     # A report that is in no case: 404 for whoever may ask, as for a case that is hidden.
     ("POST", "/api/cases/{case_no}/reports/{report_id}/take-out"): [

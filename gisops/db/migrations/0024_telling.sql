@@ -9,6 +9,9 @@ COMMENT ON COLUMN notices.report_id IS 'work: By the report that he sent, the fi
 COMMENT ON COLUMN notices.reporter_id IS 'personal: The account he was signed in with.';
 -- Usage: who reported a case while signed in, however many others did.
 CREATE INDEX reports_by_account ON reports (district_code, case_id, account_id) WHERE account_id IS NOT NULL;
+-- Usage: a case's reports in the order in which they came, a page at a time, and how lately the last but so many of them did.
+CREATE INDEX reports_of_case ON reports (district_code, case_id, report_id);
+DROP INDEX reports_case;
 -- Usage: the worker forgets notices that were read long ago.
 CREATE INDEX notices_read ON notices (read_at) WHERE read_at IS NOT NULL;
 
@@ -20,3 +23,7 @@ COMMENT ON COLUMN outbox.recipient IS 'work: Whom alone it is for: staff:1, acco
 DELETE FROM case_texts t
 WHERE t.kind = 'follow_up'
   AND NOT EXISTS (SELECT FROM follow_ups f WHERE f.district_code = t.district_code AND f.case_id = t.case_id AND f.text_id = t.text_id);
+
+-- A thousand people who pass one hole in an hour are a number, not a thousand rows.
+ALTER TABLE cases ADD COLUMN crowd_count int NOT NULL DEFAULT 0;
+COMMENT ON COLUMN cases.crowd_count IS 'work: How many reports without a sign-in were counted alone, because the case had its fill of them within the hour.';

@@ -368,7 +368,7 @@ def searched(large: Any, count: int, without: str | None = None) -> tuple[int, s
     return sum(map(len, found)), walked, whole, blocks / count
 
 
-WANTED = {"cases_open_geom", "cases_closed_near", "cases_part", "reports_case"}
+WANTED = {"cases_open_geom", "cases_closed_near", "cases_part", "reports_of_case"}
 
 
 @pytest.mark.parametrize("count", [1, 500])
