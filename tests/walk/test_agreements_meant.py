@@ -1,0 +1,526 @@
+"""What agreements mean to those whom they concern: who is asked hears of it and finds it in a list, who asked hears
+how it ended, who loses a case is told; who is sent to look is the nearest on duty; a pause stands for all; what is
+nobody's is listed, and the fact that was written decides the next case.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import psycopg
+import pytest
+
+from gisops import agreeing, operations, timers
+from gisops import city as cities
+from gisops import dispatch as dispatching
+from gisops.access import scopes
+from gisops.access.people import Actor
+from gisops.cases import acts, approvals, disputes, joint, supervision
+from gisops.cases.reports import NewReport
+from gisops.cases.transitions import NOT_ACKNOWLEDGED
+from gisops.db.pool import connect
+from gisops.errors import InvalidInput, NotFound
+from tests.walk.test_agreements import WORDS, World, closed, disputed, limited, made, next_case, refused, world
+
+__all__ = ["made", "world"]
+
+
+def as_owner(world: World) -> psycopg.Connection[Any]:
+    """What is committed for everybody, beside the test's own transaction."""
+    return psycopg.connect(world.clock.owner_url)
+
+
+def nobody_looks(world: World) -> None:
+    """An answer over HTTP ends its transaction's look; here the test goes on in it."""
+    world.conn.execute("SET LOCAL ROLE NONE")
+    world.conn.execute("SET LOCAL gisops.account = ''")
+
+
+def seen(world: World, who: str | Actor, state: str = "open", **told: Any) -> list[dict[str, Any]]:
+    """What is asked of somebody, as the list says."""
+    actor = world.desk[who] if isinstance(who, str) else who
+    with world.conn.transaction(force_rollback=True):
+        scopes.look_as(world.conn, actor.account_id)
+        return list(approvals.waiting(world.conn, actor, state, told.get("limit", 50), told.get("after"))["approvals"])
+
+
+# ---- approvals: told, listed, answered
+
+
+@pytest.mark.parametrize(
+    ("kind", "asker", "granter", "others"),
+    [
+        ("extend", 0, "dispatcher", ("leader", "shift_leader")),
+        ("suspend", 0, "dispatcher", ("leader",)),
+        ("void", "acceptor", "shift_leader", ("dispatcher",)),
+        ("force_close", "inspector", "leader", ("dispatcher",)),
+    ],
+)
+def test_whoever_may_grant_hears_that_he_is_asked_and_the_asker_how_it_ended(
+    world: World, kind: str, asker: int | str, granter: str, others: tuple[str, ...]
+) -> None:
+    case_no = world.told(filed=False)
+    limited(world, case_no, "work_hour", 2)
+    world.handled_by(case_no, 0)
+    by = world.squads[asker] if isinstance(asker, int) else world.desk[asker]
+    number = world.ask(case_no, kind, by, world.at(3, 9) if kind == "suspend" else None)
+    assert world.heard(granter, "approval") == 1
+    assert [world.heard(one, "approval") for one in others] == [0] * len(others)
+    mine = [one for one in seen(world, granter) if one["case_no"] == case_no]
+    assert [(one["number"], one["kind"], one["own"]) for one in mine] == [(number, kind, False)]
+    assert not [one for other in others for one in seen(world, other) if one["case_no"] == case_no]
+    version = world.facts(case_no).version
+    agreeing.answer(world.conn, world.city, case_no, number, False, WORDS, version, world.desk[granter])
+    nobody_looks(world)
+    assert (world.heard(by, "refused"), world.heard(by, "granted")) == (1, 0)
+    assert not [one for one in seen(world, granter) if one["case_no"] == case_no]
+    assert [one["number"] for one in seen(world, granter, "refused") if one["case_no"] == case_no] == [number]
+    again = world.ask(case_no, kind, by, world.at(3, 9) if kind == "suspend" else None)
+    world.do(case_no, kind, granter, {"approval": again}, reason=WORDS)
+    assert world.heard(by, "granted") == 1
+
+
+def test_whoever_does_not_see_the_case_neither_hears_of_a_request_nor_lists_it(world: World) -> None:
+    case_no = world.told()
+    world.handled_by(case_no, 0)
+    blind = world.desk["dispatcher"]
+    with as_owner(world) as owner:
+        owner.execute("UPDATE accounts SET everywhere = false WHERE account_id = %s", [blind.account_id])
+    try:
+        world.ask(case_no, "extend", world.squads[0])
+        assert world.heard(blind, "approval") == 0
+        assert not [one for one in seen(world, blind) if one["case_no"] == case_no]
+    finally:
+        world.conn.rollback()
+        with as_owner(world) as owner:
+            owner.execute("UPDATE accounts SET everywhere = true WHERE account_id = %s", [blind.account_id])
+
+
+def test_what_a_case_left_behind_lapses_and_the_asker_hears(world: World) -> None:
+    case_no = world.told()
+    world.handled_by(case_no, 0)
+    world.ask(case_no, "suspend", world.squads[0], world.at(3, 9))
+    late = world.ask(case_no, "return", world.squads[0], code="not_ours")
+    assert world.heard("dispatcher", "approval") == 2
+    world.do(case_no, "return", "dispatcher", {"approval": late}, code="not_ours")
+    assert (world.heard(world.squads[0], "granted"), world.heard(world.squads[0], "lapsed")) == (1, 1)
+
+
+def test_the_list_goes_page_by_page_and_says_what_a_page_is_asked_for_by(world: World) -> None:
+    numbers = [world.told() for _ in range(3)]
+    for case_no in numbers:
+        world.handled_by(case_no, 0)
+        world.ask(case_no, "extend", world.squads[0])
+    by = world.desk["dispatcher"]
+    found: list[str] = []
+    after = None
+    scopes.look_as(world.conn, by.account_id)
+    while True:
+        page = approvals.waiting(world.conn, by, "open", 1, after)
+        found += [one["case_no"] for one in page["approvals"]]
+        after = page["next"]
+        if after is None:
+            break
+    assert [one for one in found if one in numbers] == numbers
+    for wrong in ("x", "2026-01-01~y~1", "2026-01-01T00:00:00~01890000-0000-7000-8000-000000000000~1"):
+        with pytest.raises(InvalidInput, match="next"):
+            approvals.waiting(world.conn, by, "open", 1, wrong)
+    with pytest.raises(InvalidInput, match="state is one of"):
+        approvals.waiting(world.conn, by, "lost", 1, None)
+
+
+def test_each_review_of_an_appeal_is_asked_for_has_its_time_and_begins_anew_with_a_new_closing(world: World) -> None:
+    case_no = closed(world, late=True)
+    by = world.squads[0]
+    world.do(case_no, "appeal", by, reason=WORDS)
+    assert [one["step"] for one in seen(world, "dispatcher") if one["case_no"] == case_no] == ["lodged"]
+    assert (world.heard("dispatcher", "approval"), world.heard("acceptor", "approval")) == (1, 0)
+    first = world.clocks(case_no)[-1]
+    assert (first["step"], first["stopped_at"], first["unit"], float(first["value"])) == (
+        "subtask",
+        None,
+        "work_day",
+        2,
+    )
+    # nobody reviews it in time: the desk's head hears, by the timers that everything has
+    world.clock.set(first["deadline"] + timedelta(seconds=1))
+    timers._attend(world.conn, world.city, first["district_code"], 500)
+    assert world.clocks(case_no)[-1]["level"] == 1
+    world.do(case_no, "appeal", "dispatcher", {"granted": True})
+    assert [one["step"] for one in seen(world, "acceptor") if one["case_no"] == case_no] == ["seconded"]
+    assert world.clocks(case_no)[-2]["outcome"] == "late"
+    # opened again before the second review: what waited lapses, its clock stops, and the asker hears
+    world.do(case_no, "reopen", "inspector", reason=WORDS)
+    assert world.heard(by, "lapsed") == 1
+    assert [k["outcome"] for k in world.clocks(case_no) if k["step"] == "subtask"] == ["late", "cancelled"]
+    assert not [one for one in seen(world, "acceptor") if one["case_no"] == case_no]
+    world.handled_by(case_no, 0)
+    world.clock.ahead(timedelta(days=20))
+    world.do(case_no, "finish", by)
+    world.do(case_no, "order_check", "acceptor")
+    world.do(case_no, "pass", "supervisor")
+    world.do(case_no, "close", "shift_leader", {"closing_condition": 1})
+    world.do(case_no, "appeal", by, reason=WORDS)
+    assert refused(lambda: world.do(case_no, "appeal", by, reason=WORDS)) == "appealed_already"
+    world.do(case_no, "appeal", "dispatcher", {"granted": True})
+    assert world.do(case_no, "appeal", "acceptor", {"granted": True}).timeout_exempt
+    assert world.heard(by, "granted") == 1
+    rows = world.conn.execute(
+        "SELECT state, appeal_no FROM appeals WHERE case_id = %s ORDER BY appeal_no", [first["case_id"]]
+    ).fetchall()
+    assert [(row["appeal_no"], row["state"]) for row in rows] == [(1, "lapsed"), (2, "granted")]
+
+
+# ---- who is asked to look
+
+
+@pytest.fixture(scope="module")
+def lookers(made: dict[str, Any], sample_database: Any) -> dict[str, Actor]:
+    """Two supervisors who are on duty and look everywhere, one who is on duty and looks nowhere, and who looks after a
+    zone here and is on no duty.
+    """
+    with connect(sample_database.owner_url) as owner:
+        district = owner.execute("SELECT district_code FROM rosters LIMIT 1").fetchone()
+        assert district is not None
+        staff = owner.execute(
+            "SELECT s.staff_id, s.organisation_id FROM staff s WHERE s.active AND s.role IN ('supervisor', 'officer')"
+            " AND NOT EXISTS (SELECT FROM accounts a WHERE a.staff_id = s.staff_id)"
+            " AND NOT EXISTS (SELECT FROM zone_staff x JOIN zones z USING (zone_id) WHERE x.staff_id = s.staff_id"
+            "                 AND ST_Covers(z.geom, ST_SetSRID(ST_MakePoint(%s, %s), 4326)))"
+            " ORDER BY s.code LIMIT 3",
+            [made["part"]["lon"], made["part"]["lat"]],
+        ).fetchall()
+        zone = owner.execute(
+            "SELECT s.staff_id, s.organisation_id FROM zone_staff x JOIN zones z USING (zone_id)"
+            " JOIN staff s ON s.staff_id = x.staff_id"
+            " WHERE x.role = 'primary' AND upper_inf(x.valid) AND upper_inf(z.valid) AND s.active"
+            " AND ST_Covers(z.geom, ST_SetSRID(ST_MakePoint(%s, %s), 4326))"
+            " AND NOT s.staff_id = ANY (%s) AND NOT EXISTS (SELECT FROM accounts a WHERE a.staff_id = s.staff_id)"
+            " ORDER BY s.code LIMIT 1",
+            [made["part"]["lon"], made["part"]["lat"], [one["staff_id"] for one in staff]],
+        ).fetchone()
+        assert zone is not None
+        found = {}
+        for name, one in zip(("near", "far", "blind", "zone"), [*staff, zone], strict=True):
+            role = "officer" if name == "zone" else "supervisor"
+            row = owner.execute(
+                "INSERT INTO accounts (login, password_hash, role, staff_id) VALUES (%s, 'x', %s, %s)"
+                " RETURNING account_id",
+                [f"look.{name}", role, one["staff_id"]],
+            ).fetchone()
+            assert row is not None
+            if name != "blind":
+                owner.execute(
+                    "INSERT INTO account_units (account_id, unit_id) SELECT %s, unit_id FROM scope_units",
+                    [row["account_id"]],
+                )
+            owner.execute("DELETE FROM rosters WHERE staff_id = %s", [one["staff_id"]])
+            found[name] = Actor(row["account_id"], f"look.{name}", role, one["staff_id"], one["organisation_id"])
+        # nobody else is on duty then
+        owner.execute("UPDATE accounts SET active = false WHERE login IN ('supervisor', 'officer', 'case.supervisor')")
+    return found
+
+
+def on_duty(world: World, lookers: dict[str, Actor], *names: str) -> None:
+    with as_owner(world) as owner:
+        ids = [one.staff_id for one in lookers.values()]
+        owner.execute("DELETE FROM rosters WHERE staff_id = ANY (%s)", [ids])
+        for name in names:
+            owner.execute(
+                "INSERT INTO rosters (district_code, staff_id, on_duty, shift_code)"
+                " SELECT %s, %s, tstzrange(%s, %s), min(code) FROM shifts",
+                [world.part["district_code"], lookers[name].staff_id, world.at(0, 6), world.at(0, 20)],
+            )
+
+
+def stands(world: World, who: Actor, metres_east: float) -> None:
+    """Somebody's device said a minute ago that he stands so far east of the part."""
+    world.conn.execute(
+        "INSERT INTO last_positions (district_code, staff_id, captured_at, accuracy_m, geom)"
+        " VALUES (%s, %s, app_now() - interval '1 minute', 5, ST_SetSRID(ST_MakePoint(%s, %s), 4326))"
+        " ON CONFLICT (district_code, staff_id) DO UPDATE SET captured_at = excluded.captured_at, geom = excluded.geom",
+        [world.part["district_code"], who.staff_id, world.part["lon"] + metres_east / 104_000, world.part["lat"]],
+    )
+
+
+def asked(world: World, case_no: str, role: str) -> list[int]:
+    rows = world.conn.execute(
+        "SELECT r.staff_id FROM case_recipients r JOIN cases USING (district_code, case_id)"
+        " WHERE case_no = %s AND r.role = %s ORDER BY r.seq",
+        [case_no, role],
+    ).fetchall()
+    return [row["staff_id"] for row in rows]
+
+
+def test_the_nearest_supervisor_on_duty_who_sees_the_place_is_asked_to_look(
+    world: World, lookers: dict[str, Actor]
+) -> None:
+    on_duty(world, lookers, "near", "far", "blind")
+    stands(world, lookers["blind"], 10)
+    stands(world, lookers["near"], 300)
+    stands(world, lookers["far"], 2_000)
+    case_no = world.told(filed=False)
+    version = world.facts(case_no).version
+    answer = operations.act_on_case(
+        world.conn, world.city, case_no, "order_verify", acts.Sent(version), world.desk["acceptor"]
+    )
+    nobody_looks(world)
+    assert asked(world, case_no, "verify") == [lookers["near"].staff_id]
+    code = world.one("SELECT code FROM staff WHERE staff_id = %s", lookers["near"].staff_id)["code"]
+    assert [(one["role"], one["code"]) for one in answer["recipients"] if one["role"] == "verify"] == [("verify", code)]
+    assert answer["history"][-1]["payload"] == {"asked": "on_duty", "staff": code}
+    assert [world.heard(lookers[name], "task") for name in ("near", "far", "blind")] == [1, 0, 0]
+    # he stood nearer a while ago; who is nearer now is asked the next time
+    stands(world, lookers["far"], 5)
+    other = world.told(filed=False)
+    world.do(other, "order_verify", "acceptor")
+    assert asked(world, other, "verify") == [lookers["far"].staff_id]
+    # to be asked is no lock: whoever else may see the place does it as well
+    here = {"position": {"lon": world.part["lon"], "lat": world.part["lat"], "crs": "WGS84"}, "result": "true"}
+    assert world.do(case_no, "verify", lookers["far"], here).state == "reported"
+
+
+def test_who_handled_it_is_not_asked_to_check_it(world: World, lookers: dict[str, Actor]) -> None:
+    on_duty(world, lookers, "near", "far")
+    stands(world, lookers["near"], 5)
+    stands(world, lookers["far"], 2_000)
+    case_no = world.told()
+    world.handled_by(case_no, 0)
+    world.conn.execute("UPDATE cases SET handler_id = %s WHERE case_no = %s", [lookers["near"].staff_id, case_no])
+    world.do(case_no, "finish", world.squads[0])
+    world.do(case_no, "order_check", "acceptor")
+    assert asked(world, case_no, "check") == [lookers["far"].staff_id]
+    assert world.heard(lookers["far"], "task") == 1
+
+
+def test_where_nobody_is_on_duty_the_zone_s_own_is_asked_and_else_the_desk_hears(
+    world: World, lookers: dict[str, Actor]
+) -> None:
+    on_duty(world, lookers)
+    case_no = world.told(filed=False)
+    world.do(case_no, "order_verify", "acceptor")
+    assert asked(world, case_no, "verify") == [lookers["zone"].staff_id]
+    with as_owner(world) as owner:
+        owner.execute("UPDATE accounts SET active = false WHERE account_id = %s", [lookers["zone"].account_id])
+    try:
+        other = world.told(filed=False)
+        world.do(other, "order_verify", "acceptor")
+        assert asked(world, other, "verify") == []
+        desk = world.one("SELECT account_id FROM accounts WHERE login = 'desk'")["account_id"]
+        assert world.heard(Actor(desk, "desk", "acceptor", None, None), "task") == 1
+    finally:
+        world.conn.rollback()
+        with as_owner(world) as owner:
+            owner.execute("UPDATE accounts SET active = true WHERE account_id = %s", [lookers["zone"].account_id])
+
+
+# ---- orders are answered by whom they went to
+
+
+def test_a_simple_case_that_was_not_done_is_ordered_and_its_organisation_answers(world: World) -> None:
+    case_no = world.told(filed=False)
+    mine = world.squads[0]
+    world.conn.execute(
+        "UPDATE cases SET state = 'simple_open', stage = 4, flow = 'simple', assessed = false, organisation_id = %s,"
+        " handler_id = NULL, superior_id = NULL WHERE case_no = %s",
+        [mine.organisation_id, case_no],
+    )
+    acts.act(world.conn, world.city, case_no, "promote", acts.Sent(None), None)
+    facts = world.facts(case_no)
+    assert (facts.state, facts.organisation_id) == ("filed", facts.desk_id)
+    with pytest.raises(NotFound):  # the case lies with the desk now
+        acts.read(world.conn, world.city, case_no, mine)
+    with world.conn.transaction(force_rollback=True):
+        scopes.look_as(world.conn, mine.account_id)
+        listed = [one for one in supervision.mine(world.conn) if one["case_no"] == case_no]
+        assert [(one["order_no"], one["level"]) for one in listed] == [(1, 1)]
+        scopes.look_as(world.conn, world.squads[1].account_id)
+        assert not [one for one in supervision.mine(world.conn) if one["case_no"] == case_no]
+    told = (world.conn, world.city, case_no, 1)
+    for wrong in (world.squads[1], world.squads[2]):
+        with pytest.raises(NotFound) as hidden:
+            agreeing.act_on_order(*told, "answer", WORDS, wrong)
+        with pytest.raises(NotFound) as absent:
+            agreeing.act_on_order(world.conn, world.city, "460106-209901-000001", 1, "answer", WORDS, wrong)
+        assert str(hidden.value).replace(case_no, "") == str(absent.value).replace("460106-209901-000001", "")
+    with pytest.raises(NotFound):
+        agreeing.act_on_order(*told, "close", "", mine)
+    assert agreeing.act_on_order(*told, "answer", WORDS, mine)["state"] == "answered"
+    assert agreeing.act_on_order(*told, "close", "", world.desk["inspector"])["state"] == "closed"
+
+
+# ---- joint cases stand still as a whole
+
+
+def test_a_pause_stands_for_every_organisation_and_each_goes_on_with_what_it_had_left(world: World) -> None:
+    case_no = world.told(filed=False)
+    limited(world, case_no, "work_hour", 4)
+    held = world.handled_by(case_no, 0)
+    number = joint.open_part(
+        world.conn, world.city, held, world.codes[1], WORDS, world.desk["dispatcher"], unit="work_day", value=2
+    )
+    optional = joint.open_part(
+        world.conn, world.city, world.facts(case_no), world.codes[2], WORDS, world.desk["dispatcher"],
+        required=False, unit="natural_day", value=1,
+    )  # fmt: skip
+    world.clock.set(world.at(0, 11))
+    world.granted(case_no, "suspend", 0, until=world.at(7, 10))
+    parts = [k for k in world.clocks(case_no) if k["step"] == "subtask"]
+    assert [(k["paused_at"], k["due_at"]) for k in parts] == [(world.at(0, 11), None)] * 2
+    world.clock.set(world.at(2, 9))
+    # who does his part meanwhile did it in time, and its pause is kept
+    told = {"text": WORDS}
+    assert joint.act_on_part(world.conn, case_no, optional, "finish", world.squads[2], **told) == "done"
+    world.clock.set(world.at(7, 11))
+    resumed = world.do(case_no, "resume", "dispatcher")
+    first, second = (k for k in world.clocks(case_no) if k["step"] == "subtask")
+    # two work days from Monday 10:00, one hour of which had run: a week later as much is left
+    assert (first["paused_at"], first["deadline"]) == (None, world.at(9, 10))
+    assert first["due_at"] is not None
+    assert first["paused_ranges"][0].lower == world.at(0, 11)
+    assert first["paused_ranges"][0].upper == world.at(7, 11)
+    assert (second["outcome"], second["paused_ranges"][0].upper) == ("done", world.at(2, 9))
+    row = world.one(
+        "SELECT s.deadline FROM case_subtasks s JOIN cases USING (district_code, case_id)"
+        " WHERE case_no = %s AND subtask_no = %s",
+        case_no, number,
+    )  # fmt: skip
+    assert row["deadline"] == first["deadline"]
+    assert resumed.clock is not None
+    # three work hours were left of the lead's four, and the case waits for the last part
+    assert (resumed.clock.deadline, resumed.deadline) == (world.at(7, 16), world.at(9, 10))
+
+
+# ---- who loses a case is told
+
+
+def test_whoever_loses_a_case_is_told_and_whoever_gives_it_away_knows(world: World) -> None:
+    case_no = world.told()
+    world.handled_by(case_no, 0, taken=False)
+    world.do(case_no, "return", "dispatcher", code=NOT_ACKNOWLEDGED)
+    assert world.heard(world.squads[0], "lost") == 1
+    world.handled_by(case_no, 1, taken=False)
+    assert world.heard("acceptor", "lost") == 0
+    world.do(case_no, "return", world.squads[1], code="wrong_place")
+    assert world.heard(world.squads[1], "lost") == 0
+
+
+def test_who_was_to_handle_it_hears_that_somebody_else_does_and_that_it_was_joined(world: World) -> None:
+    squad, people = next(
+        (n, found)
+        for n, code in enumerate(world.codes)
+        if len(
+            found := world.conn.execute(
+                "SELECT s.staff_id, s.code, o.organisation_id FROM staff s JOIN organisations o USING (organisation_id)"
+                " WHERE s.active AND o.code = %s AND s.staff_id IS DISTINCT FROM o.lead_staff_id ORDER BY s.code",
+                [code],
+            ).fetchall()
+        )
+        > 1
+    )
+    one, other = people[0], people[1]
+    with as_owner(world) as owner:
+        row = owner.execute(
+            "INSERT INTO accounts (login, password_hash, role, staff_id) VALUES ('lost.one', 'x', 'handler', %s)"
+            " RETURNING account_id",
+            [one["staff_id"]],
+        ).fetchone()
+    assert row is not None
+    who = Actor(row[0], "lost.one", "handler", one["staff_id"], one["organisation_id"])
+    told = {"organisation": world.codes[squad], "staff": one["code"]}
+    case_no = world.told()
+    world.do(case_no, "dispatch", "dispatcher", told, reason=WORDS)
+    world.do(case_no, "ack", who)
+    assert world.heard(who, "lost") == 0
+    world.do(case_no, "assign", world.squads[squad], {"staff": other["code"]})
+    assert world.heard(who, "lost") == 1
+    # one that was joined with another is nobody's work any more
+    joined, master = world.told(), world.told()
+    world.do(joined, "dispatch", "dispatcher", told, reason=WORDS)
+    world.do(joined, "link", "acceptor", {"to": master})
+    assert world.heard(who, "lost") == 2
+
+
+# ---- what is nobody's
+
+
+def listed(world: World, who: str = "leader") -> list[dict[str, Any]]:
+    actor = world.desk[who]
+    with world.conn.transaction(force_rollback=True):
+        scopes.look_as(world.conn, actor.account_id)
+        return list(disputes.ownerless(world.conn, actor, None, 50)["ownerless"])
+
+
+def test_a_part_that_is_nobody_s_is_listed_until_somebody_has_it_and_the_next_case_goes_by_the_fact(
+    world: World,
+) -> None:
+    case_no = disputed(world, part=world.part["code"])
+    told = {"decision": "ownerless", "organisation": world.codes[3]}
+    world.do(case_no, "determine", "coordinator", told, reason=WORDS)
+    row = next(one for one in listed(world) if one["case_no"] == case_no)
+    assert (row["part"], row["organisation"], row["fact"]) == (world.part["code"], world.codes[3], "part")
+    assert (row["decided_at"], round(row["lon"], 5)) == (world.at(0, 10), round(world.part["lon"], 5))
+    # the next report of it goes there at once
+    city = cities.load(world.conn)
+    report = NewReport(
+        uuid4(), "citizen", world.part["category"], world.part["lon"], world.part["lat"], "WGS84", 5.0,
+        f"样例 {uuid4()}", part_code=world.part["code"],
+    )  # fmt: skip
+    world.conn.execute(
+        "UPDATE cases SET state = 'closed', stage = 7, closed_at = app_now() WHERE case_no = %s", [case_no]
+    )
+    answer = orjson.loads(operations.receive_report(world.conn, city, report, None).answer)
+    decided = world.one(
+        "SELECT d.answer ->> 'organisation' AS organisation FROM dispatch_decisions d"
+        " JOIN cases USING (district_code, case_id) WHERE case_no = %s",
+        answer["case"]["case_no"],
+    )
+    assert decided["organisation"] == world.codes[3]
+    # an owner is found: it is nobody's no longer
+    world.conn.execute("UPDATE cases SET state = 'closed', stage = 7, closed_at = app_now() WHERE stage < 7")
+    found = disputed(world, part=world.part["code"])
+    owner = {"decision": "part_owner", "organisation": world.codes[2]}
+    world.conn.execute("UPDATE cases SET excluded = '{}' WHERE case_no = %s", [found])
+    world.clock.ahead(timedelta(hours=1))
+    world.do(found, "determine", "coordinator", owner, reason=WORDS)
+    assert not [one for one in listed(world) if one["case_no"] == case_no]
+
+
+@pytest.mark.parametrize("decision", ["zone", "ownerless"])
+def test_a_piece_of_ground_is_determined_as_a_zone(world: World, decision: str) -> None:
+    case_no = world.told("E04-05")
+    world.conn.execute("UPDATE cases SET state = 'returned' WHERE case_no = %s", [case_no])
+    world.do(case_no, "dispute", "dispatcher", {"parties": [world.codes[0]]})
+    lon, lat = world.part["lon"], world.part["lat"]
+    far = {"type": "Polygon", "coordinates": [[[0, 0], [0, 1], [1, 1], [1, 0], [0, 0]]]}
+    told: dict[str, Any] = {"decision": decision, "organisation": world.codes[3]}
+    with pytest.raises(InvalidInput, match="in which the case lies"):
+        world.do(case_no, "determine", "coordinator", {**told, "area": far})
+    e = 0.001
+    area = {"type": "Polygon", "coordinates": [[[lon - e, lat - e], [lon + e, lat - e], [lon + e, lat + e],
+                                                [lon - e, lat + e], [lon - e, lat - e]]]}  # fmt: skip
+    now = world.do(case_no, "determine", "coordinator", {**told, "area": area}, reason=WORDS)
+    assert (now.state, now.organisation_id) == ("dispatched", world.squads[3].organisation_id)
+    fact = world.one(
+        "SELECT d.created_kind, d.created_key, z.priority, z.scope, lower(z.valid) AS since, s.code AS set"
+        " FROM disputes d JOIN cases USING (district_code, case_id) JOIN zones z ON z.code = d.created_key"
+        " JOIN zone_sets s USING (zone_set_id) WHERE case_no = %s",
+        case_no,
+    )
+    assert (fact["created_kind"], fact["since"], fact["set"]) == ("zone", world.at(0, 10), "DET")
+    assert fact["created_key"] == f"DET-{case_no}-1"
+    # ninety metres from there, the same kind goes there too; another kind goes where it went
+    key = world.city.category("E04-05").category_id
+    near = sent_to(world, lon + 0.0008, lat, key)
+    assert near == world.squads[3].organisation_id
+    assert next_case(world, world.at(0, 10)) != world.squads[3].organisation_id
+    assert bool([one for one in listed(world) if one["case_no"] == case_no]) == (decision == "ownerless")
+
+
+def sent_to(world: World, lon: float, lat: float, category_id: int) -> int:
+    asked = dispatching.Input(lon, lat, 5.0, category_id, world.at(0, 10), None)
+    found: int = dispatching.decide(world.conn, [asked])[0].row["organisation_id"]
+    return found
