@@ -96,7 +96,7 @@ def count(
     indicators = list(indicators)
     for one in indicators:
         groups[one.family.name, one.staff].append(one)
-    if by != "staff":
+    if "staff" not in (by, *(where or {})):
         groups = _joined(groups)
     total: dict[str, Value] = {}
     found: dict[str | None, dict[str, Value]] = defaultdict(dict)
@@ -139,7 +139,7 @@ def behind(
         raise InvalidInput(f"{part!r} is none of {', '.join(conditions)}.", parameter="part")
     period = period.up_to(now(conn))
     params = _params(city, period, None, where or {})
-    subject = _kept(conn, where or {}, indicator.staff, params)
+    subject = _kept(conn, where or {}, indicator.family.name, indicator.staff, params)
     tail = sql.SQL(_SQL["listed"]).format(condition=conditions[part], subject=subject)
     return conn.execute(
         _facts(indicator.family.name) + tail, {**params, "before": before, "most": min(most, MOST_LISTED)}
@@ -182,7 +182,7 @@ def _statement(
     where: Mapping[str, str],
 ) -> tuple[sql.Composed, dict[str, Any]]:
     params = _params(city, period, by, where)
-    kept = _kept(conn, where, staff, params)
+    kept = _kept(conn, where, family, staff, params)
     columns = sql.SQL(", ").join([column for one in asked for column in _columns(one)])
     if by in periods.SPANS:
         return _facts(family) + sql.SQL(_SQL["counted_by_span"]).format(columns=columns, kept=kept), params
@@ -193,7 +193,7 @@ def _statement(
 
 
 def _facts(family: str) -> sql.Composed:
-    told = sql.SQL(_SQL[family]).format(dimensions=sql.SQL(_SQL["dimensions"]))
+    told = sql.SQL(_SQL[family]).format(**{name: sql.SQL(_SQL[name]) for name in ("dimensions", "countable")})
     return sql.SQL("\n").join([sql.SQL(_SQL["spans"]), told, sql.SQL("")])
 
 
@@ -224,11 +224,13 @@ def _params(city: City, period: Period, by: str | None, where: Mapping[str, str]
     }
 
 
-def _kept(conn: Connection, where: Mapping[str, str], staff: str, params: dict[str, Any]) -> sql.Composable:
+def _kept(
+    conn: Connection, where: Mapping[str, str], family: str, staff: str, params: dict[str, Any]
+) -> sql.Composable:
     """The condition that keeps to certain keys; what it needs goes into ``params``."""
     conditions: list[sql.Composable] = [sql.SQL("true")]
     for n, (by, key) in enumerate(where.items()):
-        column = sql.Identifier(staff if by == "staff" else by)
+        column = sql.Identifier(_column(by, family, staff))
         wanted: Any = key or None
         if by == "staff" and key:
             row = conn.execute(_NAMES["staff_by_code"], {"code": key}).fetchone()

@@ -6,15 +6,40 @@ WITH spans AS (
   SELECT account_id, staff_id FROM staff_of_accounts()
 )
 
+-- name: countable
+-- The cases that a span can count, each once: what came before its end, and was not over, and due, before it began; and beside it what was over
+-- but due only now by its organisation's own clock, which began to run later than the case's.
+(SELECT e.*
+ FROM cases e
+ WHERE e.reported_at < s.until
+   AND (CASE WHEN e.stage < 7 THEN 'infinity'::timestamptz ELSE greatest(e.closed_at, e.deadline, e.reported_at) END) >= s.since
+ UNION ALL
+ SELECT e.*
+ FROM cases e
+ WHERE e.reported_at < s.until
+   AND (CASE WHEN e.stage < 7 THEN 'infinity'::timestamptz ELSE greatest(e.closed_at, e.deadline, e.reported_at) END) < s.since
+   AND (e.district_code, e.case_id) IN (
+     SELECT k.district_code, k.case_id
+     FROM case_clocks k
+     WHERE k.step IN ('handle', 'stop', 'penalise', 'restore') AND k.deadline >= s.since AND k.deadline < s.until AND k.started_at < s.until
+   ))
+
 -- name: dimensions
 -- What a case can be counted by, as columns; c is the case, g its category. What nobody asks for is not worked out.
 c.district_code, c.case_id, c.case_no,
 g.kind, g.pattern_major AS major, g.pattern_minor AS category,
 (SELECT z.code FROM zones z WHERE z.zone_id = c.zone_id) AS zone,
 c.grid_cell_code AS grid_cell, c.community_code AS community, c.street_code AS street, c.district_code AS district,
+-- the named road nearest to it, by metres and not by degrees, within thirty
 (SELECT n.code
- FROM (SELECT r.code, r.geom FROM roads r WHERE r.name_zh <> '' AND r.geom && ST_Expand(c.geom, 0.001) ORDER BY r.geom <-> c.geom, r.code LIMIT 1) n
- WHERE ST_DWithin(n.geom::geography, c.geom::geography, 30)) AS road,
+ FROM (
+   SELECT r.code, local_distance_m(r.geom, ST_X(c.geom), ST_Y(c.geom), p.kx, p.ky) AS away_m
+   FROM (SELECT metres_per_degree_lon(ST_Y(c.geom)) AS kx, metres_per_degree_lat(ST_Y(c.geom)) AS ky) p
+   JOIN roads r ON r.name_zh <> '' AND r.geom && ST_Expand(c.geom, 30 / p.kx, 30 / p.ky)
+ ) n
+ WHERE n.away_m <= 30
+ ORDER BY n.away_m, n.code
+ LIMIT 1) AS road,
 (SELECT o.code FROM organisations o WHERE o.organisation_id = c.organisation_id) AS organisation,
 c.handler_id,
 -- who patrols the ground it lies on
@@ -55,10 +80,11 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
             AND k.step IN ('handle', 'stop', 'penalise', 'restore') AND k.started_at < s.until) AS own_due,
          EXISTS (SELECT FROM case_subtasks t
                  WHERE t.district_code = c.district_code AND t.case_id = c.case_id AND t.state <> 'cancelled' AND t.opened_at < s.until) AS joint,
-         EXISTS (SELECT FROM cases a WHERE a.recurrence_of = c.case_id AND a.is_rework AND a.reported_at < s.until) AS done_again
+         EXISTS (SELECT FROM cases a
+                 WHERE a.recurrence_of = c.case_id AND a.is_rework AND a.reported_at < s.until
+                   AND a.state NOT IN ('voided', 'duplicate', 'not_accepted', 'not_filed')) AS done_again
   FROM spans s
-  JOIN cases c ON c.reported_at < s.until
-              AND (CASE WHEN c.stage < 7 THEN 'infinity'::timestamptz ELSE greatest(c.closed_at, c.deadline, c.reported_at) END) >= s.since
+  CROSS JOIN LATERAL {countable} c
   JOIN categories g ON g.category_id = c.category_id
   CROSS JOIN LATERAL (
     SELECT min(h.at) FILTER (WHERE h.to_state IN ('accepted', 'filed')) AS accepted_at,
