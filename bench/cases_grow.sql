@@ -13,11 +13,11 @@ UNION ALL SELECT 'department', 'x', 'department', false, NULL, min(organisation_
 UNION ALL SELECT 'acceptor', 'x', 'acceptor', true, NULL, NULL;
 
 -- name: cases
--- So many cases of ten years, of which the newest are open, ten states in turn; the rest were closed within a day.
-INSERT INTO cases (district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, geom, grid_cell_code, street_code, organisation_id,
+-- So many cases of ten years, of which the newest are open, ten states in turn and of every priority; the rest were closed within a day.
+INSERT INTO cases (district_code, case_id, case_no, category_id, filing_condition_id, state, stage, severity, hotline, priority, geom, grid_cell_code, street_code, organisation_id,
   handler_id, superior_id, reported_at, filed_at, dispatched_at, handled_at, closed_at, deadline, version, unit_id)
 SELECT '410202', (lpad(to_hex((extract(epoch FROM t.at) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid, '410202-2026-' || lpad(n::text, 8, '0'),
-  k.category_id, f.filing_condition_id, s.state, s.stage, 'normal', ST_SetSRID(ST_MakePoint(%(west)s + x * 0.004 + 0.001, %(south)s + y * 0.004 + 0.001), 4326), u.code,
+  k.category_id, f.filing_condition_id, s.state, s.stage, g.severity, g.hotline, case_priority(g.severity, 1, 0, false, g.hotline), ST_SetSRID(ST_MakePoint(%(west)s + x * 0.004 + 0.001, %(south)s + y * 0.004 + 0.001), 4326), u.code,
   '410202001', h.organisation_id, h.staff_id, NULL, t.at, t.at, t.at, CASE WHEN s.stage > 4 THEN t.at END, CASE WHEN s.stage = 7 THEN t.at END,
   t.at + interval '2 days', 3, u.unit_id
 FROM generate_series(1, %(count)s::int) AS n
@@ -29,15 +29,16 @@ CROSS JOIN LATERAL (
   SELECT CASE WHEN n <= %(count)s::int - %(open)s::int THEN 'closed' ELSE (ARRAY['reported', 'verifying', 'accepted', 'filed', 'returned', 'dispatched', 'handling',
     'handled', 'checking', 'to_close'])[1 + n %% 10] END AS state,
     CASE WHEN n <= %(count)s::int - %(open)s::int THEN 7 ELSE (ARRAY[1, 1, 2, 3, 3, 3, 4, 5, 6, 6])[1 + n %% 10] END AS stage) AS s
+CROSS JOIN LATERAL (SELECT CASE WHEN n %% 97 = 0 THEN 'danger' WHEN n %% 13 = 0 THEN 'urgent' ELSE 'normal' END AS severity, n %% 7 = 0 AS hotline) AS g
 JOIN staff AS h ON h.code = 'H' || (n / 10) %% (SELECT count(*) FROM staff WHERE code LIKE 'H%%');
 
 -- name: clocks
 -- Three clocks of each closed case, and the one that runs in each open one, begun within the last 25 hours: some are late.
-INSERT INTO case_clocks (district_code, case_id, clock_no, step, organisation_id, started_at, unit, value, deadline, stopped_at, outcome, due_at, due_kind)
+INSERT INTO case_clocks (district_code, case_id, clock_no, step, organisation_id, started_at, unit, value, deadline, stopped_at, outcome, due_at, due_kind, priority)
 SELECT c.district_code, c.case_id, k.n, CASE WHEN c.stage = 7 THEN k.step ELSE s.step END,
   CASE WHEN s.step IN ('ack', 'handle') OR c.stage = 7 THEN c.organisation_id ELSE 1 END, t.at, 'natural_day', 1,
   t.at + interval '1 day', CASE WHEN c.stage = 7 THEN c.reported_at END,
-  CASE WHEN c.stage = 7 THEN 'done' END, CASE WHEN c.stage < 7 THEN t.at + interval '20 hours' END, CASE WHEN c.stage < 7 THEN 'remind' END
+  CASE WHEN c.stage = 7 THEN 'done' END, CASE WHEN c.stage < 7 THEN t.at + interval '20 hours' END, CASE WHEN c.stage < 7 THEN 'remind' END, c.priority
 FROM cases AS c
 CROSS JOIN LATERAL (SELECT CASE WHEN c.stage = 7 THEN c.reported_at ELSE now() - (hashtext(c.case_no) & 2047) * interval '45 seconds' END AS at) AS t
 LEFT JOIN (VALUES ('reported', 'accept'), ('verifying', 'verify'), ('accepted', 'file'), ('filed', 'dispatch'), ('returned', 'dispatch'), ('dispatched', 'ack'),
