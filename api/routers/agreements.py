@@ -66,13 +66,21 @@ def subtasks(caller: SignedIn, conn: Seeing) -> Response:
     return answers.json({"subtasks": joint.mine(conn)})
 
 
-@router.get("/api/me/orders", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "/api/me/orders",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"},
+    responses=answering(described.MyOrders),
+)
 def orders(caller: SignedIn, conn: Seeing) -> Response:
     """The open supervision orders that went to the caller or his organisation, those due first."""
     return answers.json({"orders": supervision.mine(conn)})
 
 
-@router.get("/api/approvals", openapi_extra={"x-permission": "roles:" + ",".join(_GRANT), "x-scope": "read:cases"})
+@router.get(
+    "/api/approvals",
+    openapi_extra={"x-permission": "roles:" + ",".join(_GRANT), "x-scope": "read:cases"},
+    responses=answering(described.WaitingList),
+)
 def waiting(
     caller: Annotated[Identity, Depends(requires(*_GRANT))],
     conn: Seeing,
@@ -86,7 +94,11 @@ def waiting(
     return answers.json(approvals.waiting(conn, caller.actor, state, limit, after))
 
 
-@router.get("/api/ownerless", openapi_extra={"x-permission": "roles:" + ",".join(_OWNERLESS), "x-scope": "read:cases"})
+@router.get(
+    "/api/ownerless",
+    openapi_extra={"x-permission": "roles:" + ",".join(_OWNERLESS), "x-scope": "read:cases"},
+    responses=answering(described.OwnerlessList),
+)
 def ownerless(
     caller: Annotated[Identity, Depends(requires(*_OWNERLESS))],
     conn: Seeing,

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from api import answers
 from api.auth import Identity
 from api.deps import Ctx, Seeing, SeeingCtx, Tx, requires
+from api.schemas.answers import answering
+from api.schemas.answers import rules as described
 from api.schemas.auto_rules import AutoRuleIn
 from api.schemas.shapes import QueryText
 from gisops.cases import auto_rules
@@ -19,7 +21,11 @@ router = APIRouter(prefix="/api/auto-rules", tags=["cases"])
 _READERS = ("acceptor", "shift_leader", "dispatcher", "coordinator", "inspector", "leader", "admin")
 
 
-@router.get("", openapi_extra={"x-permission": "roles:" + ",".join(_READERS), "x-scope": "read:cases"})
+@router.get(
+    "",
+    openapi_extra={"x-permission": "roles:" + ",".join(_READERS), "x-scope": "read:cases"},
+    responses=answering(described.AutoRules),
+)
 def listed(
     caller: Annotated[Identity, Depends(requires(*_READERS))],
     conn: Seeing,
@@ -32,7 +38,11 @@ def listed(
     return answers.json(auto_rules.listed(conn, city, caller.actor, district, after, limit))
 
 
-@router.put("/{district}/{code}", openapi_extra={"x-permission": "roles:admin", "x-scope": "admin"})
+@router.put(
+    "/{district}/{code}",
+    openapi_extra={"x-permission": "roles:admin", "x-scope": "admin"},
+    responses=answering(described.AutoRule),
+)
 def put(
     district: str,
     code: str,

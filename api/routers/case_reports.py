@@ -10,12 +10,18 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api import answers
 from api.deps import Seeing, SignedIn
+from api.schemas.answers import answering
+from api.schemas.answers.cases import ReportsOfCase
 from gisops.cases import case_reports
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
 
 
-@router.get("/{case_no}/reports", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"})
+@router.get(
+    "/{case_no}/reports",
+    openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"},
+    responses=answering(ReportsOfCase),
+)
 def page(
     request: Request,
     case_no: str,

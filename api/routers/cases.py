@@ -15,6 +15,7 @@ from api.schemas.acts import BODIES, roles_of
 from api.schemas.answers import answering
 from api.schemas.answers import cases as described
 from api.schemas.answers import decisions as of_dispatch
+from api.schemas.answers import rules as of_rules
 from api.schemas.shapes import Body, QueryText
 from gisops import operations, wording
 from gisops.cases import case_pages, cases, rerouting
@@ -94,7 +95,11 @@ def decisions(case_no: str, caller: SignedIn, conn: Seeing, city: SeeingCtx) -> 
     return answers.json(cases.decisions(conn, city, case_no, caller.actor))
 
 
-@router.get("/{case_no}/reroute", openapi_extra={"x-permission": _DESK_ROLES, "x-scope": "read:cases"})
+@router.get(
+    "/{case_no}/reroute",
+    openapi_extra={"x-permission": _DESK_ROLES, "x-scope": "read:cases"},
+    responses=answering(of_rules.Reroute),
+)
 def reroute(
     case_no: str,
     _caller: Annotated[Identity, Depends(requires(*_DESK))],
@@ -117,7 +122,11 @@ def reroute(
     return answers.json(rerouting.preview(conn, city, case_no, category, point, part))
 
 
-@previews.get("/reroute-preview", openapi_extra={"x-permission": _DESK_ROLES, "x-scope": "read:cases"})
+@previews.get(
+    "/reroute-preview",
+    openapi_extra={"x-permission": _DESK_ROLES, "x-scope": "read:cases"},
+    responses=answering(of_rules.DifferingCases),
+)
 def reroute_preview(
     _caller: Annotated[Identity, Depends(requires(*_DESK))],
     conn: Seeing,

@@ -7,7 +7,18 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from api.schemas.answers.shapes import Lat, Lon, Moment, State, closed
+from api.schemas.answers.shapes import (
+    CategoryNamed,
+    Lat,
+    Lon,
+    Moment,
+    Named,
+    Person,
+    Severity,
+    State,
+    StateNamed,
+    closed,
+)
 
 ApprovalKind = Literal["extend", "suspend", "return", "void", "force_close"]
 ApprovalState = Literal["requested", "granted", "refused", "withdrawn"]
@@ -253,3 +264,90 @@ class MyParts(TypedDict):
     """The open parts of the caller's organisation, those due first."""
 
     subtasks: list[MyPart]
+
+
+@closed
+class MyOrder(TypedDict):
+    """An open order that went to the caller or his organisation."""
+
+    case_no: str
+    order_no: Number
+    level: Annotated[int, Field(ge=1, le=3)]
+    issued_at: Moment
+    due_at: Moment | None
+    category: str
+    category_zh: str
+    category_en: str | None
+    lon: Lon
+    lat: Lat
+    text: str | None
+
+
+@closed
+class MyOrders(TypedDict):
+    """The open orders that went to the caller or his organisation, those due first."""
+
+    orders: list[MyOrder]
+
+
+@closed
+class Waiting(TypedDict):
+    """Something that was asked for and is the caller's to grant, or an appeal that is his to review (``step``);
+    ``own`` where he asked for it himself, which somebody else grants.
+    """
+
+    case_no: str
+    number: Number
+    kind: Literal["extend", "suspend", "return", "void", "force_close", "appeal"]
+    state: Literal["open", "requested", "granted", "refused", "withdrawn"]
+    step: Literal["lodged", "seconded"] | None
+    reason_code: str | None
+    until: Moment | None
+    own: bool
+    requested_at: Moment
+    deadline: Moment | None
+    severity: Severity
+    version: int
+    organisation: Named
+    category: CategoryNamed
+    case: StateNamed
+
+
+@closed
+class WaitingList(TypedDict):
+    """What is the caller's to grant, what has waited longest first; ``next`` asks for the next page (``after``)."""
+
+    approvals: list[Waiting]
+    next: str | None
+
+
+@closed
+class Ownerless(TypedDict):
+    """What was determined to be nobody's: where it is, who looks after it meanwhile, who decided so and when."""
+
+    case_no: str
+    dispute_no: Number
+    part: str | None
+    lon: Lon
+    lat: Lat
+    scheme: str
+    category: str
+    category_zh: str
+    category_en: str | None
+    street: str | None
+    organisation: str
+    organisation_zh: str
+    organisation_en: str | None
+    fact: Literal["part", "dispatch_rule", "co_ownership_area", "zone"]
+    fact_code: str
+    effective_from: Moment
+    decided_at: Moment
+    decided_by: Person | None
+
+
+@closed
+class OwnerlessList(TypedDict):
+    """What is nobody's, the newest first; ``next`` asks for the next page (``after``)."""
+
+    ownerless: list[Ownerless]
+    next: str | None

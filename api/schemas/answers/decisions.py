@@ -78,7 +78,7 @@ class Candidate(TypedDict):
     covers: NotRequired[bool]
     specificity: NotRequired[int]
     priority: NotRequired[int]
-    edge: NotRequired[int]
+    edge: NotRequired[bool]
     area_m2: NotRequired[float]
     part: NotRequired[str]
     rank: NotRequired[int]

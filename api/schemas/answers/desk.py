@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from api.schemas.answers.cases import CaseSummary
-from api.schemas.answers.shapes import Action, Many, Moment, Next, State, Step, closed, one_of
+from api.schemas.answers.shapes import Action, Many, Moment, Next, StateNamed, Step, closed, one_of
 from gisops.cases.desk import LIGHTS
 
 By = Annotated[str, one_of(("organisation", "street", "category"))]
@@ -39,19 +39,16 @@ class DeskCase(CaseSummary):
 
 
 @closed
-class StateCount(TypedDict):
+class StateCount(StateNamed):
     """How many cases are in a state; with ``more`` at least so many."""
 
-    state: State
-    state_zh: str
-    state_en: str
     count: Many
     more: bool
 
 
 @closed
 class Inbox(TypedDict):
-    """Open cases, what runs out first before the rest."""
+    """Open cases, by priority, and within one what runs out first."""
 
     counts: list[StateCount]
     cases: list[DeskCase]

@@ -114,10 +114,16 @@ class Post(TypedDict):
 
 
 @closed
-class Standing(TypedDict):
-    """Where a case stands."""
+class StateNamed(TypedDict):
+    """A state in code and words."""
 
     state: State
     state_zh: str
     state_en: str
+
+
+@closed
+class Standing(StateNamed):
+    """Where a case stands."""
+
     stage: Stage
