@@ -20,6 +20,7 @@ from api.auth import Identities, Identity, identify
 from api.catalogs import Catalogs
 from api.database import Database
 from gisops import city as cities
+from gisops import photos
 from gisops.access import limits, scopes
 from gisops.city import City
 from gisops.db.pool import Connection
@@ -222,7 +223,14 @@ async def limit_anonymous_reports(request: Request, caller: Caller) -> None:
 
 
 async def limit_anonymous_photos(request: Request, caller: Caller) -> None:
-    """The same for photographs, before anything of one is read."""
+    """The same for photographs, before anything of one is read; and only while not too much lies here unnamed."""
     if caller is None:
-        bucket = limits.key("photo", address(request))
-        await database_of(request).run(limits.take, bucket, settings_of(request).anonymous_photos_per_minute)
+        database, settings = database_of(request), settings_of(request)
+        await database.run(limits.take, limits.key("photo", address(request)), settings.anonymous_photos_per_minute)
+        most = settings.anonymous_photo_bytes_per_address, settings.anonymous_photo_bytes
+        await database.run(photos.check_quota, photo_sender(request), *most)
+
+
+def photo_sender(request: Request) -> str:
+    """By what photographs of somebody without a sign-in are counted: a digest, so that no table holds his address."""
+    return limits.key("photo bytes", address(request))

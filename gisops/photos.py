@@ -25,8 +25,9 @@ from gisops.access import audit
 from gisops.access.people import Actor, knows_people
 from gisops.db import queries
 from gisops.db.pool import Connection
-from gisops.errors import InvalidInput, NotFound
+from gisops.errors import InvalidInput, NotFound, TooManyRequests
 from gisops.pictures import SIZES, SUFFIXES, Picture
+from gisops.room import StorageFull
 from gisops.storage import Storage
 
 _SQL = queries.load("gisops", "photos.sql")
@@ -36,6 +37,8 @@ _MARK = "sha256"
 # What has been on its way for an hour was left by a process that was killed.
 _LEFT_S = 3600.0
 _ON_ITS_WAY_S = 2.0
+# When whoever has his fill may ask again: a report that names them may have come in by then.
+_QUOTA_RETRY_S = 600
 # How many are let go of at a time.
 _MOST = 500
 
@@ -135,8 +138,40 @@ def keep_files(kept: Storage, one: Developed) -> None:
         kept.put(name, file)
 
 
-def record(conn: Connection, kept: Storage, one: Developed, by: Actor | None, key_id: int | None = None) -> bool:
-    """Make a photograph known whose files were put there; says whether it is new.
+def check_quota(conn: Connection, sender: str, most_bytes: int, most_bytes_of_all: int) -> None:
+    """Refuse a photograph of somebody without a sign-in while so many bytes of his address (`limits.key`), or of all
+    such together, lie here that no report names. They are let go of when one does, or within a week.
+
+    Refused, and not made room for: else a stranger with many addresses pushes out what is on its way to a report.
+    Raises ``TooManyRequests`` for the address, ``StorageFull`` for all.
+    """
+    row = conn.execute(_SQL["unnamed"], {"sender": sender}).fetchone()
+    own_bytes, all_bytes = (row["own_bytes"], row["all_bytes"]) if row else (0, 0)
+    if own_bytes >= most_bytes:
+        raise TooManyRequests(
+            f"{own_bytes} bytes of photographs came from this address that no report names; {most_bytes} are the most. "
+            "Send the report that names them, or sign in.",
+            retry_after_s=_QUOTA_RETRY_S,
+            bytes=own_bytes,
+            most_bytes=most_bytes,
+        )
+    if all_bytes >= most_bytes_of_all:
+        raise StorageFull(
+            "So many photographs lie here that no report names: those without a sign-in are not taken now.",
+            retry_after_s=_QUOTA_RETRY_S,
+        )
+
+
+def record(
+    conn: Connection,
+    kept: Storage,
+    one: Developed,
+    by: Actor | None,
+    key_id: int | None = None,
+    sender: str | None = None,
+) -> bool:
+    """Make a photograph known whose files were put there; says whether it is new. ``sender`` is the address
+    (`limits.key`) of somebody without a sign-in.
 
     Under the same lock as its removal, which begins with the original: if `tidy` was there in between, the files are
     put again.
@@ -158,6 +193,7 @@ def record(conn: Connection, kept: Storage, one: Developed, by: Actor | None, ke
             "bands": pictures.bands(picture.phash),
             "copies": list(picture.copies),
             "account_id": by.account_id if by else None,
+            "sender": None if by else sender,
             "taken_at": picture.taken_at,
             "exif_lon": picture.exif_lon,
             "exif_lat": picture.exif_lat,

@@ -4,8 +4,8 @@ SELECT pg_advisory_xact_lock(hashtextextended(%(sha256)s, 0));
 
 -- name: record
 -- What is known of a photograph whose files are there. No row comes back where it was known before.
-INSERT INTO photos (sha256, mime, bytes, width, height, phash, bands, copies, stored_at, account_id, taken_at, exif_geom, exif)
-VALUES (%(sha256)s, %(mime)s, %(bytes)s, %(width)s, %(height)s, %(phash)s, %(bands)s, %(copies)s, clock_timestamp(), %(account_id)s, %(taken_at)s,
+INSERT INTO photos (sha256, mime, bytes, width, height, phash, bands, copies, stored_at, account_id, sender, taken_at, exif_geom, exif)
+VALUES (%(sha256)s, %(mime)s, %(bytes)s, %(width)s, %(height)s, %(phash)s, %(bands)s, %(copies)s, clock_timestamp(), %(account_id)s, %(sender)s, %(taken_at)s,
         ST_SetSRID(ST_MakePoint(%(exif_lon)s, %(exif_lat)s), 4326), %(exif)s)
 ON CONFLICT (sha256) DO NOTHING
 RETURNING sha256;
@@ -24,11 +24,19 @@ WHERE p.sha256 = ANY (%(sha256s)s)
        OR EXISTS (SELECT FROM report_photos r WHERE r.sha256 = p.sha256));
 
 -- name: came_with
--- Photographs that reports came with.
-INSERT INTO report_photos (district_code, report_id, n, sha256, added_at)
-SELECT r.district_code, r.report_id, (p.n - 1)::smallint, p.sha256, r.received_at
-FROM jsonb_to_recordset(%(rows)s) AS r (district_code text, report_id uuid, photos jsonb, received_at timestamptz)
-CROSS JOIN LATERAL jsonb_array_elements_text(r.photos) WITH ORDINALITY AS p (sha256, n);
+-- Photographs that reports came with. From where one was sent in is forgotten by that.
+WITH named AS (
+  INSERT INTO report_photos (district_code, report_id, n, sha256, added_at)
+  SELECT r.district_code, r.report_id, (p.n - 1)::smallint, p.sha256, r.received_at
+  FROM jsonb_to_recordset(%(rows)s) AS r (district_code text, report_id uuid, photos jsonb, received_at timestamptz)
+  CROSS JOIN LATERAL jsonb_array_elements_text(r.photos) WITH ORDINALITY AS p (sha256, n)
+  RETURNING sha256
+)
+UPDATE photos p SET sender = NULL WHERE p.sha256 IN (SELECT sha256 FROM named);
+
+-- name: unnamed
+-- How much was sent without a sign-in and named by nobody yet: from one address, and from all.
+SELECT own_bytes, all_bytes FROM unnamed_photos(%(sender)s);
 
 -- name: seen
 -- The cases with a photograph that the viewer may see: it came with one of their reports, or with one of their moves.

@@ -94,6 +94,14 @@ class Settings(BaseSettings):
     anonymous_photos_per_minute: int = Field(
         default=30, ge=1, description="Photographs one network address may send without a sign-in, per minute."
     )
+    anonymous_photo_bytes_per_address: int = Field(
+        default=100_000_000,
+        ge=1,
+        description="How much of what one network address sent without a sign-in may lie here unnamed by a report.",
+    )
+    anonymous_photo_bytes: int = Field(
+        default=2_000_000_000, ge=1, description="How much of what all such addresses sent may, in bytes."
+    )
     photos_endpoint: str | None = Field(
         default=None, description="Address of the S3-compatible store that GISOPS_PHOTOS names, where it is not AWS."
     )

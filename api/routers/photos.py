@@ -21,6 +21,7 @@ from api.deps import (
     SignedIn,
     database_of,
     limit_anonymous_photos,
+    photo_sender,
     settings_of,
 )
 from api.schemas.answers import answering
@@ -85,7 +86,7 @@ async def send(request: Request, caller: Caller) -> Response:
             said = None if claimed in _NO_CLAIM else claimed
             one = await run_sync(photos.develop, folder, said, limiter=own)
             await run_sync(photos.keep_files, state.storage, one, limiter=own)
-        fresh = await database_of(request).run(_record, state.storage, one, caller)
+        fresh = await database_of(request).run(_record, state.storage, one, caller, photo_sender(request))
     picture = one.picture
     told = {
         "sha256": picture.sha256,
@@ -129,9 +130,9 @@ async def _received(request: Request, file: Any) -> None:
         raise storage.refused(error, str(file)) from error
 
 
-def _record(conn: Connection, kept: Storage, one: Developed, caller: Caller) -> bool:
+def _record(conn: Connection, kept: Storage, one: Developed, caller: Caller, sender: str) -> bool:
     actor, key_id = (caller.actor, caller.key_id) if caller else (None, None)
-    return photos.record(conn, kept, one, actor, key_id)
+    return photos.record(conn, kept, one, actor, key_id, sender)
 
 
 @router.get(

@@ -192,6 +192,47 @@ def test_anybody_may_send_only_so_many_a_minute(sample_database: Any, home: Path
     assert int(answers[-1].headers["retry-after"]) > 0
 
 
+def test_what_no_report_names_may_lie_here_only_so_much(sample_database: Any, home: Path, a_report: Any) -> None:
+    """An address has its fill, and others have not; what a report names counts for nobody, nor does its address stay."""
+    from starlette.testclient import TestClient
+
+    from api.app import create_app
+
+    def asking(host: str, of_all: int = 1_000_000) -> TestClient:
+        settings = Settings(
+            home=home,
+            database_url=SecretStr(sample_database.app_url),
+            anonymous_photo_bytes_per_address=1,
+            anonymous_photo_bytes=of_all,
+            pool_size=2,
+        )
+        return TestClient(create_app(settings), client=(host, 1))
+
+    def senders() -> int:
+        with connect(sample_database.owner_url) as owner:
+            row = owner.execute("SELECT count(*) AS n FROM photos WHERE sender IS NOT NULL").fetchone()
+        assert row is not None
+        return int(row["n"])
+
+    with connect(sample_database.owner_url) as owner:
+        owner.execute("UPDATE photos SET sender = NULL")
+    with asking("203.0.113.8") as client:
+        sha256 = sent(client, jpeg(8801))
+        refused = client.post("/api/photos", content=jpeg(8802))
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+        assert refused.json()["most_bytes"] == 1
+        assert int(refused.headers["retry-after"]) > 0
+        with asking("203.0.113.9") as other:
+            sent(other, jpeg(8803))
+        assert senders() == 2
+        with asking("203.0.113.10", of_all=1) as third:
+            assert third.post("/api/photos", content=jpeg(8804)).status_code == 507
+        report = client.post("/api/reports", json=a_report(channel="citizen", photos=[sha256]))
+        assert report.status_code == 201, report.text
+        assert senders() == 1
+        sent(client, jpeg(8802))
+
+
 # ---- shown ----------------------------------------------------------------------------------------------------------
 
 

@@ -70,6 +70,7 @@ MAY: dict[str, dict[str, str]] = {
     "city_layers": {"SELECT": ALL},
     "loads": {"SELECT": "audit crs load_id published_at state target"},
     "bulletins": {"SELECT": ALL, "INSERT": ALL},
+    "case_outcomes": {"SELECT": ALL, "INSERT": ALL, "UPDATE": ALL},
     "roads": {"SELECT": "code geom name_en name_zh"},
     "cases": {
         "SELECT": ALL,
@@ -113,7 +114,11 @@ MAY: dict[str, dict[str, str]] = {
         for table, columns in AGREEMENTS.items()
     },
     # what a file says of itself, who sent it in and where somebody stood with it: written, and read by nobody
-    "photos": {"SELECT": "bands bytes copies height mime phash sha256 stored_at width", "INSERT": ALL},
+    "photos": {
+        "SELECT": "bands bytes copies height mime phash sha256 stored_at width",
+        "INSERT": ALL,
+        "UPDATE": "sender",
+    },
     "report_photos": {"SELECT": ALL, "INSERT": ALL},
     "case_photos": {
         "SELECT": "accuracy_m added_at captured_at case_id district_code n phase seq sha256",
@@ -213,6 +218,7 @@ OUT_OF_REACH = {
     "a webhook by way of its row": "SELECT w FROM webhooks w",
     "another system that listens": "UPDATE webhooks SET url = 'https://elsewhere.example'",
     "who sent a photograph in": "SELECT account_id FROM photos",
+    "from where a photograph was sent in": "SELECT sender FROM photos",
     "where a photograph says it was taken": "SELECT exif_geom FROM photos",
     "where somebody stood with a photograph": "SELECT geom FROM case_photos",
     "a photograph's facts changed": "UPDATE photos SET phash = 0",

@@ -35,3 +35,13 @@ AS $$
   RETURNING p.sha256
 $$;
 REVOKE ALL ON FUNCTION forget_photos FROM PUBLIC;
+
+DROP FUNCTION IF EXISTS unnamed_photos;
+CREATE FUNCTION unnamed_photos(who text) RETURNS TABLE (own_bytes bigint, all_bytes bigint)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, public, pg_temp
+-- How much was sent without a sign-in and is not named by a report yet: from one address, and from all. Sums alone: who sent what is nobody's to read.
+AS $$
+  SELECT coalesce(sum(p.bytes) FILTER (WHERE p.sender = who), 0), coalesce(sum(p.bytes), 0) FROM photos p WHERE p.sender IS NOT NULL
+$$;
+REVOKE ALL ON FUNCTION unnamed_photos FROM PUBLIC;

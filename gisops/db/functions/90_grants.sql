@@ -58,7 +58,9 @@ BEGIN
   GRANT SELECT (sha256, mime, bytes, width, height, phash, bands, copies, stored_at) ON photos TO gisops_app;
   GRANT SELECT (district_code, report_id, n, sha256, added_at) ON report_photos TO gisops_app;
   GRANT SELECT (district_code, case_id, seq, n, sha256, phase, captured_at, accuracy_m, added_at) ON case_photos TO gisops_app;
-  GRANT EXECUTE ON FUNCTION forget_photos TO gisops_app;
+  -- once a report names it, the address it came from is forgotten
+  GRANT UPDATE (sender) ON photos TO gisops_app;
+  GRANT EXECUTE ON FUNCTION forget_photos, unnamed_photos TO gisops_app;
 
   -- positions: the last one is read; whose it is and its home district stay. Tracks are written, and read by nobody at the doors.
   GRANT SELECT, INSERT, UPDATE (captured_at, accuracy_m, geom, unit_id) ON last_positions TO gisops_app;
@@ -67,6 +69,7 @@ BEGIN
   -- agreements: asked for, then decided; who asked for what, and when, stays. The fact of a determination is written by a function.
   GRANT SELECT ON seasons TO gisops_app;
   GRANT SELECT, INSERT ON approvals, case_subtasks, disputes, supervision_orders, urgings, appeals, follow_ups TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE ON case_outcomes TO gisops_app;
   GRANT UPDATE (state, decided_by, decided_at, decision_text_id, seq) ON approvals TO gisops_app;
   GRANT UPDATE (state, deadline, acknowledged_at, ended_by, ended_at, reason_code, result_text_id) ON case_subtasks TO gisops_app;
   GRANT UPDATE (interim_organisation_id, decision, organisation_id, effective_from, created_kind, created_key, decided_seq, decided_by, decided_at) ON disputes TO gisops_app;
@@ -161,6 +164,7 @@ BEGIN
   GRANT SELECT (district_code, scheme, code, enabled, min_confidence, channels, min_photos, alone, certain, max_overturn, window_cases, window_days, min_cases, since,
                 switched_off_at, switched_off_because, reason, changed_at) ON auto_rules TO gisops_reader;
   GRANT SELECT ON approvals, case_subtasks, disputes, supervision_orders, urgings, appeals, follow_ups TO gisops_reader, gisops_windows;
+  GRANT SELECT ON case_outcomes TO gisops_reader;
 
   -- one's own account, nobody else's
   GRANT SELECT (account_id, login, role, staff_id, organisation_id, active, everywhere, scope_version) ON accounts TO gisops_reader;

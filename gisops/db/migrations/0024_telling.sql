@@ -27,3 +27,10 @@ WHERE t.kind = 'follow_up'
 -- A thousand people who pass one hole in an hour are a number, not a thousand rows.
 ALTER TABLE cases ADD COLUMN crowd_count int NOT NULL DEFAULT 0;
 COMMENT ON COLUMN cases.crowd_count IS 'work: How many reports without a sign-in were counted alone, because the case had its fill of them within the hour.';
+
+-- Whoever sends photographs without a sign-in and never names them would fill the disk: so much of each address's lies here until it is named, and so
+-- much of everybody's. What was sent before this counts for nobody, and goes within its week.
+ALTER TABLE photos ADD COLUMN sender text;
+COMMENT ON COLUMN photos.sender IS 'personal: Digest of the address it was sent from without a sign-in, until a report names it.';
+-- Usage: how much of an address's lies here unnamed, and of all together.
+CREATE INDEX photos_unnamed ON photos (sender) INCLUDE (bytes) WHERE sender IS NOT NULL;
