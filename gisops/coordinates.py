@@ -38,6 +38,7 @@ __all__ = [
     "Crs",
     "Extent",
     "check_lonlat",
+    "distance_m",
     "from_wgs84",
     "from_wgs84_array",
     "gauss_kruger_srid",
@@ -312,3 +313,11 @@ def local_metres(lat: float) -> tuple[float, float]:
     root = math.sqrt(w)
     per_degree = math.pi / 180 * WGS84_A
     return per_degree * math.cos(phi) / root, per_degree * (1 - WGS84_E2) / (w * root)
+
+
+def distance_m(here: tuple[float, float], there: tuple[float, float]) -> float:
+    """Metres between two points (lon, lat in WGS-84 degrees) in the plane touching at the first: `local_distance_m` of
+    the database. For a question of metres; what lies far off comes out as far off.
+    """
+    east, north = local_metres(here[1])
+    return math.hypot((there[0] - here[0]) * east, (there[1] - here[1]) * north)

@@ -163,9 +163,7 @@ def standing(conn: Connection) -> dict[str, Any]:
     return conn.execute(_SQL["standing"]).fetchone() or {}
 
 
-def _message(
-    conn: Connection, row: Mapping[str, Any], keys: Mapping[str, Any], timezone: ZoneInfo
-) -> Message | None:
+def _message(conn: Connection, row: Mapping[str, Any], keys: Mapping[str, Any], timezone: ZoneInfo) -> Message | None:
     """What is sent; None where whom it was for has no number or address any more."""
     found = conn.execute(_SQL["address"], keys).fetchone()
     if found is None or not found["address"]:

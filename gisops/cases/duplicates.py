@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import hypot
 from typing import Any, Literal
 from uuid import UUID
 
@@ -327,8 +326,7 @@ def closeness(one: Category, other: Category) -> float:
 
 def distance_m(one: Asked, other: Asked) -> float:
     """Metres between two reports in the plane at the first, as `local_distance_m` has them."""
-    kx, ky = coordinates.local_metres(one.lat)
-    return round(hypot((other.lon - one.lon) * kx, (other.lat - one.lat) * ky), 3)
+    return round(coordinates.distance_m((one.lon, one.lat), (other.lon, other.lat)), 3)
 
 
 def _joined(city: City, one: Asked, held: Held | None, scope: Scope | None) -> Fate | NotJoinable:

@@ -191,8 +191,7 @@ def _taken_in_time(facts: Facts, photo: Photo) -> None:
 def _taken_there(facts: Facts, photo: Photo, asked: Asked, payload: Mapping[str, Any]) -> float:
     """How far from the case it was taken, in metres; of a case that the act moves, from where it is then."""
     lon, lat = payload.get("lon", facts.lon), payload.get("lat", facts.lat)
-    east, north = coordinates.local_metres(lat)
-    distance = math.hypot((photo.lon - lon) * east, (photo.lat - lat) * north)
+    distance = coordinates.distance_m((lon, lat), (photo.lon, photo.lat))
     # What neither position knows of itself is nobody's fault, up to a point: an accuracy of a kilometre shows nothing.
     within = asked.within_m + min(photo.accuracy_m + (facts.accuracy_m or 0.0), asked.allowance_m)
     if distance > within:

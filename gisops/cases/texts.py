@@ -21,9 +21,10 @@ LONGEST = 1_000
 def keep(conn: Connection, district_code: str, case_id: UUID, kind: str, text: str) -> UUID | None:
     """Keep a text of a case and return its key; None for no text. Raises ``TextTooLong``, ``InvalidInput``."""
     told = kept_with(text)
-    if told["text_id"] is not None:
+    key: UUID | None = told["text_id"]
+    if key is not None:
         conn.execute(_SQL["keep"], {"district_code": district_code, "case_id": case_id, "kind": kind, **told})
-    return told["text_id"]
+    return key
 
 
 def kept_with(text: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Preparers of the table of moves (`gisops.cases.facts` says what they get and giv
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +39,7 @@ def verify(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
     if result not in RESULTS:
         raise InvalidInput(f"result is one of {', '.join(RESULTS)}.", field="result", results=list(RESULTS))
     lon, lat, accuracy_m = position(city, sent)
-    distance = metres((lon, lat), (facts.lon, facts.lat))
+    distance = coordinates.distance_m((facts.lon, facts.lat), (lon, lat))
     within = VERIFY_WITHIN_M + accuracy_m + (facts.accuracy_m or 0.0)
     payload: dict[str, Any] = {"result": result, "distance_m": round(distance, 1)}
     if result != "moved":
@@ -145,10 +144,3 @@ def too_far(distance: float, within: float) -> GuardFailed:
         distance_m=round(distance, 1),
         within_m=round(within, 1),
     )
-
-
-def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Metres between two points in WGS-84 degrees, by the sphere: to half a per cent, for a question of metres."""
-    (lon1, lat1), (lon2, lat2) = ((math.radians(x), math.radians(y)) for x, y in (one, other))
-    h = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
-    return 2 * 6_371_008.8 * math.asin(min(1.0, math.sqrt(h)))

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from gisops import clocks
+from gisops import clocks, coordinates
 from gisops.access.people import Actor
 from gisops.cases import approvals, case_clocks, cases, disputes, rerouting, supervision, triage
 from gisops.cases.facts import After, Facts, GuardFailed, Prepared, Sent, StartClock
@@ -188,7 +188,7 @@ def finish(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
     payload: dict[str, Any] = {}
     if sent.values.get("position") is not None:
         lon, lat, accuracy_m = triage.position(city, sent)
-        distance = triage.metres((lon, lat), (facts.lon, facts.lat))
+        distance = coordinates.distance_m((facts.lon, facts.lat), (lon, lat))
         within = FINISH_WITHIN_M + accuracy_m + (facts.accuracy_m or 0.0)
         if distance > within:
             raise triage.too_far(distance, within)

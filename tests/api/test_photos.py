@@ -193,7 +193,7 @@ def test_anybody_may_send_only_so_many_a_minute(sample_database: Any, home: Path
 
 
 def test_what_no_report_names_may_lie_here_only_so_much(sample_database: Any, home: Path, a_report: Any) -> None:
-    """An address has its fill, and others have not; what a report names counts for nobody, nor does its address stay."""
+    """An address has its fill, and others have not; what a report names counts for nobody, and its address goes."""
     from starlette.testclient import TestClient
 
     from api.app import create_app

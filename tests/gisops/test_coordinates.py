@@ -19,6 +19,7 @@ from gisops import crs as systems
 from gisops import datum_shift
 from gisops.coordinates import (
     check_lonlat,
+    distance_m,
     from_wgs84,
     from_wgs84_array,
     gauss_kruger_srid,
@@ -398,6 +399,7 @@ def test_the_local_plane_measures_like_the_geodesic(metres: float, within: float
         for azimuth in range(0, 360, 15):
             to_lon, to_lat, _ = GEOD.fwd(110.0, lat, azimuth, metres)
             measured = math.hypot((to_lon - 110.0) * per_lon, (to_lat - lat) * per_lat)
+            assert distance_m((110.0, float(lat)), (to_lon, to_lat)) == measured
             worst = max(worst, abs(measured / metres - 1))
     assert worst < within
 
