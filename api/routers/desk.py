@@ -1,4 +1,4 @@
-"""The desk: what there is to do now, in the order in which it runs out, and what is late."""
+"""The desk: what there is to do now, the gravest first, and what is late."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def inbox(
     limit: Annotated[int, Query(ge=1, le=desk.MOST_ROWS)] = 50,
     after: QueryText | None = None,
 ) -> Response:
-    """Open cases in the states in which the caller has something to do (or in each ``state`` named), what runs out
-    first before the rest, with the clock that runs in each, what the caller may do, and how many there are by state.
+    """Open cases in the states in which the caller has something to do (or in each ``state`` named), by priority and
+    within one what runs out first, with the clock of each, what the caller may do, and how many there are by state.
     """
     found = desk.inbox(
         conn,
@@ -65,8 +65,8 @@ def tasks(
     limit: Annotated[int, Query(ge=1, le=desk.MOST_ROWS)] = 100,
     after: QueryText | None = None,
 ) -> Response:
-    """The caller's open work, what runs out first before the rest: what he handles or his department's time runs for,
-    and what waits to be verified or checked where he looks.
+    """The caller's open work, in the order of the inbox: what he handles or his department's time runs for, and what
+    waits to be verified or checked where he looks.
     """
     found = _with_next(request, desk.tasks(conn, city, caller.actor, limit=limit, after=after, key_id=caller.key_id))
     return answers.json({"tasks": found["cases"], "next": found["next"]})

@@ -27,6 +27,19 @@ dispute has none; its own deadline goes on.
 | state | | stage | clock |
 |---|---|---|---|"""
 
+_PRIORITY = """
+## Priority
+
+The desk goes by `priority`, and within one by what runs out first. The highest that a case's own facts give it counts,
+nothing is added up, and no moment is asked for: it changes when one of them does, and the clock that runs carries it.
+
+| `priority` | | of a case |
+|---|---|---|
+| `critical` | 紧要 / critical | of severity `danger`; or reported ten times |
+| `high` | 优先 / high | of severity `urgent`; or urged; or the same again as a closed one; or reported five times |
+| `low` | 较高 / low | reported by the hot line; or three times |
+| `none` | 普通 / none | any other |"""
+
 _TABLE = """
 ## Moves
 
@@ -49,7 +62,7 @@ def page() -> str:
         zh, en = STATES[state]
         clock = "—" if stage == max(STAGES.values()) else STEPS.get(state, "the case's own")
         lines.append(f"| `{state}` | {zh} / {en} | {stage} | {clock} |")
-    lines.append(_TABLE)
+    lines += [_PRIORITY, _TABLE]
     lines += [_row(rule) for rule in TRANSITIONS]
     lines.append(_REASONS)
     lines += [
