@@ -4,6 +4,7 @@ asks, whether he may see the case, what is done, and that it was done (the audit
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,8 @@ from uuid import UUID
 from gisops import operations
 from gisops.access import audit
 from gisops.access.people import Actor
-from gisops.cases import acts, approvals, follow_ups, joint, supervision
-from gisops.cases.facts import Facts, GuardFailed, Sent
+from gisops.cases import acts, approvals, evidence, follow_ups, joint, supervision
+from gisops.cases.facts import Facts, GuardFailed, Prepared, Sent
 from gisops.cases.moves import PUBLIC
 from gisops.cases.transitions import NOT_ACKNOWLEDGED
 from gisops.city import City
@@ -86,8 +87,11 @@ def act_on_part(
     text: str,
     by: Actor,
     key_id: int | None = None,
+    photos: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Take a part on, finish or return it, as its organisation; or call it off, as the desk."""
+    """Take a part on, finish or return it, as its organisation; or call it off, as the desk. Who finishes it shows it:
+    ``photos`` as with a case's own finish, where the case was filed on any.
+    """
     if action == "cancel":
         facts = acts.read(conn, city, case_no, by)
         joint.cancel(conn, facts, subtask_no, text, by)
@@ -97,6 +101,13 @@ def act_on_part(
         state = joint.act_on_part(
             conn, case_no, subtask_no, action, by, reason_code=reason_code, text=text, key_id=key_id
         )
+        if action == "finish":
+            facts = acts.read(conn, city, case_no, None)
+            sent = Sent(None, values={"photos": list(photos)})
+            # of this moment's entry, numbered behind what came with that entry itself and with other parts
+            shown = evidence.with_photos(conn, city, "part", facts, sent, by, Prepared(), 100 * subtask_no)
+            for keep in shown.after:
+                keep(conn, facts, facts.version)
     return {"case_no": case_no, "subtask_no": subtask_no, "state": state}
 
 

@@ -76,12 +76,16 @@ SELECT filing_condition_id, step, area_grade, season, unit, value FROM time_limi
 SELECT step, severity, unit, value FROM stage_limits WHERE (scheme, kind, major, minor) = ('', '', '', '');
 
 -- name: category_stage_limits
--- How long a step may take where the case's category has a limit of its own: of several rows the one closest to it.
-SELECT DISTINCT ON (c.category_id, l.step, l.severity) c.category_id, l.step, l.severity, l.unit, l.value
-FROM stage_limits l
-JOIN categories c ON l.scheme IN ('', c.scheme) AND l.kind IN ('', c.kind) AND l.major IN ('', c.major) AND l.minor IN ('', c.minor)
-WHERE (l.scheme, l.kind, l.major, l.minor) <> ('', '', '', '')
-ORDER BY c.category_id, l.step, l.severity, l.minor DESC, l.major DESC, l.kind DESC, l.scheme DESC;
+-- How long a step may take where the case's category has limits of its own: the rows that are closest to it, whatever the severity.
+SELECT q.category_id, q.step, q.severity, q.unit, q.value
+FROM (
+  SELECT c.category_id, l.step, l.severity, l.unit, l.value,
+         rank() OVER (PARTITION BY c.category_id, l.step ORDER BY l.minor DESC, l.major DESC, l.kind DESC, l.scheme DESC) AS nth
+  FROM stage_limits l
+  JOIN categories c ON l.scheme IN ('', c.scheme) AND l.kind IN ('', c.kind) AND l.major IN ('', c.major) AND l.minor IN ('', c.minor)
+  WHERE (l.scheme, l.kind, l.major, l.minor) <> ('', '', '', '')
+) q
+WHERE q.nth = 1;
 
 -- name: escalations
 -- What happens when a share of a limit has run, in order.

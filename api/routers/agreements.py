@@ -170,7 +170,8 @@ def act_on_part(
 ) -> Response:
     """Take a part on, finish or return it, as its organisation; or call it off, as the desk."""
     told = (subtask_no, body.action, body.reason_code, body.text)
-    return answers.json(agreeing.act_on_part(conn, city, case_no, *told, caller.actor, caller.key_id))
+    photos = [photo.model_dump(exclude_none=True) for photo in body.photos]
+    return answers.json(agreeing.act_on_part(conn, city, case_no, *told, caller.actor, caller.key_id, photos))
 
 
 @router.post("/api/cases/{case_no}/lead", openapi_extra=_roles(*_LEAD), responses=answering(CaseAfter))

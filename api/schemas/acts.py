@@ -67,6 +67,12 @@ class Evidence(Act):
     photos: list[PhotoIn] = Field(default=[], max_length=MOST_PHOTOS)
 
 
+class ReopenedIn(SaysWhy):
+    """A case that is not done after all: why, and photographs of what is to be seen there."""
+
+    photos: list[PhotoIn] = Field(default=[], max_length=MOST_PHOTOS)
+
+
 class Failed(Evidence):
     """A check that failed: what is not done yet, in words."""
 
@@ -187,7 +193,7 @@ _OWN: Mapping[str, type[Body]] = {
     "force_close": WhyGranted,
     "dispute": DisputeIn,
     "determine": DetermineIn,
-    "reopen": SaysWhy,
+    "reopen": ReopenedIn,
     "appeal": AppealIn,
 }
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from api.schemas.acts import Reason, Version, Why
+from api.schemas.acts import PhotoIn, Reason, Version, Why
+from api.schemas.reports import MOST_PHOTOS
 from api.schemas.shapes import Body, Code
 from gisops.clocks import Unit
 
@@ -42,11 +43,12 @@ class PartIn(Body):
 
 
 class PartActIn(Body):
-    """What is done with a part: by its organisation, or ``cancel`` by the desk."""
+    """What is done with a part: by its organisation, which shows what it finishes, or ``cancel`` by the desk."""
 
     action: Literal["ack", "finish", "return", "cancel"]
     text: Reason = ""
     reason_code: Code | None = None
+    photos: list[PhotoIn] = Field(default=[], max_length=MOST_PHOTOS)
 
 
 class LeadIn(Body):

@@ -42,6 +42,8 @@ class Asked:
     photos: int = 1
     within_m: float = 50.0
     allowance_m: float = 100.0
+    # at least as many as the case was filed on, or (a part of it) one where it was filed on any
+    as_filed: int = 0
 
 
 # A choice of ours, which a city overrides in its setting ``evidence``: false asks for none at all, an object has the
@@ -52,6 +54,10 @@ ASKED: Mapping[str, Asked] = MappingProxyType(
         "finish": Asked("after"),
         "pass": Asked("check"),
         "fail": Asked("check", photos=0),
+        # by somebody of the staff; a reporter says it in words
+        "reopen": Asked("before", photos=0, within_m=100.0, as_filed=MOST),
+        # another organisation's part in a joint case
+        "part": Asked("after", photos=0, as_filed=1),
     }
 )
 
@@ -76,6 +82,8 @@ def asked_of(city: City, action: str) -> Asked | None:
     if settings is False:
         return replace(asked, photos=0)
     own = settings.get(action, {}) if isinstance(settings, Mapping) else {}
+    if "photos" in own:
+        asked = replace(asked, as_filed=0)
     return replace(asked, **{name: own[name] for name in ("photos", "within_m", "allowance_m") if name in own})
 
 
@@ -87,10 +95,18 @@ def shown(conn: Connection, facts: Facts) -> int:
 
 
 def with_photos(
-    conn: Connection, city: City, action: str, facts: Facts, sent: Sent, by: Actor | None, prepared: Prepared
+    conn: Connection,
+    city: City,
+    action: str,
+    facts: Facts,
+    sent: Sent,
+    by: Actor | None,
+    prepared: Prepared,
+    first: int = 0,
 ) -> Prepared:
     """Hold the photographs of an act against what its action asks, and have them written with it: the move's payload
-    names them (``photos``: sha256, phase, captured_at, distance_m), and no place. The system shows none.
+    names them (``photos``: sha256, phase, captured_at, distance_m), and no place. The system shows none. They are
+    numbered from ``first`` on within the move.
 
     Raises ``InvalidInput`` for what cannot be a photograph's entry, ``UnknownPhoto`` for one that was not sent in,
     ``GuardFailed`` (``photos``, ``photo_time``, ``photo_place``, ``photo_reused``) where the evidence does not hold.
@@ -100,6 +116,7 @@ def with_photos(
         return prepared
     named = _named(city, asked, sent)
     enough = sum(photo.phase == asked.phase for photo in named)
+    asked = _as_filed(conn, city, facts, asked)
     if enough < asked.photos:
         raise GuardFailed(
             "photos",
@@ -129,9 +146,18 @@ def with_photos(
         )
 
     def keep(conn: Connection, facts: Facts, seq: int) -> None:
-        _keep(conn, facts.district_code, facts.case_id, seq, named, by)
+        _keep(conn, facts.district_code, facts.case_id, seq, named, by, first)
 
     return replace(prepared, payload={**prepared.payload, "photos": told}, after=(keep, *prepared.after))
+
+
+def _as_filed(conn: Connection, city: City, facts: Facts, asked: Asked) -> Asked:
+    """What an action asks where it asks for as many as the handbook's row wanted that the case was filed under."""
+    if not asked.as_filed or facts.filing_condition_id is None or city.settings.get("evidence", True) is False:
+        return asked
+    row = conn.execute(_SQL["wanted"], {"filing_condition_id": facts.filing_condition_id}).fetchone()
+    wanted = min(0 if row is None else int(row["min_photos"]), asked.as_filed)
+    return replace(asked, photos=max(asked.photos, wanted))
 
 
 def _named(city: City, asked: Asked, sent: Sent) -> list[Photo]:
@@ -175,6 +201,8 @@ def _taken_in_time(facts: Facts, photo: Photo) -> None:
     since = {
         "after": facts.acknowledged_at or facts.dispatched_at or facts.reported_at,
         "check": facts.handled_at or facts.reported_at,
+        # of a case that is opened again, how it looks since it was closed
+        "before": facts.closed_at or facts.reported_at,
     }.get(photo.phase, facts.reported_at)
     if not since - _CLOCKS_DIFFER <= photo.captured_at <= facts.now + _CLOCKS_DIFFER:
         raise GuardFailed(
@@ -235,7 +263,9 @@ def _not_used(conn: Connection, facts: Facts, photo: Photo, known: Mapping[str, 
     )
 
 
-def _keep(conn: Connection, district_code: str, case_id: UUID, seq: int, named: Sequence[Photo], by: Actor) -> None:
+def _keep(
+    conn: Connection, district_code: str, case_id: UUID, seq: int, named: Sequence[Photo], by: Actor, first: int
+) -> None:
     rows = [
         {
             "n": n,
@@ -246,7 +276,7 @@ def _keep(conn: Connection, district_code: str, case_id: UUID, seq: int, named: 
             "lat": photo.lat,
             "accuracy_m": photo.accuracy_m,
         }
-        for n, photo in enumerate(named)
+        for n, photo in enumerate(named, first)
     ]
     told = {"district_code": district_code, "case_id": case_id, "seq": seq, "account_id": by.account_id}
     conn.execute(_SQL["keep"], {**told, "photos": Jsonb(rows)})

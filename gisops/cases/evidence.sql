@@ -41,3 +41,7 @@ INSERT INTO case_photos (district_code, case_id, seq, n, sha256, phase, captured
 SELECT %(district_code)s, %(case_id)s, %(seq)s, p.n, p.sha256, p.phase, p.captured_at, ST_SetSRID(ST_MakePoint(p.lon, p.lat), 4326), p.accuracy_m,
        %(account_id)s, app_now()
 FROM jsonb_to_recordset(%(photos)s) AS p (n smallint, sha256 text, phase text, captured_at timestamptz, lon float8, lat float8, accuracy_m real);
+
+-- name: wanted
+-- How many photographs a filing condition wants.
+SELECT min_photos FROM filing_conditions WHERE filing_condition_id = %(filing_condition_id)s;

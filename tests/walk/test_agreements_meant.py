@@ -5,7 +5,9 @@ nobody's is listed, and the fact that was written decides the next case.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,12 +15,13 @@ import orjson
 import psycopg
 import pytest
 
+import gisops
 from gisops import agreeing, operations, timers
 from gisops import city as cities
 from gisops import dispatch as dispatching
 from gisops.access import scopes
 from gisops.access.people import Actor
-from gisops.cases import acts, approvals, disputes, joint, supervision
+from gisops.cases import acts, approvals, case_clocks, disputes, joint, supervision
 from gisops.cases.reports import NewReport
 from gisops.cases.transitions import NOT_ACKNOWLEDGED
 from gisops.db.pool import connect
@@ -524,3 +527,82 @@ def sent_to(world: World, lon: float, lat: float, category_id: int) -> int:
     asked = dispatching.Input(lon, lat, 5.0, category_id, world.at(0, 10), None)
     found: int = dispatching.decide(world.conn, [asked])[0].row["organisation_id"]
     return found
+
+
+# ---- limits of the steps, by category
+
+
+def test_a_kind_of_case_has_its_own_time_for_a_step(world: World) -> None:
+    with as_owner(world) as owner:
+        for step, severity, *code, value in (
+            ("accept", "", "GB/T 30428.2-2013", "E", "", "", 11),
+            ("accept", "", "GB/T 30428.2-2013", "E", "04", "05", 5),
+            ("accept", "danger", "GB/T 30428.2-2013", "E", "", "", 3),
+        ):
+            owner.execute(
+                "INSERT INTO stage_limits (step, severity, scheme, kind, major, minor, unit, value, certainty)"
+                " VALUES (%s, %s, %s, %s, %s, %s, 'minute', %s, 'P')",
+                [step, severity, *code, value],
+            )
+    try:
+        read = cities.load(world.conn)
+        world.city = replace(
+            world.city, stage_limits=read.stage_limits, category_stage_limits=read.category_stage_limits
+        )
+        took = {}
+        for category in ("E04-05", "E01-10", "P01-01"):
+            key = world.city.category(category).category_id
+            took[category] = [
+                limit.value if (limit := case_clocks.stage_limit(world.city, "accept", severity, key)) else None
+                for severity in ("normal", "danger")
+            ]
+        # the closest row before the severity: a danger of E04-05 has what E04-05 has, of other events what those have
+        assert took == {"E04-05": [5, 5], "E01-10": [11, 3], "P01-01": [15, 7.5]}
+        case_no = world.told("E04-05", filed=False)
+        clock = world.facts(case_no).clock
+        assert clock is not None
+        assert (clock.step, clock.deadline) == ("accept", world.at(0, 10) + timedelta(minutes=5))
+    finally:
+        world.conn.rollback()
+        with as_owner(world) as owner:
+            owner.execute("DELETE FROM stage_limits WHERE scheme <> ''")
+
+
+# ---- who walks and who orders
+
+
+def test_the_sample_s_two_roles_change_names_and_nobody_else_s(sample_database: Any) -> None:
+    step = (Path(gisops.__file__).parent / "db/migrations/0023_agreeing.sql").read_text("utf-8")
+    swap = step[step.index("-- The sample had the two") : step.index("-- Of whom a look")]
+    with connect(sample_database.owner_url) as owner:
+        # as it was before: the two the wrong way round, and an account of a city's own beside them
+        owner.execute(
+            "UPDATE staff SET role = CASE role WHEN 'inspector' THEN 'supervisor' ELSE 'inspector' END"
+            " WHERE role IN ('inspector', 'supervisor')"
+        )
+        owner.execute("DELETE FROM accounts WHERE login LIKE 'case.%' OR login LIKE 'look.%' OR login LIKE 'lost.%'")
+        owner.execute("UPDATE accounts SET login = 'was' WHERE login = 'supervisor'")
+        owner.execute("UPDATE accounts SET login = 'supervisor', role = 'supervisor' WHERE login = 'inspector'")
+        owner.execute("UPDATE accounts SET login = 'inspector', role = 'inspector' WHERE login = 'was'")
+        owner.execute(
+            "INSERT INTO accounts (login, password_hash, role, everywhere)"
+            " VALUES ('of-the-city', 'x', 'supervisor', true)"
+        )
+        owner.execute(swap.encode())
+        found = {
+            row["login"]: (row["role"], row["everywhere"], row["post_zh"])
+            for row in owner.execute(
+                "SELECT a.login, a.role, a.everywhere, s.post_zh FROM accounts a LEFT JOIN staff s USING (staff_id)"
+                " WHERE a.role IN ('supervisor', 'inspector')"
+            )
+        }
+        assert found == {
+            "supervisor": ("supervisor", False, "监督员"),
+            "inspector": ("inspector", True, "督办员"),
+            "of-the-city": ("supervisor", True, None),
+        }
+        posts = owner.execute(
+            "SELECT DISTINCT role, post_zh FROM staff WHERE role IN ('inspector', 'supervisor') ORDER BY 1"
+        ).fetchall()
+        assert [(row["role"], row["post_zh"]) for row in posts] == [("inspector", "督办员"), ("supervisor", "监督员")]
+        owner.rollback()

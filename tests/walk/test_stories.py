@@ -20,7 +20,7 @@ import httpx2
 import pytest
 import shapely
 
-from gisops.access import accounts
+from gisops.access import accounts, scopes
 from gisops.db.pool import connect
 from gisops.sample.district.shapes import to_degrees
 from gisops.simulation import books
@@ -196,6 +196,10 @@ def told_on(database: Database, home: Path, **city: bool) -> Iterator[tuple[Serv
         owner.execute("UPDATE city SET settings = settings || '{\"sample_check_percent\": 0}'")
         for name, value in city.items():
             owner.execute(f"UPDATE city SET {name} = %s", [value])  # type: ignore[call-overload]
+        # the sample's supervisor walks one street; the stories' walks the city
+        code = owner.execute("SELECT code FROM city").fetchone()
+        assert code is not None
+        scopes.grant(owner, "supervisor", "area", code["code"])
         # what the sample itself left open is no part of the stories
         owner.execute("UPDATE case_clocks SET due_at = NULL, due_kind = NULL WHERE due_at IS NOT NULL")
     with serve(database, home=str(home), anonymous_photos_per_minute="1000") as server:
@@ -293,7 +297,13 @@ def test_the_lamps_an_answer_within_half_an_hour_and_light_within_a_day(by_hand:
     )
     assert told["case"]["state"] == "reported"
     story.at(9, 13)
-    story.does("desk", "order_verify")
+    sent = story.does("desk", "order_verify")
+    # the answer names who was asked to look, and he finds it among his tasks and his notices
+    assert [one["role"] for one in sent["recipients"]] == ["verify"]
+    assert story.heard("supervisor") == ["task"]
+    with story.door("supervisor") as client:
+        mine = client.get("/api/me/tasks").json()["tasks"]
+    assert story.case_no in [one["case_no"] for one in mine]
     story.at(9, 26)
     story.does("supervisor", "verify", evidence=True, result="true")
     story.at(9, 28)
