@@ -105,8 +105,19 @@ def _actor(conn: Connection, login: str) -> Actor:
 
 
 def _versions(conn: Connection, numbers: list[str]) -> dict[str, int]:
-    rows = conn.execute("SELECT case_no, version FROM cases WHERE case_no = ANY (%s)", [numbers])
-    return {row["case_no"]: row["version"] for row in rows}
+    """The version of each case once nobody moves it any more: wrk goes while its last requests are still on their way
+    through the server, which answers nobody and commits all the same.
+    """
+    conn.commit()
+    before: dict[str, int] = {}
+    while True:
+        rows = conn.execute("SELECT case_no, version FROM cases WHERE case_no = ANY (%s)", [numbers]).fetchall()
+        conn.commit()
+        found = {row["case_no"]: row["version"] for row in rows}
+        if found == before:
+            return found
+        before = found
+        time.sleep(0.5)
 
 
 def _wrk(town: Town, address: str, token: str, numbers: list[str], staff: str, folder: Path) -> float:

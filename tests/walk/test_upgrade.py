@@ -24,15 +24,30 @@ from gisops import cluster_files, operations
 from gisops.access import scopes
 from gisops.access.people import Actor
 from gisops.access.roles import EVERYWHERE_ROLES
-from gisops.cases import case_clocks
+from gisops.cases import case_clocks, moves
 from gisops.db.migrate import migrate, status
 from gisops.db.pool import Connection, connect
+from gisops.simulation import books
 from layers.catalog import view_sql
 from tests.conftest import SAMPLE_PASSWORD, Database, serve
 
 DUMPS = sorted((Path(__file__).parent / "previous_release").glob("after_*.sql.xz"))
-# What a migration is there to change.
-OWN = {"migrations", "reapplied", "spatial_ref_sys"}
+# What a migration is there to change, and the words of notices, which come with each release.
+OWN = {"migrations", "reapplied", "spatial_ref_sys", "notice_texts"}
+# The step by which cases got their clocks; what a later release leaves behind has run by them.
+CLOCKS = 15
+# What a step changed on purpose in rows of before: the columns that are left aside, and the rows that are compared.
+ON_PURPOSE: dict[str, tuple[set[str], str]] = {
+    # 0023: supervisors walk the ground and inspectors give orders; the sample had the two words the wrong way round.
+    "staff": ({"role", "post_en"}, "true"),
+    "accounts": ({"login", "role", "scope_version"}, "true"),
+    # 0025: the order in which the desk goes.
+    "cases": ({"priority"}, "true"),
+    # 0023: a review of an appeal has its limit.
+    "stage_limits": (set(), "step <> 'appeal'"),
+    # 0024: rows for reporters without an account, which nobody could read.
+    "notices": (set(), "report_id IS NULL OR reporter_id IS NOT NULL"),
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,7 @@ def tables(conn: Connection) -> dict[str, list[str]]:
            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
            ORDER BY c.relname, a.attnum"""
     ):
-        if row["name"] not in OWN:
+        if row["name"] not in OWN and row["column"] not in ON_PURPOSE.get(row["name"], (set(),))[0]:
             found.setdefault(row["name"], []).append(row["column"])
     return found
 
@@ -63,8 +78,12 @@ def rows(conn: Connection, table: str, columns: list[str]) -> str:
     """Count and hash of all rows over these columns."""
     asked = sql.SQL(
         "SELECT count(*) || ' ' || coalesce(md5(string_agg(r, '|' ORDER BY r)), '') AS hash"
-        " FROM (SELECT md5(row({})::text) AS r FROM {}) t"
-    ).format(sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(table))
+        " FROM (SELECT md5(row({})::text) AS r FROM {} WHERE {}) t"
+    ).format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.Identifier(table),
+        sql.SQL(ON_PURPOSE.get(table, (set(), "true"))[1]),
+    )
     row = conn.execute(asked).fetchone()
     assert row is not None
     return str(row["hash"])
@@ -121,6 +140,12 @@ def test_every_row_of_every_table_is_what_it_was(upgraded: Upgraded) -> None:
 
 def test_every_open_case_of_before_has_its_clock(upgraded: Upgraded) -> None:
     """One that runs in each, that of its state, begun when it came into it; and nobody is told of the past again."""
+    if upgraded.last >= CLOCKS:
+        # it ran by its clocks before; that they go on is the next test's
+        held = int(upgraded.before["case_clocks"][1].split()[0])
+        with connect(upgraded.database.owner_url) as conn:
+            assert conn.execute("SELECT count(*) AS n FROM case_clocks").fetchone() == {"n": held}
+        return
     with connect(upgraded.database.owner_url) as conn:
         found = conn.execute(
             """SELECT c.state, k.step, k.started_at = last.at AS since_then, k.paused_at IS NOT NULL AS paused, k.level,
@@ -151,6 +176,40 @@ def test_every_open_case_of_before_has_its_clock(upgraded: Upgraded) -> None:
             assert row["endless"] or row["its_own"], row
 
 
+def test_the_books_balance_of_cases_in_every_state(upgraded: Upgraded) -> None:
+    """Clocks, counters, versions and histories of all that has lived by them, as after each step of a simulation."""
+    if upgraded.last < CLOCKS:
+        with connect(upgraded.database.owner_url) as conn:
+            assert conn.execute("SELECT * FROM broken_history()").fetchall() == []
+        return
+    with connect(upgraded.database.owner_url, unhurried=True) as conn:
+        assert books.broken(conn) == []
+        states = {row["state"] for row in conn.execute("SELECT DISTINCT state FROM cases")}
+        running = conn.execute(
+            """SELECT c.state, k.step, c.organisation_id, k.organisation_id AS runs_for,
+                      k.paused_at IS NOT NULL AS paused
+               FROM cases c JOIN case_clocks k USING (district_code, case_id)
+               WHERE k.stopped_at IS NULL AND k.step <> 'subtask'"""
+        ).fetchall()
+        beside = conn.execute(
+            """SELECT (SELECT array_agg(DISTINCT state ORDER BY state) FROM approvals) AS approvals,
+                      (SELECT array_agg(DISTINCT state ORDER BY state) FROM case_subtasks) AS parts,
+                      (SELECT array_agg(DISTINCT state ORDER BY state) FROM supervision_orders) AS orders,
+                      (SELECT count(DISTINCT decided_at IS NULL) FROM disputes) AS disputes,
+                      (SELECT array_agg(DISTINCT state ORDER BY state) FROM deliveries) AS deliveries"""
+        ).fetchone()
+    assert states >= moves.STAGES.keys() - {"accepted", "simple_open"}
+    assert {row["state"] for row in running if row["paused"]} == {"suspended"}
+    assert all(row["organisation_id"] == row["runs_for"] for row in running if row["step"] in ("ack", "handle"))
+    assert beside is not None
+    assert beside["approvals"] == ["granted", "refused", "requested", "withdrawn"]
+    assert beside["parts"] == ["acknowledged", "cancelled", "done", "returned"]
+    assert beside["orders"] == ["answered", "closed", "open"]
+    assert beside["disputes"] == 2
+    assert "waiting" in beside["deliveries"]
+    assert "delivered" in beside["deliveries"]
+
+
 def test_rows_lie_in_units_and_accounts_look_where_they_did(upgraded: Upgraded) -> None:
     """Nobody who worked with the whole city loses it; officers get the zones they are sent to."""
     with connect(upgraded.database.owner_url, unhurried=True) as conn:
@@ -160,7 +219,9 @@ def test_rows_lie_in_units_and_accounts_look_where_they_did(upgraded: Upgraded) 
         # A few were reported a step beyond the city's edge, where no cell is, or outside of all.
         assert found.pop(5) > 0.95 * int(upgraded.before["cases"][1].split()[0])
         assert set(found) <= {1, 2, 3, 4}
-        accounts = conn.execute("SELECT account_id, role, everywhere FROM accounts").fetchall()
+        accounts = conn.execute(
+            "SELECT account_id, role, everywhere FROM accounts WHERE login NOT LIKE 'sim-%%'", []
+        ).fetchall()
         units = {row["role"]: scopes.scope_of(conn, row["account_id"]).units for row in accounts}
         assert {row["role"] for row in accounts if row["everywhere"]} == EVERYWHERE_ROLES & units.keys()
         assert units["officer"]
