@@ -4,7 +4,8 @@
     PYTHONPATH=../previous .venv/bin/python tests/walk/previous_release/make.py after_NNNN.sql.xz
 
 The sample district with reports of all kinds, cases sent by hand, sign-ins, positions and events; days of its life
-as a simulation plays them, and what is agreed on beside: whatever its tables can hold. Everything goes through the release's own functions, so that it is what that release really wrote.
+as a simulation plays them, and what is agreed on beside: whatever its tables can hold. Everything goes through
+the release's own functions, so that it is what that release really wrote.
 """
 
 from __future__ import annotations
