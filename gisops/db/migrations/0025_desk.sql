@@ -20,10 +20,13 @@ UPDATE cases c
 SET hotline = true
 WHERE c.stage < 7 AND EXISTS (SELECT FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id AND r.channel = 'hotline');
 UPDATE cases c
-SET priority = CASE WHEN c.severity = 'danger' OR c.report_count >= 10 THEN 3
-                    WHEN c.severity = 'urgent' OR c.report_count >= 5 OR c.urged_count > 0 OR c.recurrence_of IS NOT NULL THEN 2
-                    WHEN c.hotline OR c.report_count >= 3 THEN 1 ELSE 0 END
-WHERE c.stage < 7;
+SET priority = n.priority
+FROM (SELECT q.district_code, q.case_id,
+             CASE WHEN q.severity = 'danger' OR q.report_count >= 10 THEN 3
+                  WHEN q.severity = 'urgent' OR q.report_count >= 5 OR q.urged_count > 0 OR q.recurrence_of IS NOT NULL THEN 2
+                  WHEN q.hotline OR q.report_count >= 3 THEN 1 ELSE 0 END AS priority
+      FROM cases q WHERE q.stage < 7) n
+WHERE c.district_code = n.district_code AND c.case_id = n.case_id AND c.priority <> n.priority;
 UPDATE case_clocks k
 SET priority = c.priority
 FROM cases c
