@@ -18,6 +18,7 @@ from gisops.access import devices, limits, lockout, people, scopes, sealing
 from gisops.cluster import database_urls
 from gisops.db.pool import Connection, connect
 from gisops.errors import GisopsError
+from gisops.indicators import outcomes
 from gisops.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ BEAT_S = 1.0
 TIDY_S = 60.0
 TIDY_PHOTOS_S = 600.0
 BULLETIN_S = 600.0
+ALL_OUTCOMES_S = 3_600.0
 SEAL_S = 10.0
 MONTHS_S = 86_400.0
 _LONGEST_WAIT_S = 2.0
@@ -44,6 +46,7 @@ def run(settings: Settings, stop: threading.Event | None = None) -> None:
     threading.Thread(target=_follow_dates, args=(url, stop), name="scopes", daemon=True).start()
     threading.Thread(target=_tidy_photos, args=(url, settings, stop), name="photographs", daemon=True).start()
     threading.Thread(target=_publish, args=(url, stop), name="bulletins", daemon=True).start()
+    threading.Thread(target=_gather, args=(url, stop), name="outcomes", daemon=True).start()
     wait_s = 0.1
     while not stop.is_set():
         try:
@@ -134,6 +137,21 @@ def _publish(url: str, stop: threading.Event) -> None:
                 bulletin.due(conn, city.load(conn))
         except (psycopg.Error, GisopsError) as error:
             log.warning("worker: the bulletin was left for the next time (%s)", _first_line(error))
+
+
+def _gather(url: str, stop: threading.Event) -> None:
+    """Gather what cases that are over came to, for counting: of these days every minute, of all of them every hour."""
+    all_at = 0.0
+    while not stop.wait(TIDY_S):
+        try:
+            with connect(url, autocommit=True, unhurried=True, application_name="gisops outcomes") as conn:
+                if (now := time.monotonic()) >= all_at:
+                    outcomes.gather(conn)
+                    all_at = now + ALL_OUTCOMES_S
+                else:
+                    outcomes.gather_late(conn)
+        except psycopg.Error as error:
+            log.warning("worker: outcomes were left for the next minute (%s)", _first_line(error))
 
 
 def _tidy_photos(url: str, settings: Settings, stop: threading.Event) -> None:

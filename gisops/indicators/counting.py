@@ -29,6 +29,8 @@ from gisops.wording import CHANNELS
 _SQL = queries.load("gisops.indicators", "counting.sql")
 _NAMES = queries.load("gisops.indicators", "names.sql")
 
+_PARTS = ("countable", "dimensions", "ended_by", "gathered", "patroller")
+
 # What cases can be counted by, with the query that knows the names of its keys; spans of time beside it.
 DIMENSIONS: Mapping[str, str | None] = {
     "kind": "kind", "major": "major", "category": "category", "zone": "zone", "grid_cell": None, "community": "area",
@@ -193,7 +195,7 @@ def _statement(
 
 
 def _facts(family: str) -> sql.Composed:
-    told = sql.SQL(_SQL[family]).format(**{name: sql.SQL(_SQL[name]) for name in ("dimensions", "countable")})
+    told = sql.SQL(_SQL[family]).format(**{name: sql.SQL(_SQL[name]) for name in _PARTS})
     return sql.SQL("\n").join([sql.SQL(_SQL["spans"]), told, sql.SQL("")])
 
 

@@ -21,8 +21,35 @@ WITH spans AS (
    AND (e.district_code, e.case_id) IN (
      SELECT k.district_code, k.case_id
      FROM case_clocks k
-     WHERE k.step IN ('handle', 'stop', 'penalise', 'restore') AND k.deadline >= s.since AND k.deadline < s.until AND k.started_at < s.until
+     WHERE k.step IN ('handle', 'stop', 'penalise', 'restore') AND k.stopped_at < k.deadline
+       AND tstzrange(k.stopped_at, k.deadline, '[]') @> s.since AND k.deadline < s.until
    ))
+
+-- name: gathered
+-- What the history h of a case comes to.
+SELECT min(h.at) FILTER (WHERE h.to_state IN ('accepted', 'filed')) AS accepted_at,
+       min(h.at) FILTER (WHERE h.to_state = 'filed') AS filed_at,
+       min(h.at) FILTER (WHERE h.to_state = 'dispatched') AS dispatched_at,
+       max(h.at) FILTER (WHERE h.action = 'finish') AS finished_at,
+       max(h.at) FILTER (WHERE h.to_state = 'closed' AND h.from_state <> 'closed') AS closed_at,
+       (array_agg(h.to_state ORDER BY h.seq DESC))[1] AS last_state,
+       count(*) FILTER (WHERE h.action = 'extend') AS extensions,
+       count(*) FILTER (WHERE h.to_state = 'suspended' AND h.from_state <> 'suspended') AS suspensions,
+       count(*) FILTER (WHERE h.to_state = 'returned' AND h.payload ->> 'reason_code' IS DISTINCT FROM 'not_acknowledged') AS returns,
+       count(*) FILTER (WHERE h.action IN ('fail', 'to_rework', 'reopen') OR h.action = 'send_back' AND h.role = 'dispatcher') AS reworks,
+       count(*) FILTER (WHERE h.action = 'reopen') AS reopenings,
+       count(*) FILTER (WHERE h.to_state = 'simple_open') AS pushes
+
+-- name: patroller
+-- Who patrols the ground that a case lies on.
+(SELECT w.staff_id
+ FROM zones z
+ JOIN zone_sets t ON t.zone_set_id = z.zone_set_id AND in_force(t.valid, c.reported_at)
+ JOIN zone_staff w ON w.zone_id = z.zone_id AND w.role = 'primary' AND in_force(w.valid, c.reported_at)
+ WHERE z.kind = 'duty' AND ST_Intersects(z.geom, c.geom) AND in_force(z.valid, c.reported_at)
+   AND (z.scope = '{}' OR z.scope && ARRAY[g.pattern_kind, g.pattern_major, g.pattern_minor])
+ ORDER BY z.priority DESC, z.area_m2, z.code COLLATE "C", w.staff_id
+ LIMIT 1)
 
 -- name: dimensions
 -- What a case can be counted by, as columns; c is the case, g its category. What nobody asks for is not worked out.
@@ -42,15 +69,6 @@ c.grid_cell_code AS grid_cell, c.community_code AS community, c.street_code AS s
  LIMIT 1) AS road,
 (SELECT o.code FROM organisations o WHERE o.organisation_id = c.organisation_id) AS organisation,
 c.handler_id,
--- who patrols the ground it lies on
-(SELECT w.staff_id
- FROM zones z
- JOIN zone_sets t ON t.zone_set_id = z.zone_set_id AND in_force(t.valid, c.reported_at)
- JOIN zone_staff w ON w.zone_id = z.zone_id AND w.role = 'primary' AND in_force(w.valid, c.reported_at)
- WHERE z.kind = 'duty' AND ST_Intersects(z.geom, c.geom) AND in_force(z.valid, c.reported_at)
-   AND (z.scope = '{}' OR z.scope && ARRAY[g.pattern_kind, g.pattern_major, g.pattern_minor])
- ORDER BY z.priority DESC, z.area_m2, z.code COLLATE "C", w.staff_id
- LIMIT 1) AS patroller_id,
 (SELECT r.channel FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id ORDER BY r.received_at, r.report_id LIMIT 1) AS channel,
 to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
 
@@ -73,11 +91,14 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
   SELECT min(day) AS first, array_agg(before_s::float8 ORDER BY day) AS before_s, array_agg(works ORDER BY day) AS works FROM working
 ), told AS (
   SELECT s.span, s.since, s.until, {dimensions},
-         c.state, c.severity, c.assessed, c.timeout_exempt, c.recurrence_of, c.reported_at, c.deadline, c.flow AS flow_now, h.*,
-         (SELECT max(k.deadline)
-          FROM case_clocks k
-          WHERE k.district_code = c.district_code AND k.case_id = c.case_id AND k.organisation_id = c.organisation_id
-            AND k.step IN ('handle', 'stop', 'penalise', 'restore') AND k.started_at < s.until) AS own_due,
+         c.state, c.severity, c.assessed, c.timeout_exempt, c.recurrence_of, c.reported_at, c.deadline, h.*,
+         CASE WHEN o.case_id IS NOT NULL THEN o.patroller_id ELSE {patroller} END AS patroller_id,
+         CASE WHEN o.case_id IS NOT NULL THEN o.own_due ELSE (
+           SELECT max(k.deadline)
+           FROM case_clocks k
+           WHERE k.district_code = c.district_code AND k.case_id = c.case_id AND k.organisation_id = c.organisation_id
+             AND k.step IN ('handle', 'stop', 'penalise', 'restore') AND k.started_at < s.until) END AS own_due,
+         o.on_hold_when_due AS on_hold_then,
          EXISTS (SELECT FROM case_subtasks t
                  WHERE t.district_code = c.district_code AND t.case_id = c.case_id AND t.state <> 'cancelled' AND t.opened_at < s.until) AS joint,
          EXISTS (SELECT FROM cases a
@@ -86,21 +107,20 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
   FROM spans s
   CROSS JOIN LATERAL {countable} c
   JOIN categories g ON g.category_id = c.category_id
+  -- what was gathered of it already, if nothing came after
+  LEFT JOIN case_outcomes o ON o.district_code = c.district_code AND o.case_id = c.case_id AND o.version = c.version AND o.told_until < s.until
   CROSS JOIN LATERAL (
-    SELECT min(h.at) FILTER (WHERE h.to_state IN ('accepted', 'filed')) AS accepted_at,
-           min(h.at) FILTER (WHERE h.to_state = 'filed') AS filed_at,
-           min(h.at) FILTER (WHERE h.to_state = 'dispatched') AS dispatched_at,
-           max(h.at) FILTER (WHERE h.action = 'finish') AS finished_at,
-           max(h.at) FILTER (WHERE h.to_state = 'closed' AND h.from_state <> 'closed') AS closed_at,
-           (array_agg(h.to_state ORDER BY h.seq DESC))[1] AS last_state,
-           count(*) FILTER (WHERE h.action = 'extend') AS extensions,
-           count(*) FILTER (WHERE h.to_state = 'suspended' AND h.from_state <> 'suspended') AS suspensions,
-           count(*) FILTER (WHERE h.to_state = 'returned' AND h.payload ->> 'reason_code' IS DISTINCT FROM 'not_acknowledged') AS returns,
-           count(*) FILTER (WHERE h.action IN ('fail', 'to_rework', 'reopen') OR h.action = 'send_back' AND h.role = 'dispatcher') AS reworks,
-           count(*) FILTER (WHERE h.action = 'reopen') AS reopenings,
-           count(*) FILTER (WHERE h.to_state = 'simple_open') AS pushes
-    FROM case_history h
-    WHERE h.district_code = c.district_code AND h.case_id = c.case_id AND h.at < s.until
+    SELECT o.accepted_at, o.filed_at, o.dispatched_at, o.finished_at, o.closed_at, o.last_state, o.extensions, o.suspensions, o.returns, o.reworks,
+           o.reopenings, o.pushes
+    WHERE o.case_id IS NOT NULL
+    UNION ALL
+    SELECT n.*
+    FROM (
+      {gathered}
+      FROM case_history h
+      WHERE h.district_code = c.district_code AND h.case_id = c.case_id AND h.at < s.until
+    ) n
+    WHERE o.case_id IS NULL
   ) h
   OFFSET 0
 ), known AS (
@@ -113,12 +133,12 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
          CASE WHEN t.last_state IN ('handled', 'checking', 'to_close', 'closed') THEN t.finished_at END AS solved_at,
          CASE WHEN t.last_state = 'closed' THEN t.closed_at END AS over_at,
          t.channel IN ('citizen', 'hotline', 'open311') AS by_public,
-         t.suspensions > 0 AND (
+         t.suspensions > 0 AND coalesce(t.on_hold_then, (
            SELECT h.to_state
            FROM case_history h
            WHERE h.district_code = t.district_code AND h.case_id = t.case_id AND h.at < t.until AND h.at <= t.deadline
            ORDER BY h.seq DESC
-           LIMIT 1) IS NOT DISTINCT FROM 'suspended' AS on_hold_when_due,
+           LIMIT 1) IS NOT DISTINCT FROM 'suspended') AS on_hold_when_due,
          w.before_s[(t.finished_at AT TIME ZONE %(timezone)s)::date - w.first + 1]
            + CASE WHEN w.works[(t.finished_at AT TIME ZONE %(timezone)s)::date - w.first + 1] THEN (
                SELECT coalesce(sum(greatest(0, extract(epoch FROM least((t.finished_at AT TIME ZONE %(timezone)s)::time, v.closes) - v.opens))), 0)
@@ -183,28 +203,30 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
   FROM known k
 )
 
+-- name: ended_by
+-- The move m that ended a clock k.
+FROM case_history m
+WHERE m.district_code = k.district_code AND m.case_id = k.case_id AND m.at = k.stopped_at AND m.from_state <> m.to_state
+  AND m.from_state = ANY (CASE k.step WHEN 'accept' THEN ARRAY['reported'] WHEN 'verify' THEN ARRAY['verifying'] WHEN 'file' THEN ARRAY['accepted']
+    WHEN 'dispatch' THEN ARRAY['filed', 'returned'] WHEN 'ack' THEN ARRAY['dispatched'] WHEN 'check' THEN ARRAY['handled', 'checking'] ELSE ARRAY['to_close'] END)
+ORDER BY m.seq
+LIMIT 1
+
 -- name: clocks
 -- Each clock of a stage that ended in a span of time, or ran out in it and still runs; `actor` is who ended it. What was cancelled counts for
 -- nothing, and neither does a clock without a limit.
 , told AS (
-  SELECT s.span, {dimensions}, k.step, p.staff_id AS actor,
-         coalesce(h.from_state, c.state) AS during, h.action,
+  SELECT s.span, {dimensions}, k.step,
+         -- what ended it, where that makes a difference; who did it, where somebody asks
+         CASE WHEN k.step = 'check' THEN coalesce((SELECT m.from_state {ended_by}), c.state) END AS during,
+         CASE WHEN k.step = 'accept' THEN (SELECT m.action {ended_by}) END AS action,
+         (SELECT p.staff_id FROM people p WHERE p.account_id = (SELECT m.account_id {ended_by})) AS actor,
          k.outcome = 'exempt' OR (k.stopped_at < s.until AND k.stopped_at <= k.deadline) AS in_time
   FROM spans s
   JOIN cases c ON c.reported_at < s.until
               AND (CASE WHEN c.stage < 7 THEN 'infinity'::timestamptz ELSE greatest(c.closed_at, c.deadline, c.reported_at) END) >= s.since
   JOIN categories g ON g.category_id = c.category_id
   JOIN case_clocks k ON k.district_code = c.district_code AND k.case_id = c.case_id
-  LEFT JOIN LATERAL (
-    SELECT m.from_state, m.action, m.account_id
-    FROM case_history m
-    WHERE m.district_code = k.district_code AND m.case_id = k.case_id AND m.at = k.stopped_at AND m.from_state <> m.to_state
-      AND m.from_state = ANY (CASE k.step WHEN 'accept' THEN ARRAY['reported'] WHEN 'verify' THEN ARRAY['verifying'] WHEN 'file' THEN ARRAY['accepted']
-        WHEN 'dispatch' THEN ARRAY['filed', 'returned'] WHEN 'ack' THEN ARRAY['dispatched'] WHEN 'check' THEN ARRAY['handled', 'checking'] ELSE ARRAY['to_close'] END)
-    ORDER BY m.seq
-    LIMIT 1
-  ) h ON true
-  LEFT JOIN people p ON p.account_id = h.account_id
   WHERE k.step IN ('accept', 'verify', 'file', 'dispatch', 'ack', 'check', 'close') AND k.deadline IS NOT NULL AND k.started_at < s.until
     AND k.outcome IS DISTINCT FROM 'cancelled' AND c.state NOT IN ('voided', 'duplicate')
     AND (k.stopped_at >= s.since AND k.stopped_at < s.until

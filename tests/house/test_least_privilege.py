@@ -70,7 +70,12 @@ MAY: dict[str, dict[str, str]] = {
     "city_layers": {"SELECT": ALL},
     "loads": {"SELECT": "audit crs load_id published_at state target"},
     "bulletins": {"SELECT": ALL, "INSERT": ALL},
-    "case_outcomes": {"SELECT": ALL, "INSERT": ALL, "UPDATE": ALL},
+    "case_outcomes": {
+        "SELECT": ALL,
+        "INSERT": ALL,
+        "UPDATE": "accepted_at closed_at dispatched_at extensions filed_at finished_at last_state on_hold_when_due"
+        " own_due patroller_id pushes reopenings returns reworks suspensions told_until version",
+    },
     "roads": {"SELECT": "code geom name_en name_zh"},
     "cases": {
         "SELECT": ALL,
@@ -84,8 +89,8 @@ MAY: dict[str, dict[str, str]] = {
     "case_clocks": {
         "SELECT": ALL,
         "INSERT": ALL,
-        "UPDATE": "deadline due_at due_attempts due_error due_kind level outcome paused_at paused_ranges priority stopped_at"
-        " value",
+        "UPDATE": "deadline due_at due_attempts due_error due_kind level outcome paused_at paused_ranges priority"
+        " stopped_at value",
     },
     "case_texts": {"INSERT": ALL},
     # set by an administrator, or off by itself; what a rule filed stays, that it was overturned is added
@@ -178,6 +183,7 @@ _SEEN: dict[str, dict[str, str]] = {
 }
 READER = {
     **_SEEN,
+    "case_outcomes": {"SELECT": ALL},
     "accounts": MAY["accounts"],
     **{table: {"SELECT": ALL} for table in ("case_messages", "notice_texts")},
     "bulletins": {"SELECT": ALL},

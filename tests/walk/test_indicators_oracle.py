@@ -14,7 +14,7 @@ import pytest
 from gisops import city as cities
 from gisops.city import City
 from gisops.db.pool import Connection, connect
-from gisops.indicators import counting
+from gisops.indicators import counting, outcomes
 from gisops.indicators.definitions import Indicator, definitions
 from gisops.indicators.periods import SPANS, Period, slices
 from gisops.indicators.scores import Value
@@ -44,6 +44,11 @@ def _ready(database: Any, many: int, seed: int) -> Iterator[Ready]:
         ground = _ground(conn, city)
         cases = random_lives.lives(city, ground, many, Random(seed))
         random_lives.write(conn, cases)
+        # the outcomes of some are gathered, of some they are of another version, of the rest there are none
+        outcomes.gather(conn, APRIL.since)
+        conn.execute(
+            "UPDATE case_outcomes SET version = 0, last_state = 'voided' WHERE get_byte(uuid_send(case_id), 15) % 4 = 0"
+        )
         known = _known(conn, city, ground)
         conn.commit()
     with connect(database.app_url) as conn:

@@ -32,6 +32,7 @@ BEGIN
       ('urgings', concat_ws(' OR ', everywhere, the_case)),
       ('appeals', concat_ws(' OR ', everywhere, the_case)),
       ('follow_ups', concat_ws(' OR ', everywhere, the_case)),
+      ('case_outcomes', concat_ws(' OR ', everywhere, the_case)),
       ('auto_filings', concat_ws(' OR ', everywhere, the_case)),
       ('case_messages', concat_ws(' OR ', everywhere, the_case)),
       ('case_photos', concat_ws(' OR ', everywhere, the_case)),
