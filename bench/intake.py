@@ -25,7 +25,7 @@ import orjson
 from bench.result import Result
 from bench.town import PASSWORD, Town
 from gisops import city, dispatch
-from gisops.cases import reports
+from gisops.cases import intake, reports
 from gisops.cases.reports import NewReport
 from gisops.cluster import OWNER
 from gisops.cluster_files import binaries
@@ -175,7 +175,7 @@ def _pgbench_script(town: Town, box: Box) -> str:
             report = NewReport(new_key(), "officer", CODES[n % 4], *at, "WGS84", 8.0)
             prepared = reports.prepare(report, place)
             decision = dispatch.decide(conn, [prepared.input])[0]
-            opened = reports.opened(prepared, decision, place, None)
+            opened = intake.opened(prepared, decision, place, None)
             row = reports._row(opened, "bench", None, new_key(), new_key())
             rows.append(row | reports._told(opened, "bench", row["report_id"], place))
             categories.append(prepared.category.category_id)
@@ -187,8 +187,8 @@ def _pgbench_script(town: Town, box: Box) -> str:
         conn.execute("GRANT SELECT ON bench_rows TO gisops_app")
         conn.commit()
     decide = queries.load("gisops", "dispatch.sql")["decide"]
-    near = queries.load("gisops.cases", "duplicates.sql")["near"]
-    record = queries.load("gisops.cases", "reports.sql")["record"]
+    near = queries.load("gisops.cases", "twins.sql")["near"]
+    record = queries.load("gisops.cases", "intake.sql")["record"]
     filled = {
         "n": "ARRAY[0]",
         "lon": "ARRAY[:lon]",

@@ -18,8 +18,9 @@ from bench.town import Town
 from gisops import city as cities
 from gisops import operations
 from gisops.cases import duplicates
-from gisops.cases.duplicates import NEW, Asked, Fate
+from gisops.cases.duplicates import NEW, Fate
 from gisops.cases.reports import NewReport
+from gisops.cases.twins import Asked
 from gisops.city import City
 from gisops.cluster import OWNER
 from gisops.db import queries

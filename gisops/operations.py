@@ -15,7 +15,7 @@ from gisops import dispatch, photos, positions, replays, wording
 from gisops import locate as boundaries
 from gisops.access import audit, scopes
 from gisops.access.people import Actor, knows_people, knows_whereabouts
-from gisops.cases import acts, auto_rules, cases, duplicates, moves, reports
+from gisops.cases import acts, auto_rules, cases, duplicates, intake, moves, reports
 from gisops.cases.reports import NewReport, Receipt
 from gisops.city import City
 from gisops.db.pool import Connection
@@ -191,10 +191,10 @@ def _decide_and_record(
             except GisopsError as error:
                 outcomes[one.report.client_uid] = error
     if decided:
-        asked = [reports.asked_of(*pair) for pair in decided]
+        asked = [intake.asked_of(*pair) for pair in decided]
         found = duplicates.fates(conn, city, asked, decided[0][1].at, by)
         ruled = auto_rules.standing(conn, [(pair[1].row["district_code"], pair[0].category) for pair in decided])
-        new: list[reports.Opened] = []
+        new: list[intake.Opened] = []
         place: dict[int, int] = {}  # what is refused here leaves a gap in the batch
         for n, ((one, decision), fate) in enumerate(zip(decided, found, strict=True)):
             if isinstance(fate, GisopsError):
@@ -203,6 +203,6 @@ def _decide_and_record(
             place[n] = len(new)
             if fate.with_n is not None:
                 fate = replace(fate, with_n=place[fate.with_n])
-            new.append(reports.opened(one, decision, city, by, now=True, fate=fate, rule=ruled[n]))
-        outcomes |= reports.record(conn, city, new, by)
+            new.append(intake.opened(one, decision, city, by, now=True, fate=fate, rule=ruled[n]))
+        outcomes |= intake.record(conn, city, new, by)
     return outcomes

@@ -17,8 +17,8 @@ from psycopg.types.json import Jsonb
 from gisops import notices
 from gisops.access import audit, scopes
 from gisops.access.people import Actor
-from gisops.cases.duplicates import DEVICE_CHANNELS
 from gisops.cases.facts import Facts, Sent
+from gisops.cases.twins import DEVICE_CHANNELS
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection

@@ -2,13 +2,6 @@
 -- Reports of one part or one device come one after the other, to the end of their transactions; in order, so that no two wait for each other.
 SELECT pg_advisory_xact_lock(hashtextextended('twins/' || k.key, 0)) FROM (SELECT unnest(%(keys)s::text[]) AS key ORDER BY 1) k;
 
--- name: near
--- The cases that each report may be about.
-SELECT f.n, f.district_code, f.case_id, f.is_open, f.same_part, f.named_part, f.same_device, f.closeness, f.distance_m, f.base, f.said, f.closed_at, f.in_hours
-FROM twin_cases(%(n)s::int[], %(lon)s::float8[], %(lat)s::float8[], %(reach_m)s::float8[], %(fuzz_m)s::float8[], %(hours)s::int[], %(category_id)s::int[],
-                %(part_id)s::uuid[], %(part_code)s::text[], %(source_ref)s::text[], %(with_text)s::boolean[],
-                array_fill(NULL::uuid, ARRAY[cardinality(%(n)s::int[])])) f;
-
 -- name: hold
 -- The open ones of these cases, by key or by number, kept from moving until the transaction ends; in order, so that no two wait for each other. A case's
 -- district is what its number begins with. `crowd_since` is when the last but so many of its reports came in; null where it has not that many.

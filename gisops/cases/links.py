@@ -16,9 +16,9 @@ from psycopg.types.json import Jsonb
 from gisops import notices
 from gisops.access import audit, scopes
 from gisops.access.people import Actor
-from gisops.cases import moves, reports
-from gisops.cases.duplicates import Asked, distance_m
+from gisops.cases import intake, moves
 from gisops.cases.facts import After, Facts, GuardFailed, Prepared, Sent
+from gisops.cases.twins import Asked, distance_m
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -114,7 +114,7 @@ def take_out(
     if held["report_count"] < 2:
         zh, en = "案件只有这一条上报", "This is the case's only report; refuse or link the case itself."
         raise GuardFailed("other_reports", zh, en)
-    kept = reports.keep_apart(conn, city, row | {"district_code": held["district_code"], "case_no": case_no}, by)
+    kept = intake.keep_apart(conn, city, row | {"district_code": held["district_code"], "case_no": case_no}, by)
     moved = {"from_case": held["case_id"], "to_case": kept.case_id, "kind": "taken_out", "reports": [report_id]}
     _move(conn, held["district_code"], moved, by)
     _note(conn, held["district_code"], held["case_id"], GAVE_UP, -1, {"to": kept.case_no}, by, reason)

@@ -1,8 +1,8 @@
 """The past, told: cases from before this server knew of them, through the functions that tell real ones.
 
 `dispatch.decide` is asked as of the moment each report was received; `cases.intake` takes the case as far as it would
-have got by itself; its further moves go by the same table as everybody's (`moves.TRANSITIONS`); `reports.record_past`
-is `reports.record` without news to anybody. See docs/decisions/0015-the-past-is-told-by-the-same-functions.md.
+have got by itself; its further moves go by the same table as everybody's (`moves.TRANSITIONS`); `intake.record_past`
+is `intake.record` without news to anybody. See docs/decisions/0015-the-past-is-told-by-the-same-functions.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from gisops import dispatch
-from gisops.cases import cases, lives, moves, reports
+from gisops.cases import cases, intake, lives, moves, reports
 from gisops.cases.moves import Addressee
 from gisops.cases.reports import NewReport
 from gisops.city import City
@@ -200,11 +200,11 @@ def _tell_fresh(
             chosen = reports.on_the_desk(decision, city) if decision.out_of_area else decision
             decided.append((n, case, prepared, chosen))
     sent_to = _addressees(conn, decided)
-    lived: list[reports.Opened] = []
+    lived: list[intake.Opened] = []
     beside = {}
     for n, case, prepared, decision in decided:
         try:
-            opened = reports.opened(prepared, decision, city, None, by_rules=case.by_rules)
+            opened = intake.opened(prepared, decision, city, None, by_rules=case.by_rules)
             _live(opened, case, city, sent_to)
             opened.life.satisfaction = next((v.score for v in reversed(case.visits) if v.score is not None), None)
             lived.append(opened)
@@ -212,7 +212,7 @@ def _tell_fresh(
                 beside[case.report.client_uid] = case
         except GisopsError as error:
             refused[n] = error
-    kept = reports.record_past(conn, city, lived, now) if lived else {}
+    kept = intake.record_past(conn, city, lived, now) if lived else {}
     _beside(conn, lived, kept, beside, sent_to)
     names = {a.organisation_id: a.organisation for a in sent_to.values() if a is not None}
     told = {}
@@ -225,8 +225,8 @@ def _tell_fresh(
 
 def _beside(
     conn: Connection,
-    lived: Sequence[reports.Opened],
-    kept: Mapping[UUID, reports.Kept],
+    lived: Sequence[intake.Opened],
+    kept: Mapping[UUID, intake.Kept],
     told: Mapping[UUID, PastCase],
     sent_to: Addressees,
 ) -> None:
@@ -256,7 +256,7 @@ def _beside(
         conn.execute(_SQL["visits"], {"rows": Jsonb(visits)})
 
 
-def _live(opened: reports.Opened, case: PastCase, city: City, sent_to: Addressees) -> None:
+def _live(opened: intake.Opened, case: PastCase, city: City, sent_to: Addressees) -> None:
     """Make the moves of a case's life."""
     life, decision = opened.life, opened.decision
     by_itself = {"file", "dispatch"} & {entry["action"] for entry in life.history}
@@ -334,7 +334,7 @@ def _addressee(organisation: str, staff: str | None, sent_to: Addressees) -> Add
     return to
 
 
-def _told(opened: reports.Opened, kept: reports.Kept, city: City, names: dict[int, str]) -> Told:
+def _told(opened: intake.Opened, kept: intake.Kept, city: City, names: dict[int, str]) -> Told:
     life, row, point = opened.life, opened.decision.row, opened.prepared.input
     holder = {city.desk_id: city.desk.code, row["organisation_id"]: row["organisation_code"], **names}
     return Told(

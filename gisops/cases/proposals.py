@@ -7,7 +7,7 @@ from typing import Any
 from gisops import wording
 from gisops.access import audit
 from gisops.access.people import Actor, knows_people
-from gisops.cases.duplicates import PROPOSED_FROM, likeness, scored
+from gisops.cases.twins import PROPOSED_FROM, likeness, scored
 from gisops.city import City
 from gisops.db import queries
 from gisops.db.pool import Connection

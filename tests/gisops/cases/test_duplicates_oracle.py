@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from gisops import city as cities
-from gisops.cases import duplicates
-from gisops.cases.duplicates import Asked
+from gisops.cases import twins
+from gisops.cases.twins import Asked
 from gisops.city import Category, City
 from gisops.db.pool import Connection, connect
 from tests.plans import nodes, written_down
@@ -245,7 +245,7 @@ def test_the_search_finds_and_scores_as_the_plain_rules_do(ground: Any, seed: in
         # what the sample has of its own lies aside
         conn.execute("UPDATE cases SET geom = ST_Translate(geom, 0, 0), stage = 7, state = 'voided', part_id = NULL")
         write(conn, world, dice)
-        found = duplicates.near(conn, asked)
+        found = twins.near(conn, asked)
         now = conn.execute("SELECT app_now() AS now").fetchone()
     assert now is not None
     certain = recurred = 0
@@ -262,7 +262,7 @@ def test_the_search_finds_and_scores_as_the_plain_rules_do(ground: Any, seed: in
                 w.certain,
                 w.in_hours,
             )
-        choice = duplicates.choose(candidates, now["now"])
+        choice = twins.choose(candidates, now["now"])
         check_choice(choice, list(wanted.values()), now["now"])
         certain += choice.certain is not None
         recurred += choice.recurrence is not None
@@ -270,15 +270,15 @@ def test_the_search_finds_and_scores_as_the_plain_rules_do(ground: Any, seed: in
     assert recurred
 
 
-def check_choice(choice: duplicates.Choice, wanted: list[Expected], now: datetime) -> None:
+def check_choice(choice: twins.Choice, wanted: list[Expected], now: datetime) -> None:
     sure = [one for one in wanted if one.certain is not None]
     assert (choice.certain is not None) == bool(sure)
     if choice.certain is not None:
         best = max(one.score for one in sure)
         assert choice.certain.score == pytest.approx(best, abs=2e-4)
     # at the very edge a rounded score may fall to either side
-    clearly = {one.there.case_id for one in wanted if one.in_hours and one.score >= duplicates.PROPOSED_FROM + 2e-4}
-    perhaps = {one.there.case_id for one in wanted if one.in_hours and one.score >= duplicates.PROPOSED_FROM - 2e-4}
+    clearly = {one.there.case_id for one in wanted if one.in_hours and one.score >= twins.PROPOSED_FROM + 2e-4}
+    perhaps = {one.there.case_id for one in wanted if one.in_hours and one.score >= twins.PROPOSED_FROM - 2e-4}
     joined = set() if choice.certain is None else {choice.certain.case_id}
     assert clearly - joined <= {one.case_id for one in choice.proposed} <= perhaps - joined
     again = [
@@ -359,7 +359,7 @@ def searched(large: Any, count: int, without: str | None = None) -> tuple[int, s
         if without is not None:
             conn.execute(f"DROP INDEX {without}".encode())
         plans.clear()
-        found = duplicates.near(conn, asked)
+        found = twins.near(conn, asked)
         conn.rollback()
     ran = [node for node in nodes(plans) if node.get("Actual Loops", 1) > 0]
     walked = {node["Index Name"] for node in ran if "Index Name" in node}
