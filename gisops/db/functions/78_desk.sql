@@ -66,13 +66,13 @@ DECLARE
     'WHERE k.stopped_at IS NULL AND k.step <> ''subtask'' AND %s AND ' || behind || ' ORDER BY ' || by_index || ' LIMIT $9)';
   ahead CONSTANT text := '(SELECT k.district_code, k.case_id, ' || ranked || ' AS rank, ' || ends || ' AS urgent_at FROM case_clocks k '
     'WHERE k.stopped_at IS NULL AND k.step <> ''subtask'' AND %s AND ' || behind || ' ORDER BY ' || by_index || ' LIMIT 20 * $9)';
-  -- found by whose they are, and sorted
+  -- Found by whose they are, and sorted; the fence keeps the states out of the search, for the same reason.
   gathered CONSTANT text := '(SELECT g.district_code, g.case_id, g.rank, g.urgent_at FROM (SELECT c.district_code, c.case_id, '
     || CASE WHEN late THEN '0' ELSE '- c.priority' END || ' AS rank, '
     'coalesce(k.deadline, CASE WHEN k.case_id IS NULL THEN c.deadline END, ''infinity'') AS urgent_at '
-    'FROM (SELECT * FROM cases c WHERE c.stage < 7 AND %s AND %s OFFSET 0) c '
+    'FROM (SELECT * FROM cases c WHERE c.stage < 7 AND %s OFFSET 0) c '
     'LEFT JOIN case_clocks k ON k.district_code = c.district_code AND k.case_id = c.case_id AND k.stopped_at IS NULL AND k.step <> ''subtask'' '
-    'WHERE %s) g WHERE (g.rank, g.urgent_at, g.case_id) > ($6, $7, $8) ORDER BY g.rank, g.urgent_at, g.case_id LIMIT $9)';
+    'WHERE %s AND %s) g WHERE (g.rank, g.urgent_at, g.case_id) > ($6, $7, $8) ORDER BY g.rank, g.urgent_at, g.case_id LIMIT $9)';
   -- of the clock that runs; and of one that may not be there
   lit CONSTANT text := CASE WHEN late THEN 'clock_light(k.deadline, k.due_at, k.due_kind, k.paused_at, app_now()) IN (''red'', ''yellow'')' ELSE 'true' END;
   lit_or_none CONSTANT text := CASE WHEN late
