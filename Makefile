@@ -4,7 +4,7 @@ BIN := .venv/bin
 SETUP := $(PYTHON) scripts/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench check notebook pictures screens lock clean
+.PHONY: help run test soak bench check notebook pictures screens types lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -44,6 +44,10 @@ pictures: ## screenshots of every screen, to docs/pictures
 
 screens: ## build the screens only
 	@$(SETUP) run screens
+
+types: ## type the screens by the API's description, anew
+	@$(SETUP) run screens
+	@$(BIN)/python scripts/type_screens.py
 
 lock: ## pin the Python packages anew, with hashes and no registry address
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \

@@ -42,7 +42,5 @@ async def live(
     box = parse_bbox(bbox) if bbox is not None else None
     scope = await database.run(scopes.scope_of, caller.actor.account_id)
     words = await database.run(events.posts, [caller.actor.account_id])
-    subscriber = await streams.subscribe(
-        box, caller.token_hash, scope, words.get(caller.actor.account_id, frozenset())
-    )
+    subscriber = await streams.subscribe(box, caller.token_hash, scope, words.get(caller.actor.account_id, frozenset()))
     return LiveResponse(streams, subscriber, last_event_id)

@@ -9,7 +9,11 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from tests.described import hold
+
 Call = Callable[..., httpx2.Client]
+# Whatever these clients are answered is as the API's description says.
+HELD = {"response": [hold]}
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +23,7 @@ def caller(live_server) -> Iterator[Call]:
     tokens: dict[str, str] = {}
 
     def make(login: str | None = None) -> httpx2.Client:
-        client = httpx2.Client(base_url=live_server.base_url, timeout=20)
+        client = httpx2.Client(base_url=live_server.base_url, timeout=20, event_hooks=HELD)
         clients.append(client)
         if login is not None:
             if login not in tokens:

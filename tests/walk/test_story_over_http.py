@@ -14,6 +14,7 @@ import shapely
 from gisops.db.pool import connect
 from gisops.sample.district.shapes import to_degrees
 from tests.api.test_live import listening
+from tests.described import hold
 
 Call = Callable[..., httpx2.Client]
 
@@ -33,7 +34,9 @@ def door(live_server: Any) -> Iterator[Call]:
 
     def make(login: str | None = None) -> httpx2.Client:
         if login not in clients:
-            client = clients[login] = httpx2.Client(base_url=live_server.base_url, timeout=30)
+            client = clients[login] = httpx2.Client(
+                base_url=live_server.base_url, timeout=30, event_hooks={"response": [hold]}
+            )
             if login is not None:
                 sign_in = client.post("/api/session", json={"login": login, "password": live_server.password})
                 assert sign_in.status_code == 200, sign_in.text

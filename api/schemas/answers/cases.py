@@ -128,7 +128,7 @@ class HistoryEntry(TypedDict):
     role: ActorRole | None
     organisation: str | None
     payload: Annotated[dict[str, Any], Field(description="What the action keeps: docs/reference/events.md")]
-    hash: Annotated[Sha256, Field(description="Of this entry and the one before it.")]
+    hash: Annotated[str, Field(description="Of this entry and the one before it: SHA-256, hexadecimal.")]
     reason: NotRequired[str | None]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired
+from uuid import UUID
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -26,7 +27,7 @@ from gisops import wording
 Mode = Annotated[
     str,
     one_of(
-        ("part", "co_ownership", "place", "fixed", "zone", "snapped", "territorial", "desk", "hand", "joined"),
+        ("part", "co_ownership", "place", "fixed", "zone", "snapped", "territorial", "desk", "by_hand", "joined"),
         "By which of the rules: docs/reference/dispatch.md",
     ),
 ]
@@ -54,7 +55,7 @@ class PartNamed(TypedDict):
     """A part, and how far from the point it is."""
 
     code: str
-    name_zh: str | None
+    name_zh: str
     distance_m: Metres | None
 
 
@@ -117,23 +118,64 @@ class Located(Dispatch):
     valid_until: Moment | None
 
 
+@closed
 class Asked(TypedDict):
-    """What dispatch was asked, as it is on record."""
+    """What dispatch was asked, as it is on record; of one by hand ``organisation`` and ``staff``, whom it named."""
 
-    lon: Lon
-    lat: Lat
-    accuracy_m: Metres
-    category: str
-    at: Moment
+    lon: NotRequired[Lon]
+    lat: NotRequired[Lat]
+    accuracy_m: NotRequired[Metres]
+    category: NotRequired[str]
+    at: NotRequired[Moment]
+    part_code: NotRequired[str | None]
+    place_id: NotRequired[UUID | None]
+    organisation: NotRequired[str]
+    staff: NotRequired[str | None]
 
 
+@closed
+class KeptCandidate(TypedDict):
+    """A zone or a part that came into question, in codes."""
+
+    organisation: str | None
+    distance_m: Metres
+    zone: NotRequired[str]
+    set: NotRequired[str]
+    covers: NotRequired[bool]
+    specificity: NotRequired[int]
+    priority: NotRequired[int]
+    edge: NotRequired[bool]
+    area_m2: NotRequired[float]
+    part: NotRequired[str]
+    rank: NotRequired[int]
+
+
+@closed
 class KeptDispatch(TypedDict):
-    """A decision as it is on record, in codes; ``reasons`` in today's words. Of one by hand the organisation, perhaps
-    the person, are all there is.
+    """A decision as it is on record, in codes; ``reasons`` in today's words. ``handler`` and ``superior`` (staff codes)
+    for those alone who may know people. Of one by hand there is no more than whom it names.
     """
 
     organisation: str
     reasons: list[Reason]
+    mode: NotRequired[Mode]
+    zone: NotRequired[str | None]
+    zone_set: NotRequired[str | None]
+    part: NotRequired[str | None]
+    part_distance_m: NotRequired[Metres | None]
+    reclassify: NotRequired[str | None]
+    place: NotRequired[str | None]
+    rule: NotRequired[str | None]
+    co_ownership: NotRequired[str | None]
+    grid_cell: NotRequired[str | None]
+    district: NotRequired[str | None]
+    street: NotRequired[str | None]
+    community: NotRequired[str | None]
+    handler: NotRequired[str | None]
+    superior: NotRequired[str | None]
+    ambiguous: NotRequired[bool]
+    confidence: NotRequired[Share]
+    candidates: NotRequired[list[KeptCandidate]]
 
 
 @closed

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from api.schemas.answers.shapes import Bbox, closed
+from api.schemas.answers.shapes import Bbox, closed, with_more
 
 Zoom = Annotated[int, Field(ge=0, le=30)]
 
 
+@with_more
 class VectorLayer(TypedDict):
     """What lies in a tile: a layer, and what its attributes mean."""
 
@@ -52,6 +53,7 @@ class Icon(TypedDict):
     sdf: bool
 
 
+@with_more
 class Style(TypedDict):
     """A style of the MapLibre Style Specification, version 8."""
 

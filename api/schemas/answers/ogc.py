@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from api.schemas.answers.features import Link
-from api.schemas.answers.shapes import Moment, Words, closed
+from api.schemas.answers.shapes import Moment, Words, closed, with_more
 
 
 @closed
@@ -91,6 +91,7 @@ class Collections(TypedDict):
     collections: list[Collection]
 
 
+@with_more
 class Queryables(TypedDict):
     """A JSON Schema: by what a collection's features can be asked for."""
 
@@ -101,6 +102,7 @@ class Queryables(TypedDict):
     properties: dict[str, dict[str, Any]]
 
 
+@with_more
 class Description(TypedDict):
     """An API described in OpenAPI 3.0."""
 
@@ -189,6 +191,7 @@ class Tilesets(TypedDict):
     tilesets: list[TilesetListed]
 
 
+@with_more
 class TilesetLayer(TypedDict):
     """A layer in a tileset, and a schema of its attributes."""
 

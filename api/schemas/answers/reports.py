@@ -24,6 +24,7 @@ from api.schemas.answers.shapes import (
     Standing,
     State,
     closed,
+    with_more,
 )
 
 
@@ -91,6 +92,7 @@ class ReportAnswer(TypedDict):
     suggested: NotRequired[list[Suggested]]
 
 
+@with_more
 class RefusedReport(TypedDict):
     """What was wrong with a report: a problem, with what it knows beside."""
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from api.schemas.answers.features import MultiPolygon, Polygon
-from api.schemas.answers.shapes import LayerClass, Many, Moment, Named, Role, closed
+from api.schemas.answers.shapes import LayerClass, Many, Moment, Named, Role, closed, with_more
 
 
 @closed
@@ -92,6 +92,7 @@ class MyZones(TypedDict):
     features: list[ZoneFeature]
 
 
+@with_more
 class RefusedPosition(TypedDict):
     """The ``n``-th position sent (from 0), and what was wrong with it: a problem, with what it knows beside."""
 

@@ -14,8 +14,10 @@ const Line = ({ label, children }: { label: string; children: preact.ComponentCh
 
 const person = (post: Post): string => [posted(post), post.name, post.code && `(${post.code})`].filter(Boolean).join(" ");
 
+type Addressees = Pick<Dispatch, "mode" | "organisation" | "handler"> & { superior?: Dispatch["superior"] };
+
 /** Organisation and posts, shared by the answer and the receipt of a report. */
-export function WhoGetsIt({ dispatch }: { dispatch: Dispatch }) {
+export function WhoGetsIt({ dispatch }: { dispatch: Addressees }) {
   const text = words.value;
   return (
     <div class="who">
@@ -106,7 +108,7 @@ function Answer({ located }: { located: Located }) {
       <Explained dispatch={located} />
       <dl class="facts">
         {located.zone && <Line label={text.zone}>{named(located.zone)} <span class="small">{located.zone.code}</span></Line>}
-        {located.part && <Line label={text.part}>{named(located.part)} <span class="small">{located.part.code} · {fill(text.away, { n: metres(located.part.distance_m) })}</span></Line>}
+        {located.part && <Line label={text.part}>{named(located.part)} <span class="small">{located.part.code}{located.part.distance_m != null && ` · ${fill(text.away, { n: metres(located.part.distance_m) })}`}</span></Line>}
         {located.grid_cell && <Line label={text.gridCell}><code>{located.grid_cell}</code></Line>}
         {areas.length > 0 && <Line label={text.areas}>{areas.map(named).join(" › ")}</Line>}
         <Line label={text.validUntil}>{located.valid_until ? dayAndTime(located.valid_until) : text.validAlways}</Line>

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { CategoryBox } from "../shared/category_box";
 import { Icon } from "../shared/icons";
-import { dayAndTime, metres, named, wordFor, words } from "../shared/i18n";
+import { dayAndTime, metres, named, said, wordFor, words } from "../shared/i18n";
 import { ProblemNote } from "../shared/problem_note";
 import type { ReportAnswer } from "../shared/types";
 import { Explained, WhoGetsIt } from "./answer";
@@ -27,7 +27,9 @@ function Receipt({ answer }: { answer: ReportAnswer }) {
         <h3>{answer.dispatch.mode === "desk" ? text.waitsAtDesk : text.goesTo}</h3>
         <WhoGetsIt dispatch={answer.dispatch} />
       </div>
-      <Explained dispatch={answer.dispatch} />
+      {"reasons" in answer.dispatch
+        ? <Explained dispatch={answer.dispatch} />
+        : answer.joined && <p data-joined={answer.joined.code}>{said(answer.joined)}</p>}
       <div class="actions">
         <button type="button" class="button wide" onClick={startOver}>{text.reportAnother}</button>
         <button type="button" class="button quiet wide" onClick={() => { startOver(); forgetPlace(); }}>{text.close}</button>

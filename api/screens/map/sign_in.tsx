@@ -25,7 +25,7 @@ export function SignInDialog() {
       await signIn(String(form.get("login")).trim(), String(form.get("password")));
     } catch (error) {
       if (error instanceof Refused) setProblem(error.problem);
-      else if (error instanceof NoAnswer) setProblem({ status: 0, code: "no_answer", title: text.loadFailed });
+      else if (error instanceof NoAnswer) setProblem({ type: "about:blank", status: 0, code: "no_answer", title: text.loadFailed });
       else throw error;
     } finally {
       setBusy(false);

@@ -1,6 +1,9 @@
-// The one place that speaks HTTP. Every refusal becomes a Refused with the server's problem document; when no answer
-// came at all it is NoAnswer, because then the caller cannot know whether the server has acted.
-import type { CaseRow, CategoryList, City, Located, Me, Pipe, Problem, ReportAnswer, ReportBody } from "./types";
+// The one place that speaks HTTP, typed by the API's description. Every refusal becomes a Refused with the server's
+// problem document; when no answer came at all it is NoAnswer, because then the caller cannot know whether the server
+// has acted.
+import createClient from "openapi-fetch";
+import type { paths } from "./openapi";
+import type { City, Pipe, Problem, ReportBody } from "./types";
 
 export class Refused extends Error {
   constructor(readonly problem: Problem) {
@@ -9,22 +12,18 @@ export class Refused extends Error {
 }
 export class NoAnswer extends Error {}
 
-async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const headers: Record<string, string> = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+/** Sends a request, and lets pass what was answered in good order and nothing else. */
+async function sent(request: Request): Promise<Response> {
   // The session cookie alone is not enough for an unsafe method: a foreign page could make the browser send it.
-  if (method !== "GET") headers["X-Gisops"] = "1";
+  if (request.method !== "GET") request.headers.set("X-Gisops", "1");
   let response: Response;
   try {
-    const init: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store" };
-    if (body !== undefined) init.body = JSON.stringify(body);
-    if (signal) init.signal = signal;
-    response = await fetch(path, init);
+    response = await fetch(request);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new NoAnswer(String(error));
   }
-  if (response.status === 204) return undefined as T;
+  if (response.status === 204) return response;
   const text = await response.text().catch(() => "");
   let parsed: unknown;
   try {
@@ -34,25 +33,42 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
     if (response.ok || response.status >= 500) throw new NoAnswer(`${response.status} ${response.statusText}`);
     parsed = { status: response.status, code: `http_${response.status}`, detail: response.statusText };
   }
-  if (response.ok) return parsed as T;
+  if (response.ok) return new Response(text, { status: response.status });
   const problem = parsed as Problem;
   throw new Refused({ ...problem, status: response.status, code: problem.code ?? `http_${response.status}` });
 }
 
-const query = (values: Record<string, string | number>): string =>
-  new URLSearchParams(Object.entries(values).map(([key, value]) => [key, String(value)])).toString();
+const { GET, POST, DELETE } = createClient<paths>({
+  fetch: sent,
+  credentials: "same-origin",
+  cache: "no-store",
+  headers: { Accept: "application/json" },
+});
+
+/** What was answered: a refusal never gets as far as here. */
+const answered = async <T>(call: Promise<{ data?: T }>): Promise<T> => (await call).data as T;
 
 export const api = {
-  city: () => call<City>("GET", "/api/city"),
-  categories: () => call<CategoryList>("GET", "/api/categories"),
-  style: (name: string) => call<unknown>("GET", `/styles/${name}.json`),
-  me: () => call<Me>("GET", "/api/me"),
-  signIn: (login: string, password: string) => call<unknown>("POST", "/api/session", { login, password }),
-  signOut: () => call<void>("DELETE", "/api/session"),
-  report: (body: ReportBody) => call<ReportAnswer>("POST", "/api/reports", body),
-  latestCases: (limit: number) => call<{ cases: CaseRow[] }>("GET", `/api/cases?${query({ limit })}`),
+  city: () => answered(GET("/api/city")) as Promise<City>,
+  categories: () => answered(GET("/api/categories")),
+  style: (theme: string) => answered(GET("/styles/{theme}.json", { params: { path: { theme } } })),
+  me: () => answered(GET("/api/me")),
+  signIn: (login: string, password: string) => answered(POST("/api/session", { body: { login, password } })),
+  signOut: () => answered(DELETE("/api/session")),
+  report: (body: ReportBody) => answered(POST("/api/reports", { body })),
+  latestCases: (limit: number) => answered(GET("/api/cases", { params: { query: { limit } } })),
   locate: (lon: number, lat: number, category: string, accuracy_m: number, signal?: AbortSignal) =>
-    call<Located>("GET", `/api/locate?${query({ lon, lat, crs: "WGS84", accuracy_m, category })}`, undefined, signal),
+    answered(
+      GET("/api/locate", {
+        params: { query: { lon, lat, crs: "WGS84", accuracy_m, category } },
+        ...(signal ? { signal } : {}),
+      }),
+    ),
   under: (layer: string, lon: number, lat: number, within_m: number, signal: AbortSignal) =>
-    call<{ features: Pipe[] }>("GET", `/api/layers/${layer}/at?${query({ lon, lat, crs: "WGS84", within_m })}`, undefined, signal),
+    answered(
+      GET("/api/layers/{layer_ids}/at", {
+        params: { path: { layer_ids: layer }, query: { lon, lat, crs: "WGS84", within_m } },
+        signal,
+      }),
+    ) as Promise<unknown> as Promise<{ features: Pipe[] }>,
 };

@@ -1,4 +1,8 @@
-// The shapes the server answers with. Written by hand for now; everything here follows the server's OpenAPI document.
+// The shapes the server answers with, by the names the screens call them: all of them are the API's own description
+// (openapi.d.ts, which `make types` writes).
+import type { components } from "./openapi";
+
+type Described = components["schemas"];
 
 export type Crs = "WGS84" | "GCJ02" | "BD09" | "CGCS2000" | `EPSG:${number}`;
 export type Bbox = [west: number, south: number, east: number, north: number];
@@ -11,44 +15,13 @@ export interface Named {
 export interface CodeNamed extends Named {
   code: string;
 }
-export interface Words {
-  zh: string;
-  en: string;
-}
+export type Words = Described["Words"];
 
-export interface CityLayer {
-  id: string;
-  title_zh: string;
-  title_en: string;
-  family: Words;
-  class: "public" | "work" | "personal";
-  geometry: string;
-  minzoom: number;
-  maxzoom: number;
-  allowed: boolean;
-  /** Its owner promised to renew it by now; only of layers that are open to the caller. */
-  stale?: boolean;
-  updated_at?: string | null;
-}
-export interface City extends Named {
-  bbox: Bbox;
-  center: [lon: number, lat: number];
-  crs: string;
-  /** Who drew the ground, where that must be said on the map. */
-  attribution: string | null;
-  /** Null for a city of one's own. */
-  sample: { made_up: boolean } | null;
-  layers: CityLayer[];
-}
-
-export interface Category extends CodeNamed {
-  kind: "P" | "E";
-  severity: "minor" | "normal" | "urgent" | "danger";
-}
-export interface CategoryList {
-  scheme: string;
-  categories: Category[];
-}
+export type CityLayer = Described["CityLayer"];
+/** Its box and its middle have as many numbers as such have, which a description of arrays does not say. */
+export type City = Omit<Described["City"], "bbox" | "center"> & { bbox: Bbox; center: [lon: number, lat: number] };
+export type Category = Described["Category"];
+export type CategoryList = Described["Categories"];
 
 /** The content of a layer is another one; without a version where there is no such layer any more. */
 export interface LayerChange {
@@ -56,97 +29,23 @@ export interface LayerChange {
   version?: string | null;
 }
 
-/** A position in the hierarchy; code and name of the person only for signed-in staff. */
-export interface Post {
-  post_zh: string;
-  post_en: string;
-  code?: string | null;
-  name?: string | null;
-}
-export interface Candidate {
-  zone?: CodeNamed | null;
-  organisation?: CodeNamed | null;
-  distance_m?: number | null;
-}
-export interface Reason extends Words {
-  code: string;
-}
-export interface Dispatch {
-  mode: string;
-  organisation: CodeNamed;
-  zone?: (CodeNamed & { kind: string }) | null;
-  part?: (CodeNamed & { distance_m: number }) | null;
-  handler?: Post | null;
-  superior?: Post | null;
-  grid_cell?: string | null;
-  areas: { district?: CodeNamed | null; street?: CodeNamed | null; community?: CodeNamed | null };
-  ambiguous: boolean;
-  confidence: number;
-  question?: Words | null;
-  candidates: Candidate[];
-  reasons: Reason[];
-  auto_dispatched?: boolean;
-}
-export interface Located extends Dispatch {
-  lon: number;
-  lat: number;
-  crs_in: string;
-  boundary: GeoJSON.Polygon | GeoJSON.MultiPolygon | null;
-  valid_until: string | null;
-}
+/** A position in the hierarchy; code and name of the person only for those who may know people. */
+export type Post = Described["Person"];
+export type Candidate = Described["Candidate"];
+export type Dispatch = Described["Dispatch"];
+export type Located = Described["Located"];
 
 /** What lies below, as much of it as a sentence needs. */
-export interface Pipe {
-  id: string;
-  distance_m: number;
+export type Pipe = Omit<Described["BeneathFeature"], "properties"> & {
   properties: { medium: string; owner_zh: string | null; owner_en: string | null; depth_m: number | null };
-}
+};
 
-export interface ReportBody {
-  client_uid: string;
-  channel: "citizen" | "officer" | "hotline";
-  category: string;
-  lon: number;
-  lat: number;
-  crs: Crs;
-  accuracy_m?: number;
-  text?: string;
-  captured_at?: string;
-}
-export interface CaseCategory extends CodeNamed {
-  scheme?: string;
-}
-export interface ReportAnswer {
-  report: {
-    client_uid: string;
-    report_id: string;
-    received_at: string;
-    lon: number;
-    lat: number;
-    crs_in: string;
-    accuracy_m: number | null;
-  };
-  case: {
-    case_no: string;
-    state: string;
-    stage: number;
-    flow: string;
-    deadline: string | null;
-    category: CaseCategory;
-  };
-  dispatch: Dispatch;
-}
+export type ReportBody = Described["ReportIn"];
+export type ReportAnswer = Described["ReportAnswer"];
+export type CaseRow = Described["CaseSummary"];
+export type Me = Described["Me"];
 
-export interface CaseRow {
-  case_no: string;
-  state: string;
-  stage: number;
-  category: CaseCategory;
-  organisation: CodeNamed;
-  lon: number;
-  lat: number;
-  reported_at: string;
-}
+/** What the live stream says of a case. */
 export interface LiveCase {
   case_no: string;
   action: string;
@@ -160,23 +59,8 @@ export interface LiveCase {
   at: string;
 }
 
-export interface Me {
-  login: string;
-  role: string;
-  classes: string[];
-  staff?: { code: string; post_zh: string; post_en: string } | null;
-  organisation?: CodeNamed | null;
-}
-
-/** RFC 9457 problem details, with the server's stable `code`. */
-export interface Problem {
-  type?: string;
-  title?: string;
-  status: number;
-  detail?: string;
-  code: string;
-  errors?: { where: string; problem: string }[];
+/** RFC 9457 problem details, with the server's stable `code`, and what some errors know beside. */
+export type Problem = Described["Problem"] & {
   suggestion?: { lon: number; lat: number };
   retry_after_s?: number;
-  [fact: string]: unknown;
-}
+};
