@@ -180,7 +180,9 @@ class Paper:
         if guard is not None and not guard(case, self.now):
             return "guard_failed"
         wanted = self._effects(case, action, rng)
-        self._go(case, action, rule.to_state, wanted, "returned" if action == "return" else "done")
+        # what is corrected stays where it is
+        to_state = case.state if action == "correct" else rule.to_state
+        self._go(case, action, to_state, wanted, "returned" if action == "return" else "done")
         return MADE
 
     def due(self) -> datetime | None:
@@ -301,9 +303,20 @@ class Paper:
                 return "resume"
             case "extend":
                 return self._extend(case)
+            case "correct":
+                self._correct(case, rng)
+                return "keep"
             case "appeal":
                 case.appealed, case.timeout_exempt = True, rng.random() < 0.5
         return "auto"
+
+    def _correct(self, case: OnPaper, rng: Random) -> None:
+        """It is of another class: once it is filed, with that one's limit from the filing, which may be a shorter."""
+        case.category = rng.choice(self._pool)
+        case.severity, case.condition = case.category.severity, case.category.filing_condition_id
+        if case.deadline is not None and case.filed_at is not None:
+            case.deadline = case_clocks.deadline_of(self.city, case.filed_at, case.condition)
+            case.lowest_deadline = None
 
     def _set_deadline(self, case: OnPaper) -> None:
         _, limit = case_clocks.handling(self.city, case.condition)

@@ -30,7 +30,8 @@ def _habits(*rows: tuple[str, str, float, float]) -> tuple[Habit, ...]:
 
 HABITS: Mapping[str, tuple[Habit, ...]] = {
     "reported": _habits(
-        ("accept", "acceptor", 78, 6),
+        ("accept", "acceptor", 74, 6),
+        ("correct", "acceptor", 4, 7),
         ("order_verify", "acceptor", 14, 8),
         ("refuse", "acceptor", 3, 10),
         ("link", "acceptor", 5, 5),
@@ -43,14 +44,16 @@ HABITS: Mapping[str, tuple[Habit, ...]] = {
         ("void", "shift_leader", 2, 9),
     ),
     "filed": _habits(
-        ("dispatch", "dispatcher", 97, 5), ("void", "shift_leader", 2, 20), ("force_close", "leader", 1, 60)
+        ("dispatch", "dispatcher", 95, 5), ("void", "shift_leader", 2, 20), ("force_close", "leader", 1, 60),
+        ("correct", "dispatcher", 2, 8),
     ),
     "dispatched": _habits(
         ("ack", "handler", 70, 8), ("ack", "department", 18, 14), ("return", "department", 11, 15),
         ("void", "shift_leader", 1, 30),
     ),
     "returned": _habits(
-        ("dispatch", "dispatcher", 82, 10), ("to_acceptor", "dispatcher", 6, 12), ("dispute", "dispatcher", 12, 15)
+        ("dispatch", "dispatcher", 78, 10), ("to_acceptor", "dispatcher", 6, 12), ("dispute", "dispatcher", 12, 15),
+        ("correct", "dispatcher", 4, 9),
     ),
     "disputed": _habits(("determine", "coordinator", 95, 1200), ("force_close", "leader", 5, 3000)),
     "handling": _habits(

@@ -114,6 +114,9 @@ class Town:
                 sent = self._sent(key, row, action, role, version, rng)
                 looks = action == "finish" and rng.random() < _LOOKED_AT
                 acts.act(self.conn, self._drawing if looks else self.city, key, action, sent, by, role=alone)
+            if action == "correct":
+                # of another class it may have a shorter limit
+                self._lowest.pop(key, None)
         except GisopsError as error:
             return error.code
         return MADE
@@ -221,8 +224,8 @@ class Town:
                 other = self.conn.execute(_SQL["another_open"], {"case_no": key}).fetchone()
                 return {"to": other["case_no"] if other else key}
             case "correct":
-                category = rng.choice(self._pool)
-                return {"category": f"{category.scheme}:{category.code}"}
+                other = rng.choice([one for one in self._pool if one.category_id != row["category_id"]])
+                return {"category": f"{other.scheme}:{other.code}"}
             case "appeal":
                 return {"granted": rng.random() < 0.6}
         return {}

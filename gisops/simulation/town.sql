@@ -17,7 +17,7 @@ SELECT now() AS at;
 
 -- name: seen
 -- How a case stands.
-SELECT c.case_id, c.state, c.version, c.organisation_id, c.handler_id, c.deadline, c.filed_at, c.excluded, c.closed_at, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat,
+SELECT c.case_id, c.state, c.version, c.category_id, c.organisation_id, c.handler_id, c.deadline, c.filed_at, c.excluded, c.closed_at, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat,
        (SELECT s.code FROM staff s WHERE s.staff_id = c.handler_id) AS handler,
        (SELECT max(f.seq) FROM filing_conditions f WHERE f.category_id = c.category_id) AS conditions
 FROM cases c
