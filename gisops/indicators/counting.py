@@ -215,6 +215,9 @@ def _params(city: City, period: Period, by: str | None, where: Mapping[str, str]
         "labels": [name for name, *_ in spans],
         "sinces": [since for _, since, _ in spans],
         "untils": [until for *_, until in spans],
+        # the first span is the whole
+        "since": period.since,
+        "until": period.until,
         "timezone": city.timezone.key,
         "own_clock": bool({by, *where} & {"organisation", "staff"}),
         "opens": [opens for opens, _ in calendar.windows],

@@ -13,6 +13,9 @@ WITH spans AS (
  FROM cases e
  WHERE e.reported_at < s.until
    AND (CASE WHEN e.stage < 7 THEN 'infinity'::timestamptz ELSE greatest(e.closed_at, e.deadline, e.reported_at) END) >= s.since
+   -- the same of all spans together, by values that the planner knows
+   AND e.reported_at < %(until)s
+   AND (CASE WHEN e.stage < 7 THEN 'infinity'::timestamptz ELSE greatest(e.closed_at, e.deadline, e.reported_at) END) >= %(since)s
  UNION ALL
  SELECT e.*
  FROM cases e
@@ -109,6 +112,7 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
   JOIN categories g ON g.category_id = c.category_id
   -- what was gathered of it already, if nothing came after
   LEFT JOIN case_outcomes o ON o.district_code = c.district_code AND o.case_id = c.case_id AND o.version = c.version AND o.told_until < s.until
+                            AND o.counted_until >= %(since)s
   CROSS JOIN LATERAL (
     SELECT o.accepted_at, o.filed_at, o.dispatched_at, o.finished_at, o.closed_at, o.last_state, o.extensions, o.suspensions, o.returns, o.reworks,
            o.reopenings, o.pushes
@@ -139,16 +143,16 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
            WHERE h.district_code = t.district_code AND h.case_id = t.case_id AND h.at < t.until AND h.at <= t.deadline
            ORDER BY h.seq DESC
            LIMIT 1) IS NOT DISTINCT FROM 'suspended') AS on_hold_when_due,
-         w.before_s[(t.finished_at AT TIME ZONE %(timezone)s)::date - w.first + 1]
+         (SELECT w.before_s[(t.finished_at AT TIME ZONE %(timezone)s)::date - w.first + 1]
            + CASE WHEN w.works[(t.finished_at AT TIME ZONE %(timezone)s)::date - w.first + 1] THEN (
                SELECT coalesce(sum(greatest(0, extract(epoch FROM least((t.finished_at AT TIME ZONE %(timezone)s)::time, v.closes) - v.opens))), 0)
                FROM unnest(%(opens)s::time[], %(closes)s::time[]) AS v (opens, closes)) ELSE 0 END
            - (w.before_s[(t.reported_at AT TIME ZONE %(timezone)s)::date - w.first + 1]
            + CASE WHEN w.works[(t.reported_at AT TIME ZONE %(timezone)s)::date - w.first + 1] THEN (
                SELECT coalesce(sum(greatest(0, extract(epoch FROM least((t.reported_at AT TIME ZONE %(timezone)s)::time, v.closes) - v.opens))), 0)
-               FROM unnest(%(opens)s::time[], %(closes)s::time[]) AS v (opens, closes)) ELSE 0 END) AS worked_s
+               FROM unnest(%(opens)s::time[], %(closes)s::time[]) AS v (opens, closes)) ELSE 0 END)
+          FROM calendar w) AS worked_s
   FROM told t
-  CROSS JOIN calendar w
   OFFSET 0
 ), facts AS (
   SELECT k.*,

@@ -11,9 +11,9 @@ WITH over AS (
   ORDER BY counted_until
   LIMIT %(most)s
 ), gathered AS (
-  INSERT INTO case_outcomes (district_code, case_id, version, told_until, accepted_at, filed_at, dispatched_at, finished_at, closed_at, last_state, extensions,
+  INSERT INTO case_outcomes (district_code, case_id, version, told_until, counted_until, accepted_at, filed_at, dispatched_at, finished_at, closed_at, last_state, extensions,
     suspensions, returns, reworks, reopenings, pushes, on_hold_when_due, own_due, patroller_id)
-  SELECT c.district_code, c.case_id, c.version, greatest(h.last_at, k.last_at), h.accepted_at, h.filed_at, h.dispatched_at, h.finished_at, h.closed_at,
+  SELECT c.district_code, c.case_id, c.version, greatest(h.last_at, k.last_at), c.counted_until, h.accepted_at, h.filed_at, h.dispatched_at, h.finished_at, h.closed_at,
          h.last_state, h.extensions, h.suspensions, h.returns, h.reworks, h.reopenings, h.pushes, coalesce(h.state_when_due = 'suspended', false), k.own_due,
          {patroller}
   FROM over c
@@ -32,7 +32,7 @@ WITH over AS (
   ) k
   WHERE h.last_at IS NOT NULL
   ON CONFLICT (district_code, case_id) DO UPDATE SET
-    version = EXCLUDED.version, told_until = EXCLUDED.told_until, accepted_at = EXCLUDED.accepted_at, filed_at = EXCLUDED.filed_at,
+    version = EXCLUDED.version, told_until = EXCLUDED.told_until, counted_until = EXCLUDED.counted_until, accepted_at = EXCLUDED.accepted_at, filed_at = EXCLUDED.filed_at,
     dispatched_at = EXCLUDED.dispatched_at, finished_at = EXCLUDED.finished_at, closed_at = EXCLUDED.closed_at, last_state = EXCLUDED.last_state,
     extensions = EXCLUDED.extensions, suspensions = EXCLUDED.suspensions, returns = EXCLUDED.returns, reworks = EXCLUDED.reworks,
     reopenings = EXCLUDED.reopenings, pushes = EXCLUDED.pushes, on_hold_when_due = EXCLUDED.on_hold_when_due, own_due = EXCLUDED.own_due,

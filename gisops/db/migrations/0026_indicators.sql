@@ -12,6 +12,7 @@ CREATE TABLE case_outcomes (
   case_id uuid NOT NULL,
   version int NOT NULL,
   told_until timestamptz NOT NULL,
+  counted_until timestamptz NOT NULL,
   accepted_at timestamptz,
   filed_at timestamptz,
   dispatched_at timestamptz,
@@ -35,6 +36,7 @@ COMMENT ON COLUMN case_outcomes.district_code IS 'work: Home district.';
 COMMENT ON COLUMN case_outcomes.case_id IS 'work: The case.';
 COMMENT ON COLUMN case_outcomes.version IS 'work: The version of the case that it was made of; of another it says nothing.';
 COMMENT ON COLUMN case_outcomes.told_until IS 'work: The last moment that is in it: a span that ends before it is counted from the history.';
+COMMENT ON COLUMN case_outcomes.counted_until IS 'work: When it was over and due: a span that begins later does not look for it here.';
 COMMENT ON COLUMN case_outcomes.accepted_at IS 'work: First accepted or filed.';
 COMMENT ON COLUMN case_outcomes.filed_at IS 'work: First filed.';
 COMMENT ON COLUMN case_outcomes.dispatched_at IS 'work: First dispatched.';
@@ -50,3 +52,5 @@ COMMENT ON COLUMN case_outcomes.pushes IS 'work: How often it went the simple wa
 COMMENT ON COLUMN case_outcomes.on_hold_when_due IS 'work: Whether it was on hold at its deadline.';
 COMMENT ON COLUMN case_outcomes.own_due IS 'work: When it was due by the own clock of who holds it.';
 COMMENT ON COLUMN case_outcomes.patroller_id IS 'work: Who patrolled its ground when it was reported.';
+-- Usage: indicators (the outcomes that a period can count).
+CREATE INDEX case_outcomes_counted ON case_outcomes (counted_until);
