@@ -14,10 +14,10 @@ from uuid import uuid4
 import pytest
 from PIL import Image
 
+from gisops import agreeing, operations, photos
 from gisops import city as cities
-from gisops import operations, photos
 from gisops.access.people import Actor
-from gisops.cases import acts, evidence
+from gisops.cases import acts, evidence, joint
 from gisops.cases.acts import Facts, GuardFailed, Prepared, Sent
 from gisops.cases.reports import NewReport
 from gisops.city import City
@@ -417,3 +417,77 @@ def test_pictures_of_nothing_are_told_apart_by_their_hash_alone(
 def test_a_scene_is_not_another_scene() -> None:
     assert scene(1).tobytes() != scene(2).tobytes()
     assert scene(1).tobytes() == scene(1).tobytes()
+
+
+# ---- as the case was filed -----------------------------------------------------------------------------------------
+
+
+def wanted(conn: Connection, facts: Facts) -> int:
+    row = conn.execute(
+        "SELECT min_photos FROM filing_conditions WHERE filing_condition_id = %s", [facts.filing_condition_id]
+    ).fetchone()
+    assert row is not None
+    least: int = row["min_photos"]
+    assert least > 0
+    return least
+
+
+def test_opening_again_shows_as_much_as_the_case_was_filed_on(
+    conn: Connection, city: City, handling: Callable[..., Handling], everybody: Actor, tmp_path: Path
+) -> None:
+    case_no, facts, _ = handling()
+    conn.execute(
+        "UPDATE cases SET state = 'closed', stage = 7, closed_at = app_now() - interval '1 day' WHERE case_no = %s",
+        [case_no],
+    )
+    conn.execute(
+        "UPDATE case_clocks SET stopped_at = app_now(), outcome = 'done', due_at = NULL, due_kind = NULL"
+        " WHERE case_id = %s AND stopped_at IS NULL",
+        [facts.case_id],
+    )
+    inspector = replace(everybody, role="inspector")
+
+    def reopen(*named: dict[str, Any]) -> acts.Done:
+        values = {"photos": list(named)}
+        return acts.act(conn, city, case_no, "reopen", Sent(facts.version, "样例 / sample", None, values), inspector)
+
+    def why(*named: dict[str, Any]) -> str:
+        with pytest.raises(GuardFailed) as error, conn.transaction():
+            reopen(*named)
+        return str(error.value.facts["guard"])
+
+    photos_ = [shown(facts, take(conn, tmp_path, jpeg(70 + n))) for n in range(wanted(conn, facts))]
+    assert why() == "photos"
+    # how it looks since it was closed, not how it looked before
+    assert why(*({**one, "captured_at": facts.now - timedelta(days=2)} for one in photos_)) == "photo_time"
+    assert reopen(*photos_).state == "filed"
+    # a city that says so asks for none; a reporter, who has no account, says it in words
+    quiet = replace(city, settings={**city.settings, "evidence": {"reopen": {"photos": 0}}})
+    asked = evidence.asked_of(quiet, "reopen")
+    assert asked is not None
+    assert (asked.photos, asked.as_filed) == (0, 0)
+
+
+def test_a_part_of_a_joint_case_is_shown_by_who_did_it(
+    conn: Connection, city: City, handling: Callable[..., Handling], everybody: Actor, tmp_path: Path
+) -> None:
+    case_no, facts, _ = handling()
+    wanted(conn, facts)
+    others = conn.execute(
+        "SELECT organisation_id, code FROM organisations WHERE NOT is_duty_desk AND organisation_id <> %s"
+        " ORDER BY code LIMIT 2",
+        [facts.organisation_id],
+    ).fetchall()
+    dispatcher = replace(everybody, role="dispatcher")
+    for n, other in enumerate(others):
+        number = joint.open_part(conn, city, facts, other["code"], "样例 / sample", dispatcher)
+        by = replace(everybody, role="department", organisation_id=other["organisation_id"])
+        told = (conn, city, case_no, number, "finish", None, "样例 / sample", by)
+        with pytest.raises(GuardFailed) as error, conn.transaction():
+            agreeing.act_on_part(*told)
+        assert error.value.facts["guard"] == "photos"
+        sha256 = take(conn, tmp_path, jpeg(80 + n))
+        assert agreeing.act_on_part(*told, photos=[shown(facts, sha256)])["state"] == "done"
+    kept = conn.execute("SELECT n, phase FROM case_photos WHERE case_id = %s ORDER BY n", [facts.case_id]).fetchall()
+    # two organisations at the same moment of the case: each has numbers of its own
+    assert [(row["n"], row["phase"]) for row in kept] == [(100, "after"), (200, "after")]
