@@ -1,7 +1,7 @@
 """Duplicates: what becomes of a report for which there are cases that it may be about (docs/decisions/0034).
 
-`gisops.cases.twins` searches them. Here stands what follows from what it finds: a report joins an open case by itself only where both name the same part, or one device saw the same
-thing; all else is proposed to people, or is new.
+`gisops.cases.twins` searches them. Here stands what follows from what it finds: a report joins an open case by itself
+only where both name the same part, or one device saw the same thing; all else is proposed to people, or is new.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def fates(
     if gone:
         choices = [choose(candidates, now, gone) for candidates in found]
     scope = scope_of(conn, by.account_id) if by is not None else None
-    standing = _standing(conn, choices)
+    standing = _standing(choices)
     known = {key: row for key, row in standing.items() if row["public"] and _may_know(row, scope)}
     opened: dict[str, list[int]] = {}
     answers: list[Fate | NotJoinable] = []
@@ -189,23 +189,20 @@ def _joined(city: City, one: Asked, held: Held | None, scope: Scope | None) -> F
     )
 
 
-def _may_know(row: dict[str, Any], scope: Scope | None) -> bool:
+def _may_know(row: Mapping[str, Any], scope: Scope | None) -> bool:
     """Say whether somebody may be told that there is such a case: the public of public categories, others in scope."""
     if scope is None:
         return bool(row["public"])
     return scope.sees(row["unit_id"], (row["handler_id"], row["superior_id"]), row["organisation_id"])
 
 
-def _standing(conn: Connection, choices: Sequence[Choice]) -> dict[Key, dict[str, Any]]:
+def _standing(choices: Sequence[Choice]) -> dict[Key, Mapping[str, Any]]:
     """Where the cases stand that are proposed or recur, and who may know of them."""
-    keys = {one.key for choice in choices for one in (*choice.proposed, choice.recurrence) if one is not None}
-    if not keys:
-        return {}
-    asked = {"districts": [district for district, _ in keys], "case_ids": [case_id for _, case_id in keys]}
-    return {(row["district_code"], row["case_id"]): row for row in conn.execute(_SQL["standing"], asked)}
+    named = (one for choice in choices for one in (*choice.proposed, choice.recurrence) if one is not None)
+    return {one.key: one.standing for one in named}
 
 
-def _told(choice: Choice, known: Mapping[Key, dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+def _told(choice: Choice, known: Mapping[Key, Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
     """How many reported each proposed case, how far it is, where it stands: no text and no photo, as it goes into the
     answer that is kept and given again to whoever holds the report's key.
     """
@@ -222,7 +219,9 @@ def _told(choice: Choice, known: Mapping[Key, dict[str, Any]]) -> tuple[dict[str
     )
 
 
-def _again(one: Asked, closed: Candidate | None, standing: Mapping[Key, dict[str, Any]], now: datetime) -> Again | None:
+def _again(
+    one: Asked, closed: Candidate | None, standing: Mapping[Key, Mapping[str, Any]], now: datetime
+) -> Again | None:
     # a case names another by its key alone, which holds within the district
     if closed is None or closed.closed_at is None or closed.district_code != one.district_code:
         return None

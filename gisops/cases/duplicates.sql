@@ -23,10 +23,3 @@ WHERE c.stage < 7
     JOIN cases q ON q.district_code = regexp_replace(a.case_no, '-[0-9]+-[0-9]+$', '') AND q.case_no = a.case_no)
 ORDER BY c.district_code, c.case_id
 FOR NO KEY UPDATE OF c;
-
--- name: standing
--- Where some cases stand, and who may know of them.
-SELECT c.district_code, c.case_id, c.case_no, c.state, c.stage, c.report_count, c.unit_id, c.handler_id, c.superior_id, c.organisation_id, k.public
-FROM unnest(%(districts)s::text[], %(case_ids)s::uuid[]) AS a (district_code, case_id)
-JOIN cases c ON c.district_code = a.district_code AND c.case_id = a.case_id
-JOIN categories k ON k.category_id = c.category_id;

@@ -6,10 +6,10 @@ what it finds are reckoned here. What becomes of the report is decided in `gisop
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from gisops import coordinates
@@ -29,6 +29,11 @@ WORST_FUZZ_M = 100.0
 LONGEST_COMPARED = 400
 # What sees by itself, and says which device it is.
 DEVICE_CHANNELS = frozenset({"video", "sensor"})
+
+# Where a case stands and who may know of it, as the search brings it along.
+_STANDING = (
+    "case_no", "state", "stage", "report_count", "unit_id", "handler_id", "superior_id", "organisation_id", "public",
+)  # fmt: skip
 
 Kind = Literal["same_part", "same_device", "joined"]
 Key = tuple[str, UUID]
@@ -57,7 +62,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A case that a report may be about; ``score`` is 0.5 distance + 0.3 category + 0.2 text, 1 for the same part."""
+    """A case that a report may be about; ``score`` is 0.5 distance + 0.3 category + 0.2 text, 1 for the same part.
+    ``standing`` is where it stands and who may know of it; of one too far off to be proposed or to recur, nothing.
+    """
 
     district_code: str
     case_id: UUID
@@ -71,6 +78,7 @@ class Candidate:
     score: float
     closed_at: datetime | None
     in_hours: bool
+    standing: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def key(self) -> Key:
@@ -118,8 +126,9 @@ def near(conn: Connection, asked: Sequence[Asked]) -> list[list[Candidate]]:
     for row in rows:
         n = row.pop("n")
         base, said = row.pop("base"), row.pop("said")
+        standing = {name: row.pop(name) for name in _STANDING}
         like = 0.0 if said is None else likeness(asked[n].text, said)
-        found[n].append(Candidate(**row, likeness=like, score=scored(base, like)))
+        found[n].append(Candidate(**row, likeness=like, score=scored(base, like), standing=standing))
     return found
 
 
