@@ -42,6 +42,7 @@ WITHOUT = {
     "approvals.decided_by": "names an account",
     "approvals.requested_by": "names an account",
     "audit.account_id": "names an account",
+    "auto_rules.changed_by": "names an account",
     "case_history.account_id": "names an account",
     "case_messages.account_id": "names an account",
     "case_photos.account_id": "names an account",
