@@ -114,7 +114,7 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/api/cases/{case_no}"): [Right("/api/cases/{key}", row="cases")],
     ("GET", "/api/cases/{case_no}/dispatch"): [Right("/api/cases/{key}/dispatch", row="cases")],
     ("GET", "/api/cases/{case_no}/reroute"): [
-        Right("/api/cases/{key}/reroute?category=E01-17", fine=FINE | {409}, row="cases")
+        Right("/api/cases/{key}/reroute?category=E04-05", fine=FINE | {409}, row="cases")
     ],
     ("GET", "/api/reroute-preview"): [Right("/api/reroute-preview?limit=5")],
     ("GET", "/api/auto-rules"): [Right("/api/auto-rules")],
