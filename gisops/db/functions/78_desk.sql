@@ -24,15 +24,23 @@ AS $$
 $$;
 
 DROP FUNCTION IF EXISTS open_in_sight;
-CREATE FUNCTION open_in_sight(units int[], staff int, organisation int) RETURNS TABLE (district_code text, case_id uuid, state text)
+DROP FUNCTION IF EXISTS open_of_ones_own;
+CREATE FUNCTION open_of_ones_own(staff int, organisation int) RETURNS TABLE (district_code text, case_id uuid, state text, unit_id int)
 LANGUAGE sql STABLE
--- The open cases of some units, and those that somebody handles, was told of as a superior, or whose organisation holds them: each by its index. It
--- pins no search path, so that it is inlined where it is asked, which is in windows that pin theirs.
+-- The open cases that somebody handles, was told of as a superior, or whose organisation holds them: each by its index. This and the next pin no
+-- search path, so that they are inlined where they are asked, which is in windows that pin theirs.
 AS $$
-  SELECT c.district_code, c.case_id, c.state FROM cases c WHERE c.unit_id = ANY (units) AND c.stage < 7
-  UNION SELECT c.district_code, c.case_id, c.state FROM cases c WHERE c.handler_id = staff AND c.stage < 7
-  UNION SELECT c.district_code, c.case_id, c.state FROM cases c WHERE c.superior_id = staff AND c.stage < 7
-  UNION SELECT c.district_code, c.case_id, c.state FROM cases c WHERE c.organisation_id = organisation AND c.stage < 7
+  SELECT c.district_code, c.case_id, c.state, c.unit_id FROM cases c WHERE c.handler_id = staff AND c.stage < 7
+  UNION SELECT c.district_code, c.case_id, c.state, c.unit_id FROM cases c WHERE c.superior_id = staff AND c.stage < 7
+  UNION SELECT c.district_code, c.case_id, c.state, c.unit_id FROM cases c WHERE c.organisation_id = organisation AND c.stage < 7
+$$;
+
+CREATE FUNCTION open_in_sight(units int[], staff int, organisation int) RETURNS TABLE (district_code text, case_id uuid)
+LANGUAGE sql STABLE
+-- Those, and the open cases of some units.
+AS $$
+  SELECT c.district_code, c.case_id FROM cases c WHERE c.unit_id = ANY (units) AND c.stage < 7
+  UNION SELECT o.district_code, o.case_id FROM open_of_ones_own(staff, organisation) o
 $$;
 
 DROP FUNCTION IF EXISTS seen_work;
@@ -182,10 +190,16 @@ BEGIN
       CROSS JOIN LATERAL (SELECT count(*) AS count FROM (SELECT FROM cases c WHERE c.state = s.state AND c.stage < 7 LIMIT most) AS few) n;
   ELSIF v.account_id IS NOT NULL THEN
     RETURN QUERY
-      SELECT s.state, least(count(m.case_id), most)
+      -- his units are counted in their index alone; beside them, his own elsewhere
+      SELECT s.state, least(coalesce(n.count, 0), most)
       FROM unnest(in_states) AS s (state)
-      LEFT JOIN open_in_sight(v.units, v.staff_id, v.organisation_id) m ON m.state = s.state
-      GROUP BY s.state;
+      LEFT JOIN (
+        SELECT m.state, count(*) AS count
+        FROM (SELECT c.state FROM cases c WHERE c.unit_id = ANY (v.units) AND c.stage < 7
+              UNION ALL
+              SELECT o.state FROM open_of_ones_own(v.staff_id, v.organisation_id) o WHERE o.unit_id IS NULL OR o.unit_id <> ALL (v.units)) m
+        GROUP BY m.state
+      ) n ON n.state = s.state;
   END IF;
 END
 $$;
@@ -221,6 +235,6 @@ ALTER FUNCTION seen_work OWNER TO gisops_windows;
 ALTER FUNCTION seen_open_counts OWNER TO gisops_windows;
 ALTER FUNCTION seen_late OWNER TO gisops_windows;
 REVOKE CREATE ON SCHEMA public FROM gisops_windows;
-REVOKE ALL ON FUNCTION looker, open_in_sight, seen_work, seen_open_counts, seen_late FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION looker, open_in_sight TO gisops_windows;
+REVOKE ALL ON FUNCTION looker, open_of_ones_own, open_in_sight, seen_work, seen_open_counts, seen_late FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION looker, open_of_ones_own, open_in_sight TO gisops_windows;
 GRANT EXECUTE ON FUNCTION seen_work, seen_open_counts, seen_late TO gisops_app, gisops_reader;

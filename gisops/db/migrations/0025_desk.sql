@@ -40,3 +40,7 @@ CREATE INDEX case_clocks_urgent ON case_clocks (step, (- priority), (coalesce(de
 -- Usage: the inbox and the tasks of an organisation: the clocks that run for it.
 CREATE INDEX case_clocks_of_organisation ON case_clocks (organisation_id, (- priority), (coalesce(deadline, 'infinity')), case_id)
 WHERE stopped_at IS NULL AND step <> 'subtask';
+
+DROP INDEX cases_open_by_unit;
+-- Usage: the inbox of whoever looks into some units: the open cases of each, and how many there are by state, which is counted here alone.
+CREATE INDEX cases_open_by_unit ON cases (unit_id, state) WHERE stage < 7;
