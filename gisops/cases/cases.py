@@ -27,6 +27,10 @@ from gisops.errors import InvalidInput, NotFound, UnknownOrganisation, UnknownSt
 _SQL = queries.load("gisops.cases", "cases.sql")
 
 MOST_ROWS = 1_000
+
+# Of a history's payloads: what is another case's number (`links`, `intake.keep_apart`), and what tells of it.
+NAMES_A_CASE = ("to", "from", "taken_out_of")
+ABOUT_ANOTHER = frozenset({*NAMES_A_CASE, "distance_m"})
 COUNTERS = ("report_count", "return_count", "rework_count", "extended_count", "suspended_count", "urged_count")
 # What the database reckons (`case_priority`), from 0 on.
 PRIORITIES = (
@@ -194,6 +198,7 @@ def read(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | No
         for entry in story["history"]:
             entry["payload"] = wording.without_people(entry["payload"])
             del entry["reason"]
+    _without_unseen(conn, story["history"])
     for entry in story["history"]:
         entry["zh"], entry["en"] = wording.ACTIONS[entry["action"]]
     told, count = story["reports"], found[0]["report_count"]
@@ -203,6 +208,20 @@ def read(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | No
         "reports_after": told[-1]["report_id"] if len(told) < count else None,
         "allowed": moves.allowed(found[0]["state"], to.role),
     }
+
+
+def _without_unseen(conn: Connection, history: list[dict[str, Any]]) -> None:
+    """Leave out of a history the numbers of other cases, joined or parted with, that the connection's viewer may not
+    see: with how far away each lay, a number would say that there is one.
+    """
+    named = {entry["payload"][name] for entry in history for name in NAMES_A_CASE if name in entry["payload"]}
+    if not named:
+        return
+    seen = {row["case_no"] for row in conn.execute(_SQL["seen_numbers"], {"case_nos": sorted(named)})}
+    for entry in history:
+        payload = entry["payload"]
+        if any(payload[name] not in seen for name in NAMES_A_CASE if name in payload):
+            entry["payload"] = {name: said for name, said in payload.items() if name not in ABOUT_ANOTHER}
 
 
 def place(conn: Connection, case_no: str) -> Place:

@@ -68,13 +68,21 @@ def link(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | Non
 
 
 def unlink(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
-    """Make a duplicate a case again: the reports that came with it come back, and it begins anew at the desk."""
+    """Make a duplicate a case again: the reports that came with it come back, and it begins anew at the desk.
+
+    Raises ``GuardFailed`` where the actor may not see the case that they come out of.
+    """
     master = facts.duplicate_of
     begin = {"duplicate_of": None, "deadline": None, "filing_condition_id": None, "assessed": True, "flow": "standard"}
     if master is None:
         return Prepared(sets=begin)
     conn.execute(_SQL["hold"], {"district": facts.district_code, "case_ids": [facts.case_id, master]})
-    return Prepared({"from": _number(conn, facts.district_code, master)}, sets=begin, after=(_part_from(master, by),))
+    other = conn.execute(_SQL["one"], {"district": facts.district_code, "case_id": master}).fetchone()
+    assert other is not None  # noqa: S101  (cases are never removed)
+    if by is not None and not _sees(conn, by, other):
+        zh, en = "所并入的案件不在您的范围内", "The case that this one was joined with is not in your scope."
+        raise GuardFailed("seen", zh, en)
+    return Prepared({"from": other["case_no"]}, sets=begin, after=(_part_from(master, by),))
 
 
 def take_out(
@@ -186,12 +194,6 @@ def _note(
             "event_id": new_key(),
         },
     )
-
-
-def _number(conn: Connection, district: str, case_id: UUID) -> str:
-    row = conn.execute(_SQL["number"], {"district": district, "case_id": case_id}).fetchone()
-    assert row is not None  # noqa: S101  (cases are never removed)
-    return str(row["case_no"])
 
 
 def _sees(conn: Connection, by: Actor, *cases: dict[str, Any]) -> bool:

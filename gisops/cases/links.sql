@@ -20,9 +20,9 @@ SELECT DISTINCT n.asked, n.duplicate, n.itself, h.* FROM named n JOIN held h USI
 -- Some cases of a district, kept from moving until the transaction ends.
 SELECT case_id FROM cases WHERE district_code = %(district)s AND case_id = ANY (%(case_ids)s) ORDER BY case_id FOR NO KEY UPDATE;
 
--- name: number
--- The number of a case.
-SELECT case_no FROM cases WHERE district_code = %(district)s AND case_id = %(case_id)s;
+-- name: one
+-- The number of a case, and whose it is.
+SELECT case_no, unit_id, handler_id, superior_id, organisation_id FROM cases WHERE district_code = %(district)s AND case_id = %(case_id)s;
 
 -- name: move_reports
 -- Take reports from one case into another, and write down where they were.

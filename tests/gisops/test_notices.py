@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from gisops import city, deliveries, notices, operations
+from gisops import city, deliveries, events, notices, operations
 from gisops.access import scopes
 from gisops.access.people import Actor
 from gisops.cases import acts
@@ -139,6 +139,26 @@ def test_everybody_reads_his_own_and_marks_his_own(desk: Connection, known: City
     assert notices.mark_read(desk, one.account_id, keys[:1], None) == 1
     assert notices.mark_read(desk, one.account_id, keys[:1], None) == 0
     assert notices.mark_read(desk, one.account_id, [], keys[0]) >= 4
+
+
+def test_what_an_organisation_is_told_goes_to_who_acts_for_it(desk: Connection, known: City) -> None:
+    """Who walks an area for the duty desk reads, and marks as read, nothing that the desk is told of the whole city."""
+    acceptor, walks = account(desk, "desk"), account(desk, "supervisor")
+    assert (acceptor.organisation_id, walks.organisation_id) == (known.desk_id, known.desk_id)
+    case = reported(desk, known)
+    about = (case["district_code"], case["case_id"], case["version"])
+    notices.tell(desk, *about, "message", [Recipient(organisation_id=known.desk_id)], {}, cause="desk")
+    row = desk.execute("SELECT max(notice_id::text)::uuid AS key FROM notices WHERE kind = 'message'").fetchone()
+    assert row is not None
+    assert notices.mark_read(desk, walks.account_id, [], row["key"]) == 0
+    for one in (acceptor, walks):
+        with desk.transaction(force_rollback=True):
+            scopes.look_as(desk, one.account_id)
+            shown = {notice["notice_id"] for notice in notices.mine(desk, known.timezone, None, 100)["notices"]}
+            assert (row["key"] in shown) == (one == acceptor)
+    words = events.posts(desk, [acceptor.account_id, walks.account_id])
+    assert words[acceptor.account_id] - words[walks.account_id] >= {f"organisation:{known.desk_id}"}
+    assert notices.mark_read(desk, acceptor.account_id, [row["key"]], None) == 1
 
 
 def test_what_was_read_is_forgotten_in_its_time_and_what_nobody_read_later(sample_database: Any) -> None:

@@ -89,9 +89,11 @@ DROP FUNCTION IF EXISTS post_of;
 CREATE FUNCTION post_of(account int) RETURNS TABLE (account_id int, staff_id int, organisation_id int)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp
--- As whom an account is told: itself, its person, and its organisation, where its role acts for it and not only in it.
+-- As whom an account is told: itself, its person, and its organisation: by a department, which has what its organisation has, and by who has the whole
+-- city. Another of the same organisation has an area, and what it is told of is not asked for again when it is read.
 AS $$
-  SELECT a.account_id, a.staff_id, CASE WHEN a.role NOT IN ('officer', 'handler', 'planner') THEN coalesce(a.organisation_id, s.organisation_id) END
+  SELECT a.account_id, a.staff_id,
+         CASE WHEN a.role = 'department' OR (a.everywhere AND a.role <> 'planner') THEN coalesce(a.organisation_id, s.organisation_id) END
   FROM public.accounts a
   LEFT JOIN public.staff s ON s.staff_id = a.staff_id
   WHERE a.account_id = account AND a.active

@@ -18,7 +18,7 @@ from gisops import city as cities
 from gisops import operations
 from gisops.access import scopes
 from gisops.access.people import Actor
-from gisops.cases import acts, duplicates, links, proposals
+from gisops.cases import acts, cases, duplicates, links, proposals
 from gisops.cases.facts import GuardFailed
 from gisops.cases.reports import NewReport
 from gisops.city import City
@@ -434,6 +434,15 @@ def test_nobody_links_with_what_he_does_not_see(owner: Connection, city: City, q
     with pytest.raises(GuardFailed, match="duplicate") as kept:
         links.take_out(owner, city, of_b, uuid4(), "样例", case(owner, of_b)["version"], acceptor)
     assert kept.value.facts.get("of") is None, "of what, he may not see"
+    # he takes nothing out of what he does not see, and a history does not tell its number
+    with pytest.raises(GuardFailed) as kept:
+        act(owner, city, of_b, "unlink", acceptor)
+    assert (kept.value.facts["guard"], b in str(kept.value.facts)) == ("seen", False)
+    assert history(owner, case(owner, of_b))[-1]["payload"]["to"] == b
+    scopes.look_as(owner, acceptor.account_id)
+    payload = cases.read(owner, city, of_b, acceptor)["history"][-1]["payload"]
+    owner.execute("RESET ROLE")
+    assert not {"to", "distance_m"} & set(payload)
     for one in (mine, of_a, of_b):
         close(owner, one, "60 days")
     # nor is he told of it when he reports the same himself
