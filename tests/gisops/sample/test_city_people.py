@@ -68,7 +68,9 @@ def test_staff_are_as_many_as_asked_for_and_plainly_samples(laid: Laid) -> None:
     assert {p.organisation for p in laid.staff} == set(laid.organisation_ids)
     leads = {o.lead for o in laid.organisations if o.lead}
     assert {p.role for p in laid.staff if p.code in leads} == {"leader"}
-    assert {"officer", "handler", "shift_leader", "dispatcher", "acceptor", "inspector", "supervisor"} <= {p.role for p in laid.staff}
+    assert {"officer", "handler", "shift_leader", "dispatcher", "acceptor", "inspector", "supervisor"} <= {
+        p.role for p in laid.staff
+    }
 
 
 def test_a_large_city_shares_its_people_out() -> None:
