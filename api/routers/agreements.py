@@ -4,7 +4,8 @@ and what a reporter may do by the key of his report.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -29,8 +30,11 @@ from api.schemas.answers import agreements as described
 from api.schemas.answers import answering
 from api.schemas.answers.cases import ApprovalAnswered, CaseAfter
 from gisops import agreeing
+from gisops.access.people import Actor
 from gisops.cases import appeals, approvals, disputes, joint, supervision
 from gisops.cases.moves import rule_of
+from gisops.city import City
+from gisops.db.pool import Connection
 
 router = APIRouter(tags=["cases"])
 
@@ -47,6 +51,38 @@ _LEAD = ("dispatcher",)
 _VISITS = ("acceptor", "shift_leader", "inspector")
 
 Number = Annotated[int, Path(ge=1, le=32_767)]
+
+
+@dataclass(frozen=True, slots=True)
+class OnCase:
+    """Somebody acts on a case: what the routes here need of a request. ``where`` and ``who`` are what `agreeing` takes
+    first and last.
+    """
+
+    case_no: str
+    caller: Identity
+    conn: Connection
+    city: City
+
+    @property
+    def where(self) -> tuple[Connection, City, str]:
+        """The transaction, the city, and the case's number."""
+        return self.conn, self.city, self.case_no
+
+    @property
+    def who(self) -> tuple[Actor, int | None]:
+        """The caller, and by which key."""
+        return self.caller.actor, self.caller.key_id
+
+
+def _acting(*roles: str) -> Any:
+    """A dependency that lets these roles act on the case of the path."""
+
+    def on_case(case_no: str, caller: Identity, conn: Tx, city: Ctx) -> OnCase:
+        return OnCase(case_no, caller, conn, city)
+
+    on_case.__annotations__ |= {"caller": Annotated[Identity, Depends(requires(*roles))]}
+    return Depends(on_case)
 
 
 def _roles(*roles: str) -> dict[str, str]:
@@ -115,12 +151,10 @@ def ownerless(
     openapi_extra=_roles(*_ASK),
     responses=answering(described.ApprovalAsked, status=201),
 )
-def ask(
-    case_no: str, body: AskIn, caller: Annotated[Identity, Depends(requires(*_ASK))], conn: Tx, city: Ctx
-) -> Response:
+def ask(body: AskIn, on: Annotated[OnCase, _acting(*_ASK)]) -> Response:
     """Ask for something that needs somebody else's yes."""
-    told = (body.kind, body.reason, body.reason_code, body.until)
-    return answers.json(agreeing.ask(conn, city, case_no, *told, caller.actor, caller.key_id), status=201)
+    told = (*on.where, body.kind, body.reason, body.reason_code, body.until, *on.who)
+    return answers.json(agreeing.ask(*told), status=201)
 
 
 @router.post(
@@ -128,17 +162,10 @@ def ask(
     openapi_extra=_roles(*_ANSWER),
     responses=answering(ApprovalAnswered),
 )
-def answer(
-    case_no: str,
-    approval_no: Number,
-    body: AnswerIn,
-    caller: Annotated[Identity, Depends(requires(*_ANSWER))],
-    conn: Tx,
-    city: Ctx,
-) -> Response:
+def answer(approval_no: Number, body: AnswerIn, on: Annotated[OnCase, _acting(*_ANSWER)]) -> Response:
     """Grant a request, which makes the move it asks for; refuse it; or take one's own back."""
-    told = (approval_no, body.granted, body.reason, body.expected_version)
-    return answers.json(agreeing.answer(conn, city, case_no, *told, caller.actor, caller.key_id))
+    told = (*on.where, approval_no, body.granted, body.reason, body.expected_version, *on.who)
+    return answers.json(agreeing.answer(*told))
 
 
 @router.post(
@@ -147,12 +174,10 @@ def answer(
     openapi_extra=_roles(*joint.OPENERS),
     responses=answering(described.PartGiven, status=201),
 )
-def give_part(
-    case_no: str, body: PartIn, caller: Annotated[Identity, Depends(requires(*joint.OPENERS))], conn: Tx, city: Ctx
-) -> Response:
+def give_part(body: PartIn, on: Annotated[OnCase, _acting(*joint.OPENERS)]) -> Response:
     """Ask another organisation for its part in a case."""
-    told = body.model_dump()
-    return answers.json(agreeing.give_part(conn, city, case_no, told, caller.actor, caller.key_id), status=201)
+    told = (*on.where, body.model_dump(), *on.who)
+    return answers.json(agreeing.give_part(*told), status=201)
 
 
 @router.post(
@@ -160,27 +185,18 @@ def give_part(
     openapi_extra=_roles(*_PARTS),
     responses=answering(described.PartGiven),
 )
-def act_on_part(
-    case_no: str,
-    subtask_no: Number,
-    body: PartActIn,
-    caller: Annotated[Identity, Depends(requires(*_PARTS))],
-    conn: Tx,
-    city: Ctx,
-) -> Response:
+def act_on_part(subtask_no: Number, body: PartActIn, on: Annotated[OnCase, _acting(*_PARTS)]) -> Response:
     """Take a part on, finish or return it, as its organisation; or call it off, as the desk."""
-    told = (subtask_no, body.action, body.reason_code, body.text)
+    told = (*on.where, subtask_no, body.action, body.reason_code, body.text, *on.who)
     photos = [photo.model_dump(exclude_none=True) for photo in body.photos]
-    return answers.json(agreeing.act_on_part(conn, city, case_no, *told, caller.actor, caller.key_id, photos))
+    return answers.json(agreeing.act_on_part(*told, photos))
 
 
 @router.post("/api/cases/{case_no}/lead", openapi_extra=_roles(*_LEAD), responses=answering(CaseAfter))
-def lead(
-    case_no: str, body: LeadIn, caller: Annotated[Identity, Depends(requires(*_LEAD))], conn: Tx, city: Ctx
-) -> Response:
+def lead(body: LeadIn, on: Annotated[OnCase, _acting(*_LEAD)]) -> Response:
     """Name another organisation to lead, where the one that was to did not take the case on."""
-    told = (body.organisation, body.staff, body.reason, body.expected_version)
-    return answers.json(agreeing.another_lead(conn, city, case_no, *told, caller.actor, caller.key_id))
+    told = (*on.where, body.organisation, body.staff, body.reason, body.expected_version, *on.who)
+    return answers.json(agreeing.another_lead(*told))
 
 
 @router.post(
@@ -189,32 +205,19 @@ def lead(
     openapi_extra=_roles(*supervision.SUPERVISORS),
     responses=answering(described.OrderGiven, status=201),
 )
-def order(
-    case_no: str,
-    body: OrderIn,
-    caller: Annotated[Identity, Depends(requires(*supervision.SUPERVISORS))],
-    conn: Tx,
-    city: Ctx,
-) -> Response:
+def order(body: OrderIn, on: Annotated[OnCase, _acting(*supervision.SUPERVISORS)]) -> Response:
     """Order that a case be done."""
-    told = (body.level, body.due_at, body.text)
-    return answers.json(agreeing.order(conn, city, case_no, *told, caller.actor, caller.key_id), status=201)
+    told = (*on.where, body.level, body.due_at, body.text, *on.who)
+    return answers.json(agreeing.order(*told), status=201)
 
 
 @router.post(
     "/api/cases/{case_no}/orders/{order_no}", openapi_extra=_roles(*_ORDERED), responses=answering(described.OrderGiven)
 )
-def act_on_order(
-    case_no: str,
-    order_no: Number,
-    body: OrderActIn,
-    caller: Annotated[Identity, Depends(requires(*_ORDERED))],
-    conn: Tx,
-    city: Ctx,
-) -> Response:
+def act_on_order(order_no: Number, body: OrderActIn, on: Annotated[OnCase, _acting(*_ORDERED)]) -> Response:
     """Answer an order, as the organisation it went to; or close it, as who supervises."""
-    told = (order_no, body.action, body.text)
-    return answers.json(agreeing.act_on_order(conn, city, case_no, *told, caller.actor, caller.key_id))
+    told = (*on.where, order_no, body.action, body.text, *on.who)
+    return answers.json(agreeing.act_on_order(*told))
 
 
 @router.post(
@@ -223,15 +226,10 @@ def act_on_order(
     openapi_extra=_roles(*supervision.URGERS),
     responses=answering(described.Urged, status=201),
 )
-def urge(
-    case_no: str,
-    body: UrgingIn,
-    caller: Annotated[Identity, Depends(requires(*supervision.URGERS))],
-    conn: Tx,
-    city: Ctx,
-) -> Response:
+def urge(body: UrgingIn, on: Annotated[OnCase, _acting(*supervision.URGERS)]) -> Response:
     """Ask when a case will be done."""
-    return answers.json(agreeing.urge(conn, city, case_no, body.text, caller.actor, caller.key_id), status=201)
+    told = (*on.where, body.text, *on.who)
+    return answers.json(agreeing.urge(*told), status=201)
 
 
 @router.post(
@@ -240,12 +238,10 @@ def urge(
     openapi_extra=_roles(*_VISITS),
     responses=answering(described.Visited, status=201),
 )
-def visit(
-    case_no: str, body: VisitIn, caller: Annotated[Identity, Depends(requires(*_VISITS))], conn: Tx, city: Ctx
-) -> Response:
+def visit(body: VisitIn, on: Annotated[OnCase, _acting(*_VISITS)]) -> Response:
     """Write down how content the reporter of a closed case is, or that he was not reached."""
-    told = (body.method, body.reached, body.score, body.text)
-    return answers.json(agreeing.visit(conn, city, case_no, *told, caller.actor, caller.key_id), status=201)
+    told = (*on.where, body.method, body.reached, body.score, body.text, *on.who)
+    return answers.json(agreeing.visit(*told), status=201)
 
 
 @router.post(

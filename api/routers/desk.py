@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api import answers
 from api.deps import Seeing, SeeingCtx, SignedIn
@@ -17,6 +17,20 @@ from gisops.cases import desk
 router = APIRouter(prefix="/api", tags=["desk"])
 
 
+def _narrowed(
+    category: QueryText | None = None,
+    organisation: QueryText | None = None,
+    street: QueryText | None = None,
+    limit: Annotated[int, Query(ge=1, le=desk.MOST_ROWS)] = 50,
+    after: QueryText | None = None,
+) -> dict[str, Any]:
+    """By what the lists of cases are narrowed and turned over."""
+    return {"category": category, "organisation": organisation, "street": street, "limit": limit, "after": after}
+
+
+Narrowed = Annotated[dict[str, Any], Depends(_narrowed)]
+
+
 @router.get(
     "/inbox", openapi_extra={"x-permission": "signed_in", "x-scope": "read:cases"}, responses=answering(described.Inbox)
 )
@@ -25,30 +39,14 @@ def inbox(
     caller: SignedIn,
     conn: Seeing,
     city: SeeingCtx,
+    narrowed: Narrowed,
     state: Annotated[list[QueryText], Query(max_length=len(desk.OPEN_STATES))] = [],  # noqa: B006
-    category: QueryText | None = None,
-    organisation: QueryText | None = None,
-    street: QueryText | None = None,
     severity: QueryText | None = None,
-    limit: Annotated[int, Query(ge=1, le=desk.MOST_ROWS)] = 50,
-    after: QueryText | None = None,
 ) -> Response:
     """Open cases in the states in which the caller has something to do (or in each ``state`` named), by priority and
     within one what runs out first, with the clock of each, what the caller may do, and how many there are by state.
     """
-    found = desk.inbox(
-        conn,
-        city,
-        caller.actor,
-        states=state,
-        category=category,
-        organisation=organisation,
-        street=street,
-        severity=severity,
-        limit=limit,
-        after=after,
-        key_id=caller.key_id,
-    )
+    found = desk.inbox(conn, city, caller.actor, states=state, severity=severity, key_id=caller.key_id, **narrowed)
     return answers.json(_with_next(request, found))
 
 
@@ -82,28 +80,13 @@ def overdue(
     caller: SignedIn,
     conn: Seeing,
     city: SeeingCtx,
+    narrowed: Narrowed,
     by: desk.By = "organisation",
-    organisation: QueryText | None = None,
-    street: QueryText | None = None,
-    category: QueryText | None = None,
-    limit: Annotated[int, Query(ge=1, le=desk.MOST_ROWS)] = 50,
-    after: QueryText | None = None,
 ) -> Response:
     """What is late (red) and what soon will be (yellow, from 80 % of the limit): counted by organisation, street or
     category, and the cases themselves, the latest first.
     """
-    found = desk.overdue(
-        conn,
-        city,
-        caller.actor,
-        by=by,
-        organisation=organisation,
-        street=street,
-        category=category,
-        limit=limit,
-        after=after,
-        key_id=caller.key_id,
-    )
+    found = desk.overdue(conn, city, caller.actor, by=by, key_id=caller.key_id, **narrowed)
     return answers.json(_with_next(request, found))
 
 
