@@ -70,7 +70,7 @@ c.grid_cell_code AS grid_cell, c.community_code AS community, c.street_code AS s
  WHERE n.away_m <= 30
  ORDER BY n.away_m, n.code
  LIMIT 1) AS road,
-(SELECT o.code FROM organisations o WHERE o.organisation_id = c.organisation_id) AS organisation,
+holder.code AS organisation,
 c.handler_id,
 (SELECT r.channel FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id ORDER BY r.received_at, r.report_id LIMIT 1) AS channel,
 to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
@@ -110,6 +110,7 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
   FROM spans s
   CROSS JOIN LATERAL {countable} c
   JOIN categories g ON g.category_id = c.category_id
+  LEFT JOIN organisations holder ON holder.organisation_id = c.organisation_id
   -- what was gathered of it already, if nothing came after
   LEFT JOIN case_outcomes o ON o.district_code = c.district_code AND o.case_id = c.case_id AND o.version = c.version AND o.told_until < s.until
                             AND o.counted_until >= %(since)s
@@ -230,6 +231,7 @@ LIMIT 1
   JOIN cases c ON c.reported_at < s.until
               AND (CASE WHEN c.stage < 7 THEN 'infinity'::timestamptz ELSE greatest(c.closed_at, c.deadline, c.reported_at) END) >= s.since
   JOIN categories g ON g.category_id = c.category_id
+  LEFT JOIN organisations holder ON holder.organisation_id = c.organisation_id
   JOIN case_clocks k ON k.district_code = c.district_code AND k.case_id = c.case_id
   WHERE k.step IN ('accept', 'verify', 'file', 'dispatch', 'ack', 'check', 'close') AND k.deadline IS NOT NULL AND k.started_at < s.until
     AND k.outcome IS DISTINCT FROM 'cancelled' AND c.state NOT IN ('voided', 'duplicate')
@@ -266,6 +268,7 @@ LIMIT 1
   JOIN cases c ON c.reported_at < s.until
               AND (CASE WHEN c.stage < 7 THEN 'infinity'::timestamptz ELSE greatest(c.closed_at, c.deadline, c.reported_at) END) >= s.since
   JOIN categories g ON g.category_id = c.category_id
+  LEFT JOIN organisations holder ON holder.organisation_id = c.organisation_id
   JOIN case_history h ON h.district_code = c.district_code AND h.case_id = c.case_id
   LEFT JOIN people p ON p.account_id = h.account_id
   WHERE h.at >= s.since AND h.at < s.until AND h.action IN ('accept', 'file', 'dispatch')
@@ -294,6 +297,7 @@ LIMIT 1
   JOIN reports r ON r.received_at >= s.since AND r.received_at < s.until
   JOIN cases c ON c.district_code = r.district_code AND c.case_id = r.case_id
   JOIN categories g ON g.category_id = c.category_id
+  LEFT JOIN organisations holder ON holder.organisation_id = c.organisation_id
   OFFSET 0
 ), facts AS (
   SELECT t.*, true AS received,
@@ -312,6 +316,7 @@ LIMIT 1
   JOIN follow_ups v ON v.at >= s.since AND v.at < s.until
   JOIN cases c ON c.district_code = v.district_code AND c.case_id = v.case_id
   JOIN categories g ON g.category_id = c.category_id
+  LEFT JOIN organisations holder ON holder.organisation_id = c.organisation_id
   OFFSET 0
 ), facts AS (
   SELECT t.*, t.score IS NOT NULL AS visited, t.score >= 4 AS satisfied, t.handler_id AS handler FROM told t

@@ -26,6 +26,10 @@ the facts are columns of [counting.sql](../../gisops/indicators/counting.sql). A
   clock, which runs from its acknowledgement: what another one spent before is not charged to it.
 - By staff, a case is its handler's, a report that of the officer who sent the case's first, a step's clock and an act
   theirs who ended or did it; a missed report is that of whoever patrols the ground.
+- A road is the named one nearest to the case, within thirty metres.
+- Times to handle run from the first dispatch to the last time it was said to be done; without a dispatch from the
+  report. What is again a fault within seven days counts as rework only while that case stands.
+- A crowd's reports that a case merely counts, because it had its fill of them, have no moment and are no part of it.
 - Durations come with median and ninth decile beside the mean, rates with what they are of and Wilson's interval (95 %);
   what is of fewer than 30 says so (`few`).
 """
@@ -40,6 +44,13 @@ def page() -> str:
         out.append("| code | 指标 / indicator | counted | out of | other ways | certainty |\n|---|---|---|---|---|---|")
         out += [_row(one) for one in told.indicators.values() if one.family.name == family.name]
     out.append("\n## 城市报告的成效 / Effects that cities report of such systems\n")
+    out.append(
+        "Each is one query, here of a month by organisation; `by` is any of what there is to count by, `where` keeps "
+        "to a part, `/cases` behind the code gives the cases behind the number:\n\n```sh\n"
+        'curl -H "Authorization: Bearer $TOKEN" \\\n'
+        '  "http://127.0.0.1:8000/api/indicators/mean_working_days?month=2026-10&by=organisation"\n'
+        "```\n"
+    )
     out.append("| code | what a city reported |\n|---|---|")
     out += [f"| `{one.code}` | {one.effect} |" for one in told.indicators.values() if one.effect]
     out.append("\n## 综合评价 / Composite scores\n")
