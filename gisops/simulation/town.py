@@ -224,8 +224,8 @@ class Town:
                 other = self.conn.execute(_SQL["another_open"], {"case_no": key}).fetchone()
                 return {"to": other["case_no"] if other else key}
             case "correct":
-                other = rng.choice([one for one in self._pool if one.category_id != row["category_id"]])
-                return {"category": f"{other.scheme}:{other.code}"}
+                kind = rng.choice([one for one in self._pool if one.category_id != row["category_id"]])
+                return {"category": f"{kind.scheme}:{kind.code}"}
             case "appeal":
                 return {"granted": rng.random() < 0.6}
         return {}
