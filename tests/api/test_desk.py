@@ -30,7 +30,7 @@ _SQL = queries.load("tests.api", "desk_world.sql")
 
 @pytest.fixture(scope="module")
 def world(database: Any) -> ScopeWorld:
-    return desk_world.drawn(database, 5, 260)
+    return desk_world.drawn(database, 5, 420)
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +105,7 @@ def _numbers(rows: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.parametrize("login", LOGINS)
-def test_the_inbox_is_what_comes_first_of_what_the_role_has_to_do(
-    client: Any, owner: Connection, login: str
-) -> None:
+def test_the_inbox_is_what_comes_first_of_what_the_role_has_to_do(client: Any, owner: Connection, login: str) -> None:
     role = _account(owner, login)["role"]
     states = desk.states_of(role)
     expected = [row for row in _seen(owner, login) if row["state"] in states]
@@ -125,10 +123,8 @@ def test_the_inbox_is_what_comes_first_of_what_the_role_has_to_do(
 
 def test_everybody_together_has_something_to_do(client: Any, owner: Connection) -> None:
     sizes = {login: len(_walk(client(login), "/api/inbox", 200)) for login in LOGINS}
-    assert all(
-        sizes[login] > 5
-        for login in ("admin.everywhere", "leader.area", "department.none", "handler.none", "officer.area")
-    ), sizes
+    working = ("admin.everywhere", "leader.area", "department.none", "handler.none", "officer.area")
+    assert not {login: sizes[login] for login in working if sizes[login] <= 5}
 
 
 @pytest.mark.parametrize(
