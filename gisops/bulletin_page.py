@@ -80,7 +80,8 @@ def figure(value: Mapping[str, Any] | None, form: str, unit: str) -> str:
     if form == "rate":
         return f"{number:.1%}"
     if unit == "d":
-        return f"{number:.1f} 个工作日"
+        # under a day a tenth says nothing
+        return f"{number:.1f} 个工作日" if number >= 1 else f"{number:.2f} 个工作日"
     return _span(number)
 
 
@@ -93,11 +94,13 @@ def change(now: Mapping[str, Any], before: Mapping[str, Any], form: str, unit: s
         return None
     if form == "rate":
         difference = round((new - old) * 100, 1)
-        return f"{difference:+.1f} 个百分点", _sign(difference)
+        return f"{difference:+.1f} 个百分点" if difference else "持平", _sign(difference)
+    if new == old:
+        return "持平", 0
     if not old:
         return None
     share = round((new - old) / old * 100, 1)
-    return f"{share:+.1f}%", _sign(share)
+    return f"{share:+.1f}%" if share else "持平", _sign(share)
 
 
 def _span(seconds: float) -> str:

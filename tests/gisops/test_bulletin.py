@@ -143,6 +143,9 @@ def test_numbers_are_told_as_people_say_them() -> None:
     assert bulletin_page.figure({"value": timedelta(hours=5).total_seconds()}, "duration", "s") == "5.0 小时"
     assert bulletin_page.change({"value": 0.95}, {"value": 0.94}, "rate", "%") == ("+1.0 个百分点", 1)
     assert bulletin_page.change({"value": 5}, {"value": 0}, "count", "") is None
+    assert bulletin_page.change({"value": 0}, {"value": 0}, "count", "") == ("持平", 0)
+    assert bulletin_page.change({"value": 0.95001}, {"value": 0.95}, "rate", "%") == ("持平", 0)
+    assert bulletin_page.figure({"value": 0.04}, "duration", "d") == "0.04 个工作日"
 
 
 def test_the_worker_publishes_the_month_that_is_over_once(ready: tuple[Connection, City]) -> None:
