@@ -118,7 +118,17 @@ def _served(town: Town) -> Iterator[str]:
 def _wrk(address: str, token: str, box: Box, clients: int = CLIENTS) -> tuple[float, str]:
     wrk = shutil.which("wrk") or sys.exit("wrk is missing: apt-get install wrk")
     environment = {**os.environ, "TOKEN": token, "BOX": " ".join(map(str, box)), "CODES": " ".join(CODES)}
-    command = [wrk, "-t1", f"-c{clients}", f"-d{SECONDS}s", "--latency", "-s", str(HERE / "report.lua")]
+    command = [
+        wrk,
+        "-t1",
+        f"-c{clients}",
+        f"-d{SECONDS}s",
+        "--timeout",
+        "20s",
+        "--latency",
+        "-s",
+        str(HERE / "report.lua"),
+    ]
     command.append(f"{address}/api/reports")
     said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:

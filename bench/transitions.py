@@ -126,7 +126,17 @@ def _wrk(town: Town, address: str, token: str, numbers: list[str], staff: str, f
         lines = [f"{number} {version}\n" for number, version in _versions(conn, numbers).items()]
     (folder / "cases.txt").write_text("".join(lines))
     environment = {**os.environ, "TOKEN": token, "CASES": str(folder / "cases.txt"), "STAFF": staff}
-    command = [wrk, "-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", "-s", str(HERE / "transition.lua"), address]
+    command = [
+        wrk,
+        "-t1",
+        f"-c{CLIENTS}",
+        f"-d{SECONDS}s",
+        "--timeout",
+        "20s",
+        "-s",
+        str(HERE / "transition.lua"),
+        address,
+    ]
     said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         sys.exit(f"the server refused some moves:\n{said}")
