@@ -24,4 +24,4 @@ SELECT max(reported_at) AS at, count(*) AS cases, (SELECT count(*) FROM case_his
 
 -- name: forget
 -- As if nothing had been gathered.
-DELETE FROM case_outcomes
+DELETE FROM case_outcomes WHERE district_code IS NOT NULL
