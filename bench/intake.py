@@ -118,17 +118,8 @@ def _served(town: Town) -> Iterator[str]:
 def _wrk(address: str, token: str, box: Box, clients: int = CLIENTS) -> tuple[float, str]:
     wrk = shutil.which("wrk") or sys.exit("wrk is missing: apt-get install wrk")
     environment = {**os.environ, "TOKEN": token, "BOX": " ".join(map(str, box)), "CODES": " ".join(CODES)}
-    command = [
-        wrk,
-        "-t1",
-        f"-c{clients}",
-        f"-d{SECONDS}s",
-        "--timeout",
-        "20s",
-        "--latency",
-        "-s",
-        str(HERE / "report.lua"),
-    ]
+    command = [wrk, "-t1", f"-c{clients}", f"-d{SECONDS}s", "--timeout", "20s", "--latency"]
+    command += ["-s", str(HERE / "report.lua")]
     command.append(f"{address}/api/reports")
     said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
@@ -137,8 +128,8 @@ def _wrk(address: str, token: str, box: Box, clients: int = CLIENTS) -> tuple[fl
 
 
 def _pgbench(town: Town, script: Path) -> float:
-    command = [binaries() / "pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "1", "-T", str(SECONDS)]
-    command += ["-f", script, town.url()]
+    command = [str(binaries() / "pgbench"), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "1", "-T", str(SECONDS)]
+    command += ["-f", str(script), town.url()]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(_found(r"tps = ([\d.]+)", said))
 
@@ -186,8 +177,8 @@ def _pgbench_script(town: Town, box: Box) -> str:
             prepared = reports.prepare(report, place)
             decision = dispatch.decide(conn, [prepared.input])[0]
             opened = intake.opened(prepared, decision, place, None)
-            row = reports._row(opened, "bench", None, new_key(), new_key())
-            rows.append(row | reports._told(opened, "bench", row["report_id"], place))
+            row = intake._row(opened, "bench", None, new_key(), new_key())
+            rows.append(row | intake._told(opened, "bench", row["report_id"], place))
             categories.append(prepared.category.category_id)
     with connect(town.url(OWNER)) as conn:
         conn.execute("CREATE TABLE bench_rows (n int PRIMARY KEY, r jsonb NOT NULL)")
