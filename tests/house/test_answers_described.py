@@ -4,17 +4,18 @@ street and by nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.schemas.acts import BODIES
 from gisops.db.pool import connect
 from scripts import type_screens
 from tests.described import Description, description, is_json
-from tests.house.test_route_matrix import REQUESTS, Right
+from tests.house.test_route_matrix import DECLARED, REQUESTS, Right
 from tests.walk import scope_world
 from tests.walk.scope_world import Account, ScopeWorld
 
@@ -29,12 +30,29 @@ OPEN = {
     "TilesetLayer": "OGC 17-083r4",
     "VectorLayer": "TileJSON 3.0",
 }
-# What a right request of the matrix never gets with a success, and the test that has it.
+# What a right request of the matrix is never answered with a success, as that takes a case, a phone or a file that is
+# not there: who holds it against the description instead, or that nobody does and it is one small object.
 ELSEWHERE = {
-    "POST /api/session": "tests/api/test_service.py",
-    "POST /api/session/refresh": "tests/api/test_identity.py",
-    "GET /basemap.json": "tests/api/test_basemap.py",
-    "GET /readyz": "tests/api/test_service.py",
+    "GET /api/bulletins/{period}.{form}": "tests/api/test_indicators.py",
+    "GET /api/reports/{client_uid}": "tests/api/test_beside.py",
+    "GET /basemap.json": "one object; its bytes are tests/api/test_basemap.py's",
+    "GET /readyz": "one object; tests/api/test_doors.py reads it",
+    "POST /api/cases/{case_no}/approvals": "tests/api/test_beside.py",
+    "POST /api/cases/{case_no}/approvals/{approval_no}": "tests/api/test_beside.py",
+    "POST /api/cases/{case_no}/follow-ups": "one object",
+    "POST /api/cases/{case_no}/lead": "the case, as after every act: tests/api/test_acts.py",
+    "POST /api/cases/{case_no}/orders/{order_no}": "one object, as when it is given",
+    "POST /api/cases/{case_no}/reports/{report_id}/take-out": "one object",
+    "POST /api/cases/{case_no}/subtasks": "tests/api/test_beside.py",
+    "POST /api/cases/{case_no}/subtasks/{subtask_no}": "tests/api/test_beside.py",
+    "POST /api/me/positions": "tests/api/test_doors.py",
+    "POST /api/photos": "tests/api/test_photos.py",
+    "POST /api/reports/{client_uid}/reopen": "one object",
+    "POST /api/reports/{client_uid}/satisfaction": "one object",
+    "POST /api/reports/{client_uid}/urgings": "tests/api/test_beside.py",
+    "POST /api/session": "two strings and a card: tests/api/test_identity.py",
+    "POST /api/session/refresh": "four strings: tests/api/test_identity.py",
+    "PUT /api/auto-rules/{district}/{code}": "tests/api/test_auto_rules.py",
 }
 
 
@@ -123,8 +141,7 @@ def test_every_answer_is_as_it_is_described(
     served: tuple[ScopeWorld, TestClient], capsys: pytest.CaptureFixture[str]
 ) -> None:
     world, client = served
-    logins = ("admin.everywhere", "acceptor.everywhere", "officer.area", "department.area")
-    visitors: list[Account | None] = [None, *(each for each in world.accounts if each.login in logins)]
+    by_login = {account.login: account for account in world.accounts}
     wrong: set[str] = set()
     fine: set[str] = set()
     asked = 0
@@ -133,8 +150,8 @@ def test_every_answer_is_as_it_is_described(
         if (method, path) not in description().operations or method == "DELETE":
             continue
         for right in rights:
-            for who in visitors:
-                for key in list(world.things[right.row])[:3] if right.row else [""]:
+            for who in _visitors(by_login, DECLARED[method, path]["x-permission"]):
+                for key in list(world.things[right.row])[:2] if right.row else [""]:
                     answer = _ask(client, method, right, who, key)
                     asked += 1
                     media_type = answer.headers.get("content-type", "")
@@ -151,8 +168,18 @@ def test_every_answer_is_as_it_is_described(
         for status, answer in operation["responses"].items()
         if status.startswith("2") and list(_told(answer))
     }
-    assert len(fine) > 60
-    assert set(ELSEWHERE) <= answers
+    acts = {f"POST /api/cases/{{case_no}}/{action}" for action in BODIES}
+    assert sorted(answers - fine - acts) == sorted(ELSEWHERE)
+
+
+def _visitors(by_login: Mapping[str, Account], permission: str) -> list[Account | None]:
+    """Nobody, an administrator, an officer; and where none of them may, the first who does."""
+    found = [None, by_login["admin.everywhere"], by_login["officer.area"]]
+    roles = permission.removeprefix("roles:").split(",") if permission.startswith("roles:") else []
+    if roles and not {"admin", "officer"} & set(roles):
+        logins = [f"{role}.{place}" for role in roles for place in ("everywhere", "area")]
+        found.append(next(by_login[login] for login in logins if login in by_login))
+    return found
 
 
 def _ask(client: TestClient, method: str, right: Right, who: Account | None, key: str) -> Any:

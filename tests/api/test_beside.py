@@ -1,0 +1,43 @@
+"""What is done beside the main line of a case, by HTTP: each answer is as the API's description says (`caller` holds it
+against that), and the page of the case has what was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+
+Call = Callable[..., httpx2.Client]
+WHY = "样例理由 / sample reason"
+
+
+def test_what_is_agreed_on_is_answered_as_described(caller: Call, a_report: Callable[..., dict[str, Any]]) -> None:
+    desk, handler, body = caller("desk"), caller("handler"), a_report(accuracy_m=400)
+    case_no = caller().post("/api/reports", json=body).json()["case"]["case_no"]
+    address, me = f"/api/cases/{case_no}", handler.get("/api/me").json()
+
+    def done(client: httpx2.Client, path: str, **sent: Any) -> dict[str, Any]:
+        answer = client.post(f"{address}/{path}", json=sent)
+        assert answer.status_code in (200, 201), (path, answer.text)
+        told: dict[str, Any] = answer.json()
+        return told
+
+    version = desk.get(address).json()["version"]
+    sent = {"organisation": me["organisation"]["code"], "staff": me["staff"]["code"]}
+    version = done(desk, "dispatch", **sent, reason=WHY, expected_version=version)["version"]
+    version = done(handler, "ack", expected_version=version)["version"]
+    other = next(code for code in ("ROADS", "PARKS", "WATER") if code != me["organisation"]["code"])
+    part = done(desk, "subtasks", organisation=other, task=WHY)["subtask_no"]
+    assert done(desk, f"subtasks/{part}", action="cancel", text=WHY)["state"] == "cancelled"
+    asked = done(handler, "approvals", kind="extend", reason=WHY)["approval_no"]
+    version = desk.get(address).json()["version"]
+    back = done(handler, f"approvals/{asked}", granted=False, expected_version=version, reason=WHY)
+    assert back["state"] == "withdrawn"
+
+    mine = f"/api/reports/{body['client_uid']}"
+    assert caller().post(f"{mine}/urgings", json={}).json() == {"case_no": case_no, "urged": True}
+    assert caller().get(mine).json()["case"]["case_no"] == case_no
+    page = desk.get(address).json()
+    assert [len(page[name]) for name in ("subtasks", "approvals", "urgings")] == [1, 1, 1]
