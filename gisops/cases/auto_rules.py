@@ -153,8 +153,9 @@ def _judge(conn: Connection, facts: Facts, scheme: str, code: str, seq: int) -> 
 
 
 def _tell_off(conn: Connection, facts: Facts, key: Mapping[str, Any], because: Mapping[str, Any], seq: int) -> None:
-    told = {"scheme": key["scheme"], "code": key["code"], **because}
-    event = {"event_id": new_key(), "payload": Jsonb({"action": "switched_off", **told})}
+    # no figures: they count a whole district, and who sees this case need not see that
+    told = {"action": "switched_off", "scheme": key["scheme"], "code": key["code"]}
+    event = {"event_id": new_key(), "payload": Jsonb(told)}
     conn.execute(_SQL["event"], {"district": facts.district_code, "case_id": facts.case_id, **event})
     answerable = conn.execute(_SQL["answerable"], {"unit_id": facts.unit_id}).fetchall()
     to = [notices.Recipient(account_id=row["account_id"]) for row in answerable]
@@ -166,7 +167,7 @@ def _tell_off(conn: Connection, facts: Facts, key: Mapping[str, Any], because: M
     }
     notices.tell(conn, facts.district_code, facts.case_id, seq, "auto_rule_off", to, said, key["code"])
     counts: dict[str, audit.Fact] = {"decided": because["decided"], "overturned": because["overturned"]}
-    name = f"{key['district']}:{key['code']}"
+    name = f"{key['district']}:{key['scheme']}:{key['code']}"
     facts_of = {"state": "switched_off", **counts}
     audit.add(conn, "rule", "auto_rules", object=name, rows=1, facts=facts_of, district=facts.district_code)
 
@@ -188,7 +189,7 @@ def listed(
     conn: Connection, city: City, to: Actor, district: str | None = None, after: str | None = None, limit: int = 100
 ) -> dict[str, Any]:
     """The rules that districts have set, or that went off, and those by which anything was filed of late, with what
-    came of it: ``{rules: [...], after}``. The figures count the cases that the connection's viewer may see.
+    came of it: ``{rules: [...], after}``, of the districts that the connection's viewer looks after as a whole.
 
     Raises ``InvalidInput`` for a limit out of range or a page that is none.
     """
@@ -291,9 +292,9 @@ def set_rule(
         conn,
         "rule",
         "auto_rules",
-        object=f"{district}:{key['code']}",
+        object=f"{district}:{key['scheme']}:{key['code']}",
         rows=1,
-        facts={"state": "on" if wanted.enabled else "off"},
+        facts={"state": "on" if wanted.enabled else "off"} | _changed(held, ruled),
         account_id=by.account_id,
         key_id=key_id,
         district=district,
@@ -303,6 +304,15 @@ def set_rule(
     named = {"name_zh": words and words.name_zh, "name_en": words and words.name_en, "auto_file": None}
     told = {**one, **named, "reason": wanted.reason, "changed_at": kept and kept["changed_at"]}
     return _shown(conn, city, told, by)
+
+
+def _changed(held: Mapping[str, Any], ruled: Mapping[str, Any]) -> dict[str, audit.Fact]:
+    """What of a rule is another now, as it was and as it is, for the audit: the row keeps only the last word."""
+    facts: dict[str, audit.Fact] = {}
+    for name, now in ruled.items():
+        if name != "enabled" and held[name] != now:
+            facts |= {f"was_{name}": held[name], name: now}
+    return facts
 
 
 def _checked(city: City, held: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:

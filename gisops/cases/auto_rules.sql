@@ -101,7 +101,8 @@ WHERE a.active AND a.role IN ('admin', 'shift_leader')
 ORDER BY a.account_id;
 
 -- name: rules
--- Rules that a district has set or that went off, and those by which it filed anything of late, page by page.
+-- Rules that a district has set or that went off, and those by which it filed anything of late, page by page: of the districts that the viewer looks
+-- after as a whole, for why a rule went off counts all their cases.
 SELECT k.district_code, k.scheme, k.code, r.reason, r.changed_at,
        coalesce(m.name_zh, c.name_zh) AS name_zh, coalesce(m.name_en, c.name_en) AS name_en, c.auto_file
 FROM (
@@ -115,6 +116,8 @@ LEFT JOIN LATERAL (
   SELECT q.name_zh, q.name_en FROM category_majors q WHERE q.scheme = k.scheme AND q.kind || q.major = k.code LIMIT 1
 ) m ON c.code IS NULL
 WHERE (%(district)s::text IS NULL OR k.district_code = %(district)s)
+  AND (EXISTS (SELECT FROM viewer() v WHERE v.everywhere)
+       OR EXISTS (SELECT FROM scope_units u WHERE u.level = 2 AND u.code = k.district_code AND u.unit_id IN (SELECT my_units())))
   AND (%(after)s::text[] IS NULL OR ARRAY[k.district_code, k.scheme, k.code] > %(after)s::text[])
 ORDER BY k.district_code, k.scheme, k.code
 LIMIT %(limit)s;

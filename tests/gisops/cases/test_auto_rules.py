@@ -252,6 +252,15 @@ def test_a_default_that_is_overturned_goes_off_for_its_category_in_its_district(
     assert told(conn, city, sent(city, category="E01-10"))[1] != "reported"
 
 
+def listed(conn: Connection, city: City, to: Actor, where: str) -> dict[str, Any]:
+    """The shop's rule as somebody is shown it."""
+    conn.execute("SELECT set_config('gisops.account', %s, true)", [str(to.account_id)])
+    found = auto_rules.listed(conn, city, to, where)["rules"]
+    conn.execute("SELECT set_config('gisops.account', '', true)")
+    (mine,) = [one for one in found if one["code"] == SHOP]
+    return mine
+
+
 def test_what_is_taken_on_counts_for_it_and_what_is_joined_counts_nothing(
     conn: Connection, city: City, actors: dict[str, Actor]
 ) -> None:
@@ -261,8 +270,7 @@ def test_what_is_taken_on_counts_for_it_and_what_is_joined_counts_nothing(
     conn.execute("UPDATE cases SET acknowledged_at = app_now() WHERE case_no = ANY (%s)", [numbers[1:3]])
     overturn(conn, city, actors, numbers[0])
     assert rule_of(conn, where)["enabled"]  # one of three
-    found = auto_rules.listed(conn, city, actors["acceptor"], where)["rules"]
-    (mine,) = [one for one in found if one["code"] == SHOP]
+    mine = listed(conn, city, actors["acceptor"], where)
     measured = {name: mine["measured"][name] for name in ("filed", "decided", "overturned", "share")}
     assert measured == {"filed": 4, "decided": 3, "overturned": 1, "share": 0.3333}
     assert "reason" not in mine
@@ -270,7 +278,7 @@ def test_what_is_taken_on_counts_for_it_and_what_is_joined_counts_nothing(
     link = Sent(None, values={"to": numbers[2]})
     acts.act(conn, city, numbers[3], "link", link, None)
     assert facts.state in ("filed", "dispatched")
-    (mine,) = [one for one in auto_rules.listed(conn, city, actors["admin"], where)["rules"] if one["code"] == SHOP]
+    mine = listed(conn, city, actors["admin"], where)
     assert mine["measured"]["decided"] == 3
     assert mine["reason"] == "样例 / sample"
 
