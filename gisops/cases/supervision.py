@@ -90,7 +90,9 @@ def answer(conn: Connection, facts: Facts, order_no: int, text: str, by: Actor) 
     one = _one(conn, facts, order_no)
     if one["state"] != "open":
         raise GuardFailed("answered_already", "该督办已答复。", "That order has been answered.", state=one["state"])
-    own = by.staff_id is not None and by.staff_id in (facts.handler_id, facts.superior_id)
+    # whoever has the case now speaks for his organisation only to what it was told
+    same = facts.organisation_id == one["organisation_id"]
+    own = same and by.staff_id is not None and by.staff_id in (facts.handler_id, facts.superior_id)
     if not own and not _went_to(one, by):
         raise GuardFailed("own_organisation", "此督办不是发给您单位的。", "That order did not go to your organisation.")
     texts.checked(text, needed="An answer")
@@ -151,7 +153,8 @@ def urge(conn: Connection, facts: Facts, text: str, by: Actor | None) -> int:
 def _went_to(one: dict[str, Any], by: Actor) -> bool:
     if by.staff_id is not None and by.staff_id in (one["handler_id"], one["lead_staff_id"]):
         return True
-    return by.organisation_id is not None and by.organisation_id == one["organisation_id"]
+    # its officers and handlers are of it too, and do not speak for it
+    return by.role == "department" and by.organisation_id == one["organisation_id"]
 
 
 def _open(facts: Facts) -> None:

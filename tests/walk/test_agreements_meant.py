@@ -351,8 +351,30 @@ def test_a_simple_case_that_was_not_done_is_ordered_and_its_organisation_answers
         assert str(hidden.value).replace(case_no, "") == str(absent.value).replace("460106-209901-000001", "")
     with pytest.raises(NotFound):
         agreeing.act_on_order(*told, "close", "", mine)
+    # an officer of that organisation, to whom the case is not, speaks for nobody
+    with pytest.raises(NotFound, match=f"no case {case_no}"):
+        agreeing.act_on_order(*told, "answer", WORDS, replace(mine, role="officer"))
     assert agreeing.act_on_order(*told, "answer", WORDS, mine)["state"] == "answered"
     assert agreeing.act_on_order(*told, "close", "", world.desk["inspector"])["state"] == "closed"
+
+
+def test_an_order_is_answered_for_the_organisation_by_its_department_and_by_no_later_holder(world: World) -> None:
+    case_no = world.told()
+    facts = world.handled_by(case_no, 0)
+    supervision.order(world.conn, facts, 1, None, WORDS, world.desk["inspector"])
+    told = (world.conn, world.city, case_no, 1, "answer", WORDS)
+    # an officer of that organisation sees the place, and did not have the case
+    officer = replace(world.desk["supervisor"], role="officer", organisation_id=world.squads[0].organisation_id)
+    assert refused(lambda: agreeing.act_on_order(*told, officer)) == "own_organisation"
+    # who has the case by now answers nothing that another organisation was told
+    later = world.one("SELECT staff_id FROM staff WHERE active ORDER BY code DESC LIMIT 1")["staff_id"]
+    world.conn.execute(
+        "UPDATE cases SET organisation_id = %s, handler_id = %s WHERE case_no = %s",
+        [world.squads[1].organisation_id, later, case_no],
+    )
+    holder = Actor(world.desk["supervisor"].account_id, "h", "handler", later, world.squads[1].organisation_id)
+    assert refused(lambda: agreeing.act_on_order(*told, holder)) == "own_organisation"
+    assert agreeing.act_on_order(*told, world.squads[0])["state"] == "answered"
 
 
 # ---- joint cases stand still as a whole
