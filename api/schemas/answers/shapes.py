@@ -14,9 +14,9 @@ from gisops.access.roles import ROLES
 from gisops.cases.moves import PUBLIC, SYSTEM
 
 # No member that is not described, so that a client may count on what is.
-closed = with_config(ConfigDict(extra="forbid"))
+closed = with_config(ConfigDict(extra="forbid", defer_build=True))
 # What others describe, or what is told beside: the members that are said here are there, and there are more.
-with_more = with_config(ConfigDict(extra="allow"))
+with_more = with_config(ConfigDict(extra="allow", defer_build=True))
 
 
 def one_of(words: Iterable[str], description: str | None = None) -> Any:

@@ -18,7 +18,9 @@ async function sent(request: Request): Promise<Response> {
   if (request.method !== "GET") request.headers.set("X-Gisops", "1");
   let response: Response;
   try {
-    response = await fetch(request);
+    // Sent as text and not as a stream, so that the browser's own tools show what was sent.
+    const { url, method, headers, credentials, cache, signal } = request;
+    response = await fetch(url, { method, headers, credentials, cache, signal, body: (await request.text()) || null });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new NoAnswer(String(error));
