@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from gisops import clocks, notices, wording
 from gisops.access.people import Actor
-from gisops.cases import agreements, appeals, case_clocks, joint, texts
+from gisops.cases import agreements, appeals, case_clocks, joint, new_limits, texts
 from gisops.cases.facts import ChangeClock, Facts, GuardFailed, PauseClock, Prepared, Sent
 from gisops.cases.moves import rule_of
 from gisops.cases.transitions import RETURN_REASONS
@@ -186,7 +186,7 @@ def extend(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
     ends = clocks.extended(clock.deadline, *again)
     whole = None if facts.deadline is None else max(facts.deadline, clocks.extended(facts.deadline, *again))
     return Prepared(
-        {"approval": granted["approval_no"], "deadline": ends.isoformat()},
+        {"approval": granted["approval_no"], "deadline": ends.isoformat(), **new_limits.added(facts.deadline, whole)},
         {"deadline": whole},
         {"extended_count": 1},
         clock=ChangeClock(ends),
@@ -212,7 +212,8 @@ def resume(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
     sets: dict[str, Any] = {}
     if clock is not None and clock.paused_at is not None and clock.unit is not None and facts.deadline is not None:
         sets["deadline"] = case_clocks.moved_by_pause(city, clock.unit, clock.paused_at, facts.now, facts.deadline)
-    return Prepared(sets=sets, clock="resume", after=(joint.resumed(city),))
+    told = new_limits.added(facts.deadline, sets.get("deadline"))
+    return Prepared(told, sets, clock="resume", after=(joint.resumed(city),))
 
 
 def void(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from gisops import clocks, seasons
-from gisops.cases.facts import ChangeClock, Clock, ClockChange, Facts, PauseClock, StartClock
+from gisops.cases.facts import ChangeClock, Clock, ClockChange, Facts, LimitClock, PauseClock, StartClock
 from gisops.city import City, TimeLimit
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -231,7 +231,7 @@ def change(
             return {"pause": {"until": until}}
         case "resume":
             return {"go_on": _go_on(city, facts, ChangeClock(resumed(city, facts), resume=True))}
-        case ChangeClock():
+        case ChangeClock() | LimitClock():
             return {"go_on": _go_on(city, facts, wanted)}
         case StartClock():
             return {**_stop(running, now, outcome), "start": started(city, wanted, now, holder_id)}
@@ -272,24 +272,23 @@ def _stop(running: Clock | None, now: datetime, outcome: str) -> dict[str, Any]:
     return {"stop": outcome}
 
 
-def _go_on(city: City, facts: Facts, wanted: ChangeClock) -> dict[str, Any]:
+def _go_on(city: City, facts: Facts, wanted: ChangeClock | LimitClock) -> dict[str, Any]:
     clock = facts.clock
     if clock is None:
         return {}
-    value = wanted.value if wanted.value is not None else clock.value
-    row = {
-        "step": clock.step,
-        "organisation_id": clock.organisation_id,
-        "started_at": clock.started_at,
-        "unit": clock.unit,
-        "value": value,
-        "deadline": wanted.deadline,
-    }
+    if isinstance(wanted, LimitClock):
+        names = ("step", "started_at", "unit", "value")
+        limit: dict[str, Any] = {name: getattr(wanted, name) for name in names}
+    else:
+        limit = {"value": wanted.value if wanted.value is not None else clock.value}
+    told = {"step": clock.step, "started_at": clock.started_at, "unit": clock.unit, **limit}
+    row = {**told, "organisation_id": clock.organisation_id, "deadline": wanted.deadline}
     following = _next_of(city, row, facts.now, clock.level)
     return {
+        **told,
+        "value": None if told["value"] is None else float(told["value"]),
         "deadline": wanted.deadline,
-        "value": None if value is None else float(value),
-        "resume": wanted.resume,
+        "resume": isinstance(wanted, ChangeClock) and wanted.resume,
         "due_at": following and following.at,
         "due_kind": following and following.kind,
     }

@@ -153,9 +153,22 @@ class ChangeClock:
     resume: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LimitClock:
+    """The clock goes on under another limit: another step of handling it may be, with what is due by it. It begins when
+    it did, or when the limit's season opens; without ``unit`` there is no limit.
+    """
+
+    step: str
+    started_at: datetime
+    unit: str | None = None
+    value: float | Decimal | None = None
+    deadline: datetime | None = None
+
+
 # auto: stop the running clock and start the one that belongs to the new state; where the state stays, keep it.
 # pause and resume: the running clock as it is; to pause until a day, PauseClock(until).
-ClockChange = Literal["auto", "keep", "stop", "pause", "resume"] | StartClock | PauseClock | ChangeClock
+ClockChange = Literal["auto", "keep", "stop", "pause", "resume"] | StartClock | PauseClock | ChangeClock | LimitClock
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from gisops import clocks
-from gisops.cases import case_clocks
+from gisops.cases import case_clocks, new_limits
 from gisops.cases.moves import STAGES, committed, rule_of
 from gisops.city import City
 from gisops.errors import InvalidInput
@@ -114,9 +114,12 @@ class Life:
                 "payload": said,
             }
         )
+        before = self.deadline
         if action == "extend":
             self._extend(at)
         self._clocks(action, rule.to_state, at)
+        if action in ("extend", "resume"):
+            said |= new_limits.added(before, self.deadline)
         self.state = rule.to_state
         if action == "reopen" and self.filing_condition_id is not None:
             ends = case_clocks.deadline_of(self.city, at, self.filing_condition_id, self.area_grade)

@@ -88,6 +88,9 @@ WITH sent AS MATERIALIZED (
       paused_ranges = CASE WHEN k.paused_at < w.at AND (w.clock ? 'stop' OR (w.clock -> 'go_on' ->> 'resume')::boolean)
                            THEN k.paused_ranges + tstzmultirange(tstzrange(k.paused_at, w.at)) ELSE k.paused_ranges END,
       paused_at = CASE WHEN w.clock ? 'pause' THEN w.at WHEN w.clock ? 'stop' OR (w.clock -> 'go_on' ->> 'resume')::boolean THEN NULL ELSE k.paused_at END,
+      step = CASE WHEN w.clock ? 'go_on' THEN w.clock -> 'go_on' ->> 'step' ELSE k.step END,
+      started_at = CASE WHEN w.clock ? 'go_on' THEN (w.clock -> 'go_on' ->> 'started_at')::timestamptz ELSE k.started_at END,
+      unit = CASE WHEN w.clock ? 'go_on' THEN w.clock -> 'go_on' ->> 'unit' ELSE k.unit END,
       deadline = CASE WHEN w.clock ? 'go_on' THEN (w.clock -> 'go_on' ->> 'deadline')::timestamptz ELSE k.deadline END,
       value = CASE WHEN w.clock ? 'go_on' THEN (w.clock -> 'go_on' ->> 'value')::numeric ELSE k.value END,
       due_at = CASE WHEN w.clock ? 'pause' THEN (w.clock -> 'pause' ->> 'until')::timestamptz

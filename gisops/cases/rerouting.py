@@ -16,8 +16,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from gisops import coordinates, dispatch, wording
-from gisops.cases import case_clocks
-from gisops.cases.facts import After, ClockChange, Facts, GuardFailed, Prepared, StartClock, Told
+from gisops.cases import case_clocks, new_limits
+from gisops.cases.facts import After, ClockChange, Facts, GuardFailed, Prepared, Told
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
@@ -33,6 +33,7 @@ _ON_THEIR_WAY = ["filed", "dispatched", "handling", "suspended", "returned"]
 _HELD = frozenset({"dispatched", "handling"})
 # The clock that goes by the condition's limit.
 _HANDLING = frozenset({"handle", *case_clocks.STAGED})
+_BEFORE_FILING = frozenset({"reported", "verifying", "accepted"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +47,100 @@ class Correction:
     part_code: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """A case as it is before a correction; ``category`` None is one that can be reported no more."""
+
+    key: tuple[str, UUID]
+    category: Category | None
+    point: tuple[float, float, float | None]
+    filed_at: datetime | None
+    filing_condition_id: int | None
+    deadline: datetime | None
+    area_grade: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Then:
+    """What a correction comes to: what the rules say, and by when it would be due. ``place`` is the columns of another
+    point, empty where it stays.
+    """
+
+    category: Category
+    asked: Input
+    decision: Decision
+    is_other: bool
+    place: Mapping[str, Any]
+    limit_changes: bool
+    filing_condition_id: int | None
+    area_grade: str
+    deadline: datetime | None
+
+
 def corrected(conn: Connection, city: City, facts: Facts, to: Correction, *, is_filed: bool = False) -> Prepared:
     """What a move writes that corrects a case: the columns that change, old and new values for the history, and the
     rules' decision on it as it is now.
 
     From filing on (``is_filed``: it was, and stays so), a new class brings its default condition, whose limit runs from
-    the original filing. The clock is kept, or given that limit. Raises ``InvalidInput`` where nothing would change or
-    the place lies outside, ``UnknownPart``, and ``GuardFailed`` for another district, or where another organisation
-    than the one that has it would be responsible.
+    the original filing. The clock is kept, or goes on under that limit. Raises ``InvalidInput`` where nothing would
+    change or the place lies outside, ``UnknownPart``, and ``GuardFailed`` for another district, or where another
+    organisation than the one that has it would be responsible.
     """
-    category = to.category or facts.category
-    lon, lat, accuracy_m = _where(conn, city, to, (facts.lon, facts.lat, facts.accuracy_m))
-    moves = (round(lon, 7), round(lat, 7)) != (round(facts.lon, 7), round(facts.lat, 7))
-    is_other = category.category_id != facts.category.category_id
-    if not moves and not is_other and to.part_code is None:
+    key, point = (facts.district_code, facts.case_id), (facts.lon, facts.lat, facts.accuracy_m)
+    filed_at = facts.filed_at if is_filed else None
+    now = _Now(key, facts.category, point, filed_at, facts.filing_condition_id, facts.deadline, facts.area_grade)
+    then = _outcome(conn, city, now, to)
+    if not then.place and not then.is_other and to.part_code is None:
         raise InvalidInput("Nothing would change: name another category, position or part.", field="category")
-    payload: dict[str, Any] = {}
-    sets: dict[str, Any] = {}
-    if is_other:
-        payload |= {"category": category.code, "was": facts.category.code}
-        sets |= {"category_id": category.category_id, "severity": category.severity, "filing_condition_id": None}
-    if moves:
-        sets |= placed(conn, lon, lat)
-        payload |= {"lon": round(lon, 7), "lat": round(lat, 7)}
-        payload |= {"was_lon": round(facts.lon, 7), "was_lat": round(facts.lat, 7)}
-        sets["area_grade"] = city.grades.get(sets["grid_cell_code"] or "", "")
-    before = _asked(conn, facts.district_code, facts.case_id)
-    part_code = to.part_code or (None if moves else before["part_code"])
-    place_id = None if moves or to.part_code else before["place_id"]
-    asked = Input(lon, lat, accuracy_m, category.category_id, part_code=part_code, place_id=place_id)
+    _allowed(facts, then)
+    clock: ClockChange = "keep"
+    if then.limit_changes and facts.clock is not None and facts.clock.step in _HANDLING:
+        clock = new_limits.of_clock(city, facts, facts.clock, then.filing_condition_id, then.area_grade)
+    told: tuple[Told, ...] = ()
+    if facts.state in _HELD:
+        holder = {"organisation_id": facts.organisation_id}
+        told = (Told("moved", **(holder if facts.handler_id is None else {"staff_id": facts.handler_id})),)
+    kept = _kept(then.asked, then.category, then.decision)
+    return Prepared(_said(facts, to, then), _columns(then), clock=clock, after=(kept,), told=told)
+
+
+def _outcome(conn: Connection, city: City, now: _Now, to: Correction) -> _Then:
+    """Ask the rules, and the limits, what a case is once it is corrected. For the act as for its dry run."""
+    category = to.category or now.category
+    if category is None:
+        raise InvalidInput("The case's category can be reported no more: name another.", field="category")
+    is_other = now.category is None or category.category_id != now.category.category_id
+    lon, lat, accuracy_m = _where(conn, city, to, now.point)
+    moves = (round(lon, 7), round(lat, 7)) != (round(now.point[0], 7), round(now.point[1], 7))
+    place = placed(conn, lon, lat) if moves else {}
+    before = _asked(conn, *now.key)
+    asked = Input(
+        lon,
+        lat,
+        accuracy_m,
+        category.category_id,
+        part_code=to.part_code or (None if moves else before["part_code"]),
+        place_id=None if moves or to.part_code else before["place_id"],
+        # who is where, and how busy, is not asked: whoever chooses the points would be told it, answer by answer
+        staff_facts=[],
+    )
     decision = dispatch.decide(conn, [asked])[0]
-    row = decision.row
+    grade = city.grades.get(place["grid_cell_code"] or "", "") if place else now.area_grade
+    limit_changes = now.filed_at is not None and (is_other or grade != now.area_grade)
+    condition = now.filing_condition_id
+    if is_other:
+        condition = category.filing_condition_id if now.filed_at is not None else None
+    ends = now.deadline
+    if limit_changes and now.filed_at is not None:
+        ends = new_limits.of_case(conn, city, now.key, now.filed_at, condition, grade)
+    return _Then(category, asked, decision, is_other, place, limit_changes, condition, grade, ends)
+
+
+def _allowed(facts: Facts, then: _Then) -> None:
+    row = then.decision.row
     if "PART_UNKNOWN" in row["reasons"]:
-        raise UnknownPart(f"There is no part with the code {part_code!r}.", part_code=part_code)
+        code = then.asked.part_code
+        raise UnknownPart(f"There is no part with the code {code!r}.", part_code=code)
     if row["district_code"] != facts.district_code:
         raise GuardFailed(
             "same_district",
@@ -86,28 +148,47 @@ def corrected(conn: Connection, city: City, facts: Facts, to: Correction, *, is_
             "That place lies in another district: report it there instead.",
             district=row["district_code"],
         )
-    if to.part_code is not None:
-        payload["part"] = to.part_code
-    changes = row["organisation_id"] != facts.organisation_id
-    if facts.state in _HELD and changes:
+    if facts.state in _HELD and row["organisation_id"] != facts.organisation_id:
         raise GuardFailed(
             "organisation_changes",
             "更正后责任单位不同：请先由派遣员退回，再更正、重新派遣。",
             "Another organisation would be responsible: it is returned first, then corrected and dispatched anew.",
             organisation=row["organisation_code"],
         )
-    payload |= {"organisation": row["organisation_code"], "reasons": row["reasons"]}
-    sets |= {"part_id": row["home_part_id"], "zone_id": row["zone_id"], "ambiguous": row["ambiguous"]}
-    clock: ClockChange = "keep"
-    if is_filed:
-        clock = _limited(city, facts, category, is_other, sets)
-        # the old deadline and the new one: what was true of it is not lost
-        if "deadline" in sets and sets["deadline"] != facts.deadline:
-            payload |= {"deadline": sets["deadline"], "was_deadline": facts.deadline}
-    told: tuple[Told, ...] = ()
-    if facts.state in _HELD and facts.handler_id is not None:
-        told = (Told("moved", staff_id=facts.handler_id),)
-    return Prepared(payload, sets, clock=clock, after=(_kept(asked, category, decision),), told=told)
+
+
+def _columns(then: _Then) -> dict[str, Any]:
+    row = then.decision.row
+    sets: dict[str, Any] = dict(then.place)
+    if then.place:
+        sets["area_grade"] = then.area_grade
+    if then.is_other:
+        sets |= {"category_id": then.category.category_id, "severity": then.category.severity}
+        sets["filing_condition_id"] = then.filing_condition_id
+    if then.limit_changes:
+        sets["deadline"] = then.deadline
+    return sets | {"part_id": row["home_part_id"], "zone_id": row["zone_id"], "ambiguous": row["ambiguous"]}
+
+
+def _said(facts: Facts, to: Correction, then: _Then) -> dict[str, Any]:
+    """The old and the new, for the history: what was true of it is not lost."""
+    said: dict[str, Any] = {}
+    if then.is_other:
+        said |= {"category": then.category.code, "was": facts.category.code}
+    if then.place:
+        said |= {"lon": round(then.asked.lon, 7), "lat": round(then.asked.lat, 7)}
+        said |= {"was_lon": round(facts.lon, 7), "was_lat": round(facts.lat, 7)}
+    if to.part_code is not None:
+        said["part"] = to.part_code
+    if then.limit_changes and then.deadline != facts.deadline:
+        said |= {"deadline": then.deadline, "was_deadline": facts.deadline}
+    row = then.decision.row
+    return said | {"organisation": row["organisation_code"], "reasons": row["reasons"]}
+
+
+def is_filed(state: str) -> bool:
+    """Whether a case in this state goes by the limit of a condition, if it was ever filed."""
+    return state not in _BEFORE_FILING
 
 
 def placed(conn: Connection, lon: float, lat: float) -> dict[str, Any]:
@@ -137,39 +218,6 @@ def _where(
 def _asked(conn: Connection, district: str, case_id: UUID) -> Mapping[str, Any]:
     row = conn.execute(_SQL["asked"], {"district": district, "case_id": case_id}).fetchone()
     return row or {"part_code": None, "place_id": None}
-
-
-def _limited(city: City, facts: Facts, category: Category, is_other: bool, sets: dict[str, Any]) -> ClockChange:
-    """The limit of what the case is now, from when it was filed: into ``sets``, and onto the clock of handling.
-
-    What was granted meanwhile (an extension, a pause) stays granted.
-    """
-    grade = sets.get("area_grade", facts.area_grade)
-    condition = category.filing_condition_id if is_other else facts.filing_condition_id
-    if facts.filed_at is None or (not is_other and grade == facts.area_grade):
-        return "keep"
-    if is_other:
-        sets["filing_condition_id"] = condition
-    granted = _granted(city, facts)
-    ends = case_clocks.deadline_of(city, facts.filed_at, condition, grade)
-    sets["deadline"] = None if ends is None else ends + granted
-    clock = facts.clock
-    if clock is None or clock.step not in _HANDLING:
-        return "keep"
-    step, limit = case_clocks.handling(city, condition, grade)
-    if limit is None:
-        return StartClock(step, organisation_id=clock.organisation_id)
-    begins = case_clocks.begins(city, clock.started_at, limit.season)
-    ends = case_clocks.deadline(city, begins, limit.unit, limit.value, clock.organisation_id) + granted
-    return StartClock(step, limit.unit, limit.value, deadline=ends, organisation_id=clock.organisation_id)
-
-
-def _granted(city: City, facts: Facts) -> Any:
-    """How far the case's deadline lies behind what its condition alone gave it."""
-    if facts.deadline is None or facts.filed_at is None:
-        return facts.now - facts.now
-    first = case_clocks.deadline_of(city, facts.filed_at, facts.filing_condition_id, facts.area_grade)
-    return max(facts.deadline - (first or facts.deadline), facts.now - facts.now)
 
 
 def _kept(asked: Input, category: Category, decision: Decision) -> After:
@@ -224,32 +272,27 @@ def preview(
         zh, en = "案件已办结。", "The case is over."
         raise GuardFailed("open", zh, en, state=row["state"])
     was = city.by_category_id.get(row["category_id"])
-    wanted = city.category(category) if category is not None else was
-    if wanted is None:
-        raise InvalidInput("The case's category can be reported no more: name another.", field="category")
+    now = _Now(
+        (row["district_code"], row["case_id"]),
+        was,
+        (row["lon"], row["lat"], row["accuracy_m"]),
+        row["filed_at"] if is_filed(row["state"]) else None,
+        row["filing_condition_id"],
+        row["deadline"],
+        row["area_grade"],
+    )
     at = None
     if point is not None:
         at = (*coordinates.to_wgs84(*point, city.extent), city.accuracy_m["officer"])
-    correction = Correction(wanted, at, part_code)
-    lon, lat, accuracy_m = _where(conn, city, correction, (row["lon"], row["lat"], row["accuracy_m"]))
-    before = _asked(conn, row["district_code"], row["case_id"])
-    moves = point is not None or part_code is not None
-    asked = Input(
-        lon,
-        lat,
-        accuracy_m,
-        wanted.category_id,
-        part_code=part_code or (None if moves else before["part_code"]),
-        place_id=None if moves else before["place_id"],
-        # who is where, and how busy, is not asked: many dry runs would tell it
-        staff_facts=[],
-    )
-    decision = dispatch.decide(conn, [asked])[0]
-    changes = decision.row["organisation_code"] != row["organisation_code"]
-    held = row["state"] in _HELD
+    wanted = None if category is None else city.category(category)
+    return _previewed(city, row, was, _outcome(conn, city, now, Correction(wanted, at, part_code)))
+
+
+def _previewed(city: City, row: Mapping[str, Any], was: Category | None, then: _Then) -> dict[str, Any]:
+    changes = then.decision.row["organisation_code"] != row["organisation_code"]
     now = {name: row[f"organisation_{name}"] for name in ("code", "zh", "en")}
     return {
-        "case_no": case_no,
+        "case_no": row["case_no"],
         **wording.state(row["state"]),
         "version": row["version"],
         "now": {
@@ -258,23 +301,15 @@ def preview(
             "deadline": row["deadline"],
         },
         "then": {
-            "category": wanted.names(),
-            "lon": lon,
-            "lat": lat,
-            "dispatch": decision.shown(city, names=False),
-            "deadline": _then(city, row, wanted),
+            "category": then.category.names(),
+            "lon": then.asked.lon,
+            "lat": then.asked.lat,
+            "dispatch": then.decision.shown(city, names=False),
+            "deadline": then.deadline,
         },
         "organisation_changes": changes,
-        "needs_return": changes and held,
+        "needs_return": changes and row["state"] in _HELD,
     }
-
-
-def _then(city: City, row: Mapping[str, Any], wanted: Category) -> datetime | None:
-    deadline: datetime | None = row["deadline"]
-    if row["filed_at"] is None or wanted.category_id == row["category_id"]:
-        return deadline
-    # without what was granted meanwhile, which the correction itself adds
-    return case_clocks.deadline_of(city, row["filed_at"], wanted.filing_condition_id, row["area_grade"])
 
 
 def differing(conn: Connection, city: City, after: UUID | None = None, limit: int = 100) -> dict[str, Any]:

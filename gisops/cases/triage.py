@@ -69,7 +69,7 @@ def correct(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | 
     Before filing it is set right in place. From filing on too, while no other organisation comes of it: who has a case
     gives it up by a return only.
     """
-    is_filed = facts.filed_at is not None and facts.state not in ("reported", "accepted")
+    is_filed = rerouting.is_filed(facts.state)
     prepared = rerouting.corrected(conn, city, facts, correction(city, sent), is_filed=is_filed)
     return replace(prepared, to_state=facts.state)
 

@@ -90,7 +90,7 @@ MAY: dict[str, dict[str, str]] = {
         "SELECT": ALL,
         "INSERT": ALL,
         "UPDATE": "deadline due_at due_attempts due_error due_kind level outcome paused_at paused_ranges priority"
-        " stopped_at value",
+        " started_at step stopped_at unit value",
     },
     "case_texts": {"INSERT": ALL},
     # set by an administrator, or off by itself; what a rule filed stays, that it was overturned is added
@@ -120,9 +120,9 @@ MAY: dict[str, dict[str, str]] = {
     },
     # what a file says of itself, who sent it in and where somebody stood with it: written, and read by nobody
     "photos": {
-        "SELECT": "bands bytes copies height mime phash sha256 stored_at width",
+        "SELECT": "bands bytes copies height kept_for mime phash sha256 stored_at width",
         "INSERT": ALL,
-        "UPDATE": "sender",
+        "UPDATE": "kept_for sender",
     },
     "report_photos": {"SELECT": ALL, "INSERT": ALL},
     "case_photos": {

@@ -40,7 +40,7 @@ BEGIN
                 return_count, rework_count, extended_count, suspended_count, escalation, report_count) ON cases TO gisops_app;
   -- clocks are started, stopped and moved on; whose time it was and since when stays. What people wrote with a move is added.
   GRANT SELECT ON stage_limits, escalations TO gisops_app;
-  GRANT SELECT, INSERT, UPDATE (deadline, value, paused_at, paused_ranges, stopped_at, outcome, level, due_at, due_kind) ON case_clocks TO gisops_app;
+  GRANT SELECT, INSERT, UPDATE (step, started_at, unit, deadline, value, paused_at, paused_ranges, stopped_at, outcome, level, due_at, due_kind) ON case_clocks TO gisops_app;
   GRANT INSERT ON case_texts TO gisops_app;
   -- who sent a report, its key and the salt of its text are written once and read by nobody at the doors
   GRANT INSERT ON reports TO gisops_app;
@@ -55,11 +55,11 @@ BEGIN
   -- photographs: added, used and looked at, never changed; what a file says of place, time and camera, and who sent it in, is read by nobody at the
   -- doors. One function lets go of what was never used.
   GRANT INSERT ON photos, report_photos, case_photos TO gisops_app;
-  GRANT SELECT (sha256, mime, bytes, width, height, phash, bands, copies, stored_at) ON photos TO gisops_app;
+  GRANT SELECT (sha256, mime, bytes, width, height, phash, bands, copies, stored_at, kept_for) ON photos TO gisops_app;
   GRANT SELECT (district_code, report_id, n, sha256, added_at) ON report_photos TO gisops_app;
   GRANT SELECT (district_code, case_id, seq, n, sha256, phase, captured_at, accuracy_m, added_at) ON case_photos TO gisops_app;
-  -- once a report names it, the address it came from is forgotten
-  GRANT UPDATE (sender) ON photos TO gisops_app;
+  -- once a report names it, the address it came from is forgotten; sent a second time, it stays longer
+  GRANT UPDATE (sender, kept_for) ON photos TO gisops_app;
   GRANT EXECUTE ON FUNCTION forget_photos, unnamed_photos TO gisops_app;
 
   -- positions: the last one is read; whose it is and its home district stay. Tracks are written, and read by nobody at the doors.

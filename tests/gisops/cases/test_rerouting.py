@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ from gisops import city as cities
 from gisops import operations
 from gisops.access import scopes
 from gisops.access.people import Actor
-from gisops.cases import acts, case_clocks, proposals, rerouting
+from gisops.cases import acts, approvals, case_clocks, joint, proposals, rerouting
 from gisops.cases.acts import Sent
 from gisops.cases.facts import GuardFailed
 from gisops.cases.reports import NewReport
@@ -298,9 +298,250 @@ def test_while_it_is_handled_the_new_limit_runs_from_when_it_was_taken_on(
     begins = case_clocks.begins(city, before.clock.started_at, limit.season)
     ends = case_clocks.deadline(city, begins, limit.unit, limit.value, before.clock.organisation_id)
     assert after.clock.deadline == ends
-    assert after.clock.started_at == before.clock.started_at + timedelta(minutes=30)
+    assert (after.clock.clock_no, after.clock.started_at) == (before.clock.clock_no, before.clock.started_at)
     assert after.state == "handling"
     sound(conn, case_no)
+
+
+@pytest.fixture
+def handled(
+    conn: Connection, city: City, actors: dict[str, Actor], place: tuple[float, float]
+) -> tuple[str, Actor, list[str]]:
+    """A case that its organisation has taken on, somebody who acts for that, and three classes with limits of their own
+    that would be its as well, the case's own first.
+    """
+    case_no = filed(conn, city, actors, place)
+    found: dict[str, dict[Any, str]] = {}
+    for one in city.categories.values():
+        if one.filing_condition_id is None or case_clocks.handling(city, one.filing_condition_id)[1] is None:
+            continue
+        said = dry(conn, city, case_no, f"{one.scheme}:{one.code}", actors["dispatcher"])["then"]["dispatch"]
+        alike = found.setdefault(said["organisation"]["code"], {})
+        alike.setdefault(str(case_clocks.handling(city, one.filing_condition_id)), f"{one.scheme}:{one.code}")
+        if len(alike) == 3:
+            break
+    whose, classes = said["organisation"]["code"], list(alike.values())
+    assert len(classes) == 3, "no organisation of the sample has three limits"
+    do(conn, city, case_no, "correct", actors["dispatcher"], category=classes[0])
+    do(conn, city, case_no, "dispatch", actors["dispatcher"], organisation=whose)
+    holder = replace(actors["department"], organisation_id=acts.read(conn, city, case_no, None).organisation_id)
+    do(conn, city, case_no, "ack", holder)
+    return case_no, holder, classes
+
+
+def of_class(city: City, code: str, start: datetime, organisation_id: int | None = None) -> datetime:
+    """When what begins at a moment must be done by the limit of a class alone."""
+    _, limit = case_clocks.handling(city, city.category(code).filing_condition_id)
+    assert limit is not None
+    if organisation_id is None:
+        ends = case_clocks.deadline_of(city, start, city.category(code).filing_condition_id)
+        assert ends is not None
+        return ends
+    begins = case_clocks.begins(city, start, limit.season)
+    return case_clocks.deadline(city, begins, limit.unit, limit.value, organisation_id)
+
+
+def later(conn: Connection, by: str) -> None:
+    conn.execute("SELECT set_config('gisops.clock_offset', %s, true)", [by])
+
+
+def test_correcting_again_and_again_gives_no_more_time(
+    conn: Connection, city: City, actors: dict[str, Actor], handled: tuple[str, Actor, list[str]]
+) -> None:
+    case_no, _, classes = handled
+    first = acts.read(conn, city, case_no, None)
+    assert first.clock is not None
+    assert first.filed_at is not None
+    for hours, code in ((1, classes[1]), (7, classes[2]), (30, classes[1]), (40, classes[0])):
+        later(conn, f"{hours} hours")
+        do(conn, city, case_no, "correct", actors["dispatcher"], category=code)
+        now = acts.read(conn, city, case_no, None)
+        assert now.clock is not None
+        assert (now.clock.clock_no, now.clock.started_at) == (first.clock.clock_no, first.clock.started_at)
+        assert now.clock.deadline == of_class(city, code, first.clock.started_at, now.organisation_id), code
+        assert now.deadline == of_class(city, code, first.filed_at), code
+    assert (now.clock, now.deadline) == (replace(first.clock, level=now.clock.level), first.deadline)
+    sound(conn, case_no)
+    due = conn.execute(
+        "SELECT k.due_at, k.due_kind, k.outcome FROM case_clocks k JOIN cases c USING (district_code, case_id)"
+        " WHERE c.case_no = %s AND k.clock_no = %s",
+        [case_no, first.clock.clock_no],
+    ).fetchone()
+    assert due is not None
+    assert due["outcome"] is None
+
+
+def test_to_be_done_again_was_not_granted_and_begins_anew_under_the_new_limit(
+    conn: Connection, city: City, actors: dict[str, Actor], handled: tuple[str, Actor, list[str]]
+) -> None:
+    case_no, holder, classes = handled
+    here = acts.read(conn, city, case_no, None)
+    later(conn, "10 days")
+    at = {"lon": here.lon, "lat": here.lat, "crs": "WGS84", "accuracy_m": 4.0}
+    do(conn, city, case_no, "finish", holder, position=at)
+    acts.act(conn, city, case_no, "skip_check", Sent(None), None)
+    do(conn, city, case_no, "to_rework", actors["shift_leader"])
+    again = acts.read(conn, city, case_no, None)
+    assert again.clock is not None
+    later(conn, "10 days 1 hour")
+    do(conn, city, case_no, "correct", actors["dispatcher"], category=classes[1])
+    now = acts.read(conn, city, case_no, None)
+    assert now.clock is not None
+    assert now.clock.deadline == of_class(city, classes[1], again.clock.started_at, now.organisation_id)
+    assert now.deadline == of_class(city, classes[1], again.now)
+    sound(conn, case_no)
+
+
+def test_a_joint_part_was_not_granted_and_the_case_still_waits_for_it(
+    conn: Connection, city: City, actors: dict[str, Actor], handled: tuple[str, Actor, list[str]]
+) -> None:
+    case_no, _, classes = handled
+    first = acts.read(conn, city, case_no, None)
+    other = conn.execute(
+        "SELECT code FROM organisations WHERE organisation_id <> %s AND NOT is_duty_desk ORDER BY code LIMIT 1",
+        [first.organisation_id],
+    ).fetchone()
+    assert other is not None
+    ends = first.now + timedelta(days=90)
+    joint.open_part(conn, city, first, other["code"], WHY, actors["dispatcher"], deadline=ends)
+    assert acts.read(conn, city, case_no, None).deadline == ends
+    do(conn, city, case_no, "correct", actors["dispatcher"], category=classes[1])
+    now = acts.read(conn, city, case_no, None)
+    assert now.clock is not None
+    assert first.clock is not None
+    assert now.clock.deadline == of_class(city, classes[1], first.clock.started_at, now.organisation_id)
+    assert now.deadline == ends
+
+
+def test_what_was_granted_stays_granted_and_the_dry_run_says_what_the_act_does(
+    conn: Connection, city: City, actors: dict[str, Actor], handled: tuple[str, Actor, list[str]]
+) -> None:
+    case_no, holder, classes = handled
+    first = acts.read(conn, city, case_no, None)
+    number = approvals.request(conn, city, first, "extend", Sent(first.version, WHY), None, holder)
+    do(conn, city, case_no, "extend", actors["dispatcher"], approval=number)
+    extended = acts.read(conn, city, case_no, None)
+    later(conn, "1 hour")
+    ends = first.now + timedelta(days=3)
+    number = approvals.request(conn, city, extended, "suspend", Sent(extended.version, WHY), ends, holder)
+    do(conn, city, case_no, "suspend", actors["dispatcher"], approval=number)
+    later(conn, "2 days")
+    acts.act(conn, city, case_no, "resume", Sent(None), None)
+    before = acts.read(conn, city, case_no, None)
+    assert before.clock is not None
+    assert first.clock is not None
+    assert before.clock.deadline is not None
+    assert before.deadline is not None
+    assert first.filed_at is not None
+    said = dry(conn, city, case_no, classes[1], actors["dispatcher"])
+    do(conn, city, case_no, "correct", actors["dispatcher"], category=classes[1])
+    now = acts.read(conn, city, case_no, None)
+    assert now.clock is not None
+    start, whose = first.clock.started_at, now.organisation_id
+    of_the_clock = before.clock.deadline - of_class(city, classes[0], start, whose)
+    of_the_case = before.deadline - of_class(city, classes[0], first.filed_at)
+    assert of_the_case > timedelta(days=1)
+    assert now.clock.deadline == of_class(city, classes[1], start, whose) + of_the_clock
+    assert now.deadline == of_class(city, classes[1], first.filed_at) + of_the_case
+    assert said["then"]["deadline"] == now.deadline
+    assert said["now"]["deadline"] == before.deadline
+    sound(conn, case_no)
+
+
+def test_what_one_organisation_was_granted_is_not_the_next_one_s(
+    conn: Connection, city: City, actors: dict[str, Actor], handled: tuple[str, Actor, list[str]]
+) -> None:
+    case_no, holder, classes = handled
+    whose = decided(conn, case_no)[-1]["answer"]["organisation"]
+    for kind in ("extend", "return"):
+        facts = acts.read(conn, city, case_no, None)
+        why = {"reason_code": "wrong_place"} if kind == "return" else {}
+        number = approvals.request(conn, city, facts, kind, Sent(facts.version, WHY, **why), None, holder)
+        do(conn, city, case_no, kind, actors["dispatcher"], approval=number, **why)
+    later(conn, "1 hour")
+    do(conn, city, case_no, "dispatch", actors["dispatcher"], organisation=whose)
+    do(conn, city, case_no, "ack", holder)
+    taken = acts.read(conn, city, case_no, None)
+    assert taken.clock is not None
+    assert taken.filed_at is not None
+    do(conn, city, case_no, "correct", actors["dispatcher"], category=classes[1])
+    now = acts.read(conn, city, case_no, None)
+    assert now.clock is not None
+    assert now.clock.deadline == of_class(city, classes[1], taken.clock.started_at, now.organisation_id)
+    # of the case it stays
+    assert now.deadline is not None
+    assert now.deadline > of_class(city, classes[1], taken.filed_at)
+
+
+def test_in_an_area_of_another_grade_the_dry_run_goes_by_that_one(
+    conn: Connection, city: City, actors: dict[str, Actor], handled: tuple[str, Actor, list[str]]
+) -> None:
+    case_no, *_ = handled
+    first = acts.read(conn, city, case_no, None)
+    there = (first.lon + 0.0006, first.lat)
+    cell = conn.execute("SELECT code FROM cell_at(ST_SetSRID(ST_MakePoint(%s, %s), 4326), app_now())", [*there])
+    row = cell.fetchone()
+    assert row is not None
+    condition = first.filing_condition_id
+    assert condition is not None
+    graded = [replace(one, area_grade="A", limit=replace(one.limit, value=99)) for one in city.limits[condition]]
+    limits = {**city.limits, condition: (*city.limits[condition], *graded)}
+    town = replace(city, grades={**city.grades, row["code"]: "A"}, limits=limits)
+    with conn.transaction(force_rollback=True):
+        scopes.look_as(conn, actors["dispatcher"].account_id)
+        said = rerouting.preview(conn, town, case_no, None, (*there, "WGS84"), None)
+    if said["organisation_changes"]:
+        pytest.skip("the sample's zones part these two places")
+    at = {"lon": there[0], "lat": there[1], "crs": "WGS84"}
+    do(conn, town, case_no, "correct", actors["dispatcher"], position=at)
+    now = acts.read(conn, town, case_no, None)
+    assert now.area_grade == "A"
+    assert said["then"]["deadline"] == now.deadline != first.deadline
+
+
+def test_who_holds_it_hears_of_it_whether_somebody_of_his_has_it_or_nobody(
+    conn: Connection, city: City, actors: dict[str, Actor], handled: tuple[str, Actor, list[str]]
+) -> None:
+    case_no, _, classes = handled
+    facts = acts.read(conn, city, case_no, None)
+    to = rerouting.Correction(city.category(classes[1]))
+    nobody = rerouting.corrected(conn, city, replace(facts, handler_id=None), to, is_filed=True).told
+    assert [(one.kind, one.staff_id, one.organisation_id) for one in nobody] == [("moved", None, facts.organisation_id)]
+    one_of_his = rerouting.corrected(conn, city, replace(facts, handler_id=1), to, is_filed=True).told
+    assert [(one.kind, one.staff_id, one.organisation_id) for one in one_of_his] == [("moved", 1, None)]
+
+
+def test_a_correction_asks_nobody_where_he_is(
+    conn: Connection, city: City, actors: dict[str, Actor], place: tuple[float, float]
+) -> None:
+    """Whoever chooses the points would learn from the answers who is where, and how busy."""
+    case_no = told(conn, city, place)
+    there = {"lon": place[0] + 0.0008, "lat": place[1] + 0.0003, "crs": "WGS84", "accuracy_m": 4.0}
+    with conn.transaction(force_rollback=True):
+        done = do(conn, city, case_no, "correct", actors["acceptor"], position=there)
+        alone = kept(conn, case_no, done.seq)
+    assert {(one["load"], one["distance_m"]) for one in alone["staff_facts"]} <= {(0, None)}
+    # now everybody stands there
+    with conn.transaction(force_rollback=True):
+        conn.execute(
+            "INSERT INTO last_positions (district_code, staff_id, captured_at, accuracy_m, geom)"
+            " SELECT '469901', staff_id, app_now(), 5, ST_SetSRID(ST_MakePoint(%s, %s), 4326) FROM staff"
+            " ON CONFLICT (district_code, staff_id)"
+            " DO UPDATE SET captured_at = EXCLUDED.captured_at, geom = EXCLUDED.geom",
+            [there["lon"], there["lat"]],
+        )
+        done = do(conn, city, case_no, "correct", actors["acceptor"], position=there)
+        assert kept(conn, case_no, done.seq) == alone
+
+
+def kept(conn: Connection, case_no: str, seq: int) -> dict[str, Any]:
+    row = conn.execute(
+        "SELECT d.answer, d.staff_facts FROM dispatch_decisions d JOIN cases c USING (district_code, case_id)"
+        " WHERE c.case_no = %s AND d.seq = %s",
+        [case_no, seq],
+    ).fetchone()
+    assert row is not None
+    return row
 
 
 def test_to_the_acceptor_with_what_it_is(
