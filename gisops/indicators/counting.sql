@@ -33,6 +33,7 @@ WITH spans AS (
 SELECT min(h.at) FILTER (WHERE h.to_state IN ('accepted', 'filed')) AS accepted_at,
        min(h.at) FILTER (WHERE h.to_state = 'filed') AS filed_at,
        min(h.at) FILTER (WHERE h.to_state = 'dispatched') AS dispatched_at,
+       max(h.at) FILTER (WHERE h.to_state = 'dispatched' AND h.from_state IS DISTINCT FROM 'dispatched' AND h.organisation_id = c.organisation_id) AS given_at,
        max(h.at) FILTER (WHERE h.action = 'finish') AS finished_at,
        max(h.at) FILTER (WHERE h.to_state = 'closed' AND h.from_state <> 'closed') AS closed_at,
        (array_agg(h.to_state ORDER BY h.seq DESC))[1] AS last_state,
@@ -97,11 +98,14 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
          c.state, c.severity, c.assessed, c.timeout_exempt, c.recurrence_of, c.reported_at, c.deadline, h.*,
          CASE WHEN o.case_id IS NOT NULL THEN o.patroller_id ELSE {patroller} END AS patroller_id,
          CASE WHEN o.case_id IS NOT NULL THEN o.own_due ELSE (
-           SELECT max(k.deadline)
+           -- the last one, which may be due before one that it came after: a correction gave it another limit
+           SELECT k.deadline
            FROM case_clocks k
            WHERE k.district_code = c.district_code AND k.case_id = c.case_id AND k.organisation_id = c.organisation_id
-             AND k.step IN ('handle', 'stop', 'penalise', 'restore') AND k.started_at < s.until) END AS own_due,
-         o.on_hold_when_due AS on_hold_then,
+             AND k.step IN ('handle', 'stop', 'penalise', 'restore') AND k.started_at < s.until
+           ORDER BY k.clock_no DESC
+           LIMIT 1) END AS own_due,
+         o.on_hold_when_due AS on_hold_then, o.on_hold_when_own_due AS on_hold_own_then,
          EXISTS (SELECT FROM case_subtasks t
                  WHERE t.district_code = c.district_code AND t.case_id = c.case_id AND t.state <> 'cancelled' AND t.opened_at < s.until) AS joint,
          EXISTS (SELECT FROM cases a
@@ -115,7 +119,7 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
   LEFT JOIN case_outcomes o ON o.district_code = c.district_code AND o.case_id = c.case_id AND o.version = c.version AND o.told_until < s.until
                             AND o.counted_until >= %(since)s
   CROSS JOIN LATERAL (
-    SELECT o.accepted_at, o.filed_at, o.dispatched_at, o.finished_at, o.closed_at, o.last_state, o.extensions, o.suspensions, o.returns, o.reworks,
+    SELECT o.accepted_at, o.filed_at, o.dispatched_at, o.given_at, o.finished_at, o.closed_at, o.last_state, o.extensions, o.suspensions, o.returns, o.reworks,
            o.reopenings, o.pushes
     WHERE o.case_id IS NOT NULL
     UNION ALL
@@ -133,17 +137,14 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
          t.state NOT IN ('voided', 'duplicate', 'not_accepted', 'not_filed') AS real,
          -- what enters the assessment: filed, and not of the simple flow alone
          t.state NOT IN ('voided', 'duplicate', 'not_accepted', 'not_filed', 'force_closed') AND t.assessed AND t.filed_at IS NOT NULL AS counts,
-         CASE WHEN %(own_clock)s AND t.own_due IS NOT NULL THEN t.own_due ELSE t.deadline END AS due,
+         CASE WHEN own.has THEN t.own_due ELSE t.deadline END AS due,
+         -- whoever has it is charged from when he got it
+         CASE WHEN %(own_clock)s AND t.given_at IS NOT NULL THEN t.given_at ELSE t.dispatched_at END AS begun_at,
          CASE WHEN t.last_state IN ('handled', 'checking', 'to_close', 'closed') THEN t.finished_at END AS done_at,
          CASE WHEN t.last_state IN ('handled', 'checking', 'to_close', 'closed') THEN t.finished_at END AS solved_at,
          CASE WHEN t.last_state = 'closed' THEN t.closed_at END AS over_at,
          t.channel IN ('citizen', 'hotline', 'open311') AS by_public,
-         t.suspensions > 0 AND coalesce(t.on_hold_then, (
-           SELECT h.to_state
-           FROM case_history h
-           WHERE h.district_code = t.district_code AND h.case_id = t.case_id AND h.at < t.until AND h.at <= t.deadline
-           ORDER BY h.seq DESC
-           LIMIT 1) IS NOT DISTINCT FROM 'suspended') AS on_hold_when_due,
+         CASE WHEN own.has THEN held.when_own_due ELSE held.when_due END AS on_hold_when_due, held.when_own_due AS on_hold_when_own_due,
          (SELECT w.before_s[(t.finished_at AT TIME ZONE %(timezone)s)::date - w.first + 1]
            + CASE WHEN w.works[(t.finished_at AT TIME ZONE %(timezone)s)::date - w.first + 1] THEN (
                SELECT coalesce(sum(greatest(0, extract(epoch FROM least((t.finished_at AT TIME ZONE %(timezone)s)::time, v.closes) - v.opens))), 0)
@@ -154,6 +155,21 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
                FROM unnest(%(opens)s::time[], %(closes)s::time[]) AS v (opens, closes)) ELSE 0 END)
           FROM calendar w) AS worked_s
   FROM told t
+  CROSS JOIN LATERAL (SELECT %(own_clock)s AND t.own_due IS NOT NULL AS has) own
+  CROSS JOIN LATERAL (
+    SELECT t.suspensions > 0 AND coalesce(t.on_hold_then, (
+             SELECT h.to_state
+             FROM case_history h
+             WHERE h.district_code = t.district_code AND h.case_id = t.case_id AND h.at < t.until AND h.at <= t.deadline
+             ORDER BY h.seq DESC
+             LIMIT 1) IS NOT DISTINCT FROM 'suspended') AS when_due,
+           t.suspensions > 0 AND coalesce(t.on_hold_own_then, (
+             SELECT h.to_state
+             FROM case_history h
+             WHERE h.district_code = t.district_code AND h.case_id = t.case_id AND h.at < t.until AND h.at <= t.own_due
+             ORDER BY h.seq DESC
+             LIMIT 1) IS NOT DISTINCT FROM 'suspended') AS when_own_due
+  ) held
   OFFSET 0
 ), facts AS (
   SELECT k.*,
@@ -167,7 +183,7 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
          k.counts AND k.over_at >= k.since AS closed,
          k.counts AND NOT k.on_hold_when_due AND (k.due >= k.since AND k.due < k.until OR k.done_at >= k.since) AS should_be_handled,
          k.counts AND NOT k.on_hold_when_due AND (k.due >= k.since AND k.due < k.until OR k.over_at >= k.since) AS should_be_closed,
-         k.counts AND NOT k.on_hold_when_due AND k.own_due IS NOT NULL AND (k.own_due >= k.since AND k.own_due < k.until OR k.done_at >= k.since)
+         k.counts AND NOT k.on_hold_when_own_due AND k.own_due IS NOT NULL AND (k.own_due >= k.since AND k.own_due < k.until OR k.done_at >= k.since)
            AS should_be_answered,
          k.counts AND (k.last_state = 'suspended' OR NOT k.on_hold_when_due AND (k.due >= k.since AND k.due < k.until OR k.done_at >= k.since)) AS in_hand,
          -- what is true of it by the end of the span
@@ -199,11 +215,11 @@ to_char(c.reported_at AT TIME ZONE %(timezone)s, 'HH24') AS hour
          NOT k.assessed AS not_assessed,
          -- how long it took; of what is there
          extract(epoch FROM k.dispatched_at - k.reported_at) AS to_dispatch_s,
-         extract(epoch FROM k.done_at - k.dispatched_at) AS to_handle_s,
+         extract(epoch FROM k.done_at - k.begun_at) AS to_handle_s,
          extract(epoch FROM k.over_at - k.reported_at) AS to_close_s,
          CASE WHEN k.done_at IS NOT NULL THEN k.worked_s / %(day_s)s::numeric END AS to_handle_days,
-         k.solved_at - coalesce(k.dispatched_at, k.reported_at) <= interval '2 hours' AS within_2_hours,
-         k.solved_at - coalesce(k.dispatched_at, k.reported_at) <= interval '5 hours' AS within_5_hours,
+         k.solved_at - coalesce(k.begun_at, k.reported_at) <= interval '2 hours' AS within_2_hours,
+         k.solved_at - coalesce(k.begun_at, k.reported_at) <= interval '5 hours' AS within_5_hours,
          k.handler_id AS handler, k.patroller_id AS patroller
   FROM known k
 )

@@ -20,15 +20,16 @@ the facts are columns of [counting.sql](../../gisops/indicators/counting.sql). A
 - What happened is told as of the end of the period; what corrects the record (void, duplicate, a granted appeal) as it
   is known when it is asked.
 - `should_be_handled`: the handling deadline lies in the period, or it was handled in the period; without what is void,
-  a duplicate, closed by force, or was on hold at its deadline. One whose overrun was exempted by an appeal is in time.
+  a duplicate, closed by force, or was on hold at that deadline. One whose overrun was exempted by an appeal is in time.
 - Cases of the simple flow that were never promoted enter no assessment.
 - A case is charged to whoever holds it now. By organisation and by staff its deadline is that of the organisation's own
-  clock, which runs from its acknowledgement: what another one spent before is not charged to it.
+  last clock, which runs from its acknowledgement, and its time to handle begins with the last dispatch to it: what
+  another one spent before is not charged to it.
 - By staff, a case is its handler's, a report that of the officer who sent the case's first, a step's clock and an act
   theirs who ended or did it; a missed report is that of whoever patrols the ground.
 - A road is the named one nearest to the case, within thirty metres.
-- Times to handle run from the first dispatch to the last time it was said to be done; without a dispatch from the
-  report. What is again a fault within seven days counts as rework only while that case stands.
+- The city's times to handle run from the first dispatch to the last time it was said to be done; without a dispatch
+  from the report. What is again a fault within seven days counts as rework only while that case stands.
 - A crowd's reports that a case merely counts, because it had its fill of them, have no moment and are no part of it.
 - Durations come with median and ninth decile beside the mean, rates with what they are of and Wilson's interval (95 %);
   what is of fewer than 30 says so (`few`).

@@ -137,6 +137,12 @@ def case_facts(city: City, cases: Sequence[Case], since: datetime, until: dateti
         yield _case_fact(city, case, told, again[case.number], since, until, own)
 
 
+def _held(told: Sequence[Entry], due: datetime | None) -> bool:
+    """Whether it was on hold at a moment."""
+    before = [one.to_state for one in told if due and one.at <= due]
+    return bool(before) and before[-1] == "suspended"
+
+
 def _case_fact(
     city: City, case: Case, told: list[Entry], again: list[Case], since: datetime, until: datetime, own: bool
 ) -> Fact:
@@ -149,21 +155,17 @@ def _case_fact(
     done = finishes[-1] if finishes and last in DONE else None
     closings = [one.at for one in told if one.to_state == "closed" and one.from_state != "closed"]
     over = closings[-1] if closings and last == "closed" else None
-    limits = [
-        clock.deadline
+    its_own = [
+        clock
         for clock in case.clocks
-        if clock.step in HANDLING
-        and clock.organisation_id == case.paper.organisation_id
-        and clock.started_at < until
-        and clock.deadline
+        if clock.step in HANDLING and clock.organisation_id == case.paper.organisation_id and clock.started_at < until
     ]
-    own_due = max(limits) if limits else None
+    # its last clock is what it is measured by, as appeals measure it
+    own_due = max(its_own, key=lambda clock: clock.clock_no).deadline if its_own else None
     due = own_due if own and own_due else case.paper.deadline
     real = state not in NO_CASE
     counts = real and state != "force_closed" and case.paper.assessed and filed is not None
-    deadline = case.paper.deadline
-    then = [one.to_state for one in told if deadline and one.at <= deadline]
-    held = bool(then) and then[-1] == "suspended"
+    held, held_by_own = _held(told, due), _held(told, own_due)
     exempt = case.paper.timeout_exempt
     public = first_channel(case) in PUBLIC
     in_period: Callable[[datetime | None], bool] = lambda at: at is not None and since <= at < until  # noqa: E731
@@ -181,7 +183,7 @@ def _case_fact(
         "closed": counts and in_period(over),
         "to_handle": to_handle,
         "to_close": counts and not held and (in_period(due) or in_period(over)),
-        "to_answer": counts and not held and own_due is not None and (in_period(own_due) or in_period(done)),
+        "to_answer": counts and not held_by_own and own_due is not None and (in_period(own_due) or in_period(done)),
         "in_hand": to_handle or (counts and last == "suspended"),
         "on_hold": counts and last == "suspended",
         "done": done is not None,
@@ -214,10 +216,19 @@ def _case_fact(
     if dispatched:
         fact.lasted["to_dispatch"] = (dispatched - reported).total_seconds()
     if done:
-        begins = dispatched or reported
+        # nobody is charged with the time that another one had it
+        to_it = [
+            one.at
+            for one in told
+            if one.to_state == "dispatched"
+            and one.from_state != "dispatched"
+            and one.organisation_id == case.paper.organisation_id
+        ]
+        begun = to_it[-1] if own and to_it else dispatched
+        begins = begun or reported
         fact.true |= {f"within_{hours}": (done - begins).total_seconds() <= hours * HOUR for hours in (2, 5)}
-        if dispatched:
-            fact.lasted["to_handle"] = (done - dispatched).total_seconds()
+        if begun:
+            fact.lasted["to_handle"] = (done - begun).total_seconds()
         day_s = sum(
             (_local(reported.date(), b) - _local(reported.date(), a)).total_seconds() for a, b in city.calendar.windows
         )

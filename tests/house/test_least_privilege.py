@@ -73,8 +73,9 @@ MAY: dict[str, dict[str, str]] = {
     "case_outcomes": {
         "SELECT": ALL,
         "INSERT": ALL,
-        "UPDATE": "accepted_at closed_at counted_until dispatched_at extensions filed_at finished_at last_state"
-        " on_hold_when_due own_due patroller_id pushes reopenings returns reworks suspensions told_until version",
+        "UPDATE": "accepted_at closed_at counted_until dispatched_at extensions filed_at finished_at given_at"
+        " last_state on_hold_when_due on_hold_when_own_due own_due patroller_id pushes reopenings returns reworks"
+        " suspensions told_until version",
     },
     "roads": {"SELECT": "code geom name_en name_zh"},
     "cases": {

@@ -293,6 +293,15 @@ def test_organisations_are_counted_by_their_own_clocks_and_get_their_scores(grou
         assert found.left_out == ()
 
 
+def test_an_organisation_is_not_charged_with_the_time_that_another_had_it(ground: Ready) -> None:
+    """C handled 09 10 13 29 33 34 38 in March; 34 was dispatched to B first, an hour before."""
+    rows = {row.subject.key: row.values for row in counted(ground, "organisation").rows}
+    of_c = rows[ground[2]["C"]]["handling_time"]
+    assert (of_c.n, of_c.mean) == (7, pytest.approx((143 + 528 + 7_188 + 235 + 8_628 + 350 + 108) * 60 / 7))
+    of_the_city = counted(ground, organisation=ground[2]["C"]).total["handling_time"]
+    assert of_the_city.mean == of_c.mean
+
+
 def test_staff_get_what_is_theirs(ground: Ready) -> None:
     rows = {row.subject.key: row.values for row in counted(ground, "staff").rows}
     patroller, dispatcher = ground[2]["patroller"], ground[2]["dispatcher"]

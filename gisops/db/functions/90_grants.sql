@@ -70,8 +70,8 @@ BEGIN
   GRANT SELECT ON seasons TO gisops_app;
   GRANT SELECT, INSERT ON approvals, case_subtasks, disputes, supervision_orders, urgings, appeals, follow_ups TO gisops_app;
   GRANT SELECT, INSERT ON case_outcomes TO gisops_app;
-  GRANT UPDATE (version, told_until, counted_until, accepted_at, filed_at, dispatched_at, finished_at, closed_at, last_state, extensions, suspensions, returns, reworks,
-                reopenings, pushes, on_hold_when_due, own_due, patroller_id) ON case_outcomes TO gisops_app;
+  GRANT UPDATE (version, told_until, counted_until, accepted_at, filed_at, dispatched_at, given_at, finished_at, closed_at, last_state, extensions, suspensions, returns,
+                reworks, reopenings, pushes, on_hold_when_due, on_hold_when_own_due, own_due, patroller_id) ON case_outcomes TO gisops_app;
   GRANT UPDATE (state, decided_by, decided_at, decision_text_id, seq) ON approvals TO gisops_app;
   GRANT UPDATE (state, deadline, acknowledged_at, ended_by, ended_at, reason_code, result_text_id) ON case_subtasks TO gisops_app;
   GRANT UPDATE (interim_organisation_id, decision, organisation_id, effective_from, created_kind, created_key, decided_seq, decided_by, decided_at) ON disputes TO gisops_app;

@@ -16,6 +16,7 @@ CREATE TABLE case_outcomes (
   accepted_at timestamptz,
   filed_at timestamptz,
   dispatched_at timestamptz,
+  given_at timestamptz,
   finished_at timestamptz,
   closed_at timestamptz,
   last_state text NOT NULL,
@@ -26,6 +27,7 @@ CREATE TABLE case_outcomes (
   reopenings smallint NOT NULL,
   pushes smallint NOT NULL,
   on_hold_when_due boolean NOT NULL,
+  on_hold_when_own_due boolean NOT NULL,
   own_due timestamptz,
   patroller_id int,
   PRIMARY KEY (district_code, case_id),
@@ -40,6 +42,7 @@ COMMENT ON COLUMN case_outcomes.counted_until IS 'work: When it was over and due
 COMMENT ON COLUMN case_outcomes.accepted_at IS 'work: First accepted or filed.';
 COMMENT ON COLUMN case_outcomes.filed_at IS 'work: First filed.';
 COMMENT ON COLUMN case_outcomes.dispatched_at IS 'work: First dispatched.';
+COMMENT ON COLUMN case_outcomes.given_at IS 'work: Last dispatched to who holds it.';
 COMMENT ON COLUMN case_outcomes.finished_at IS 'work: Last said to be done.';
 COMMENT ON COLUMN case_outcomes.closed_at IS 'work: Last closed.';
 COMMENT ON COLUMN case_outcomes.last_state IS 'work: Where its last move led.';
@@ -50,6 +53,7 @@ COMMENT ON COLUMN case_outcomes.reworks IS 'work: How often it had to be done ag
 COMMENT ON COLUMN case_outcomes.reopenings IS 'work: How often it was reopened.';
 COMMENT ON COLUMN case_outcomes.pushes IS 'work: How often it went the simple way.';
 COMMENT ON COLUMN case_outcomes.on_hold_when_due IS 'work: Whether it was on hold at its deadline.';
+COMMENT ON COLUMN case_outcomes.on_hold_when_own_due IS 'work: Whether it was on hold when it was due by the own clock of who holds it.';
 COMMENT ON COLUMN case_outcomes.own_due IS 'work: When it was due by the own clock of who holds it.';
 COMMENT ON COLUMN case_outcomes.patroller_id IS 'work: Who patrolled its ground when it was reported.';
 -- Usage: indicators (the outcomes that a period can count).
