@@ -25,6 +25,7 @@ from gisops.access import limits, scopes
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import NotAllowed, NotSignedIn
+from gisops.photos import Stranger
 from gisops.settings import Settings
 from layers.catalog import Catalog
 
@@ -227,10 +228,11 @@ async def limit_anonymous_photos(request: Request, caller: Caller) -> None:
     if caller is None:
         database, settings = database_of(request), settings_of(request)
         await database.run(limits.take, limits.key("photo", address(request)), settings.anonymous_photos_per_minute)
-        most = settings.anonymous_photo_bytes_per_address, settings.anonymous_photo_bytes
-        await database.run(photos.check_quota, photo_sender(request), *most)
+        await database.run(photos.check_quota, photo_stranger(request))
 
 
-def photo_sender(request: Request) -> str:
+def photo_stranger(request: Request) -> Stranger:
     """By what photographs of somebody without a sign-in are counted: a digest, so that no table holds his address."""
-    return limits.key("photo bytes", address(request))
+    settings = settings_of(request)
+    most = settings.anonymous_photo_bytes_per_address, settings.anonymous_photo_bytes
+    return Stranger(limits.key("photo bytes", address(request)), *most)

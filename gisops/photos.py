@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,13 @@ _ON_ITS_WAY_S = 2.0
 _QUOTA_RETRY_S = 600
 # How many are let go of at a time.
 _MOST = 500
+# How long one lies here that nobody names: of somebody who signed in, of whoever is passing by. It may be named for six
+# sevenths of that (`usable`).
+_KEPT = timedelta(days=7)
+_KEPT_OF_STRANGERS = timedelta(days=1)
+# What a file takes where it lies, and what a photograph counts at least, however small: rows and folders are room too.
+_BLOCK_BYTES = 4096
+_LEAST_BYTES = 65536
 
 
 class InvalidPhoto(InvalidInput):
@@ -67,6 +75,23 @@ class Developed:
         yield self.picture.sha256, self.folder / SENT
         for size, suffix in SUFFIXES.items():
             yield self.picture.sha256 + suffix, self.folder / f"{size}.jpg"
+
+    def room_bytes(self) -> int:
+        """What it takes: its files in whole blocks, and not less than a least."""
+        return max(
+            _LEAST_BYTES, sum(-(-file.stat().st_size // _BLOCK_BYTES) * _BLOCK_BYTES for _, file in self.files())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody without a sign-in: his address (`limits.key`), and how many bytes of it, and of all such together, may
+    lie here that no report names.
+    """
+
+    sender: str
+    most_bytes: int
+    most_bytes_of_all: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,24 +163,24 @@ def keep_files(kept: Storage, one: Developed) -> None:
         kept.put(name, file)
 
 
-def check_quota(conn: Connection, sender: str, most_bytes: int, most_bytes_of_all: int) -> None:
-    """Refuse a photograph of somebody without a sign-in while so many bytes of his address (`limits.key`), or of all
-    such together, lie here that no report names. They are let go of when one does, or within a week.
+def check_quota(conn: Connection, who: Stranger) -> None:
+    """Refuse a photograph of somebody without a sign-in while too much of his address, or of all such together, lies
+    here that no report names, copies included. They are let go of when one does, or within a day.
 
     Refused, and not made room for: else a stranger with many addresses pushes out what is on its way to a report.
     Raises ``TooManyRequests`` for the address, ``StorageFull`` for all.
     """
-    row = conn.execute(_SQL["unnamed"], {"sender": sender}).fetchone()
+    row = conn.execute(_SQL["unnamed"], {"sender": who.sender}).fetchone()
     own_bytes, all_bytes = (row["own_bytes"], row["all_bytes"]) if row else (0, 0)
-    if own_bytes >= most_bytes:
+    if own_bytes >= who.most_bytes:
         raise TooManyRequests(
-            f"{own_bytes} bytes of photographs came from this address that no report names; {most_bytes} are the most. "
-            "Send the report that names them, or sign in.",
+            f"Photographs from this address that no report names take {own_bytes} bytes here; {who.most_bytes} are the "
+            "most. Send the report that names them, or sign in.",
             retry_after_s=_QUOTA_RETRY_S,
             bytes=own_bytes,
-            most_bytes=most_bytes,
+            most_bytes=who.most_bytes,
         )
-    if all_bytes >= most_bytes_of_all:
+    if all_bytes >= who.most_bytes_of_all:
         raise StorageFull(
             "So many photographs lie here that no report names: those without a sign-in are not taken now.",
             retry_after_s=_QUOTA_RETRY_S,
@@ -168,20 +193,28 @@ def record(
     one: Developed,
     by: Actor | None,
     key_id: int | None = None,
-    sender: str | None = None,
+    stranger: Stranger | None = None,
 ) -> bool:
-    """Make a photograph known whose files were put there; says whether it is new. ``sender`` is the address
-    (`limits.key`) of somebody without a sign-in.
+    """Make a photograph known whose files were put there; says whether it is new. ``stranger`` is who sent it without a
+    sign-in: then `check_quota` has the last word here, as many may have come past it at once.
 
     Under the same lock as its removal, which begins with the original: if `tidy` was there in between, the files are
-    put again.
+    put again. Sent a second time, it may be named for as long as if that were the first.
     """
     picture = one.picture
     conn.execute(_SQL["lock"], {"sha256": f"photo {picture.sha256}"})
+    known = conn.execute(_SQL["there"], {"sha256s": [picture.sha256]}).fetchone() is not None
+    if stranger is not None and not known:
+        conn.execute(_SQL["one_stranger_at_a_time"])
+        try:
+            check_quota(conn, stranger)
+        except (TooManyRequests, StorageFull):
+            _drop(kept, picture.sha256)
+            raise
     if not kept.has(picture.sha256):
         for name, file in one.files():
             kept.put(name, file)
-    row = conn.execute(
+    conn.execute(
         _SQL["record"],
         {
             "sha256": picture.sha256,
@@ -193,16 +226,20 @@ def record(
             "bands": pictures.bands(picture.phash),
             "copies": list(picture.copies),
             "account_id": by.account_id if by else None,
-            "sender": None if by else sender,
+            "sender": stranger.sender if stranger else None,
+            "room_bytes": one.room_bytes(),
+            "kept_for": _KEPT_OF_STRANGERS if stranger else _KEPT,
             "taken_at": picture.taken_at,
             "exif_lon": picture.exif_lon,
             "exif_lat": picture.exif_lat,
             "exif": Jsonb(picture.exif),
         },
-    ).fetchone()
-    if row is not None and by is not None:
+    )
+    if by is not None and not known:
         audit.add(conn, "photo", "photos", object=picture.sha256, rows=1, account_id=by.account_id, key_id=key_id)
-    return row is not None
+    elif by is not None:
+        conn.execute(_SQL["of_somebody"], {"sha256": picture.sha256})
+    return not known
 
 
 def usable(conn: Connection, sha256s: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -218,7 +255,8 @@ def be_known(named: Collection[str], known: Collection[str]) -> None:
     """
     if missing := sorted(set(named) - set(known)):
         raise UnknownPhoto(
-            "There is no photograph with this hash; send it to POST /api/photos first, and name it within six days.",
+            "There is no photograph with this hash; send it to POST /api/photos first, and name it within six days; "
+            "without a sign-in within twenty hours.",
             photos=missing,
         )
 
@@ -265,7 +303,7 @@ Connect = Callable[[], AbstractContextManager[Connection]]
 
 
 def tidy(connect: Connect, kept: Storage, home: Path, now: float | None = None) -> int:
-    """Remove files that a killed process left, and photographs that nobody used within a week; returns how many files
+    """Remove files that a killed process left, and photographs that nobody used in their time; returns how many files
     or uploads went. ``connect`` opens a transaction of its own each time.
     """
     now = time.time() if now is None else now
@@ -295,11 +333,16 @@ def tidy(connect: Connect, kept: Storage, home: Path, now: float | None = None) 
             with connect() as conn:
                 conn.execute(_SQL["lock"], {"sha256": f"photo {sha256}"})
                 if conn.execute(_SQL["there"], {"sha256s": [sha256]}).fetchone() is None:
-                    for name in (sha256, *(sha256 + suffix for suffix in SUFFIXES.values())):
-                        kept.drop(name)
+                    _drop(kept, sha256)
         shutil.rmtree(folder, ignore_errors=True)
         gone += 1
     return gone
+
+
+def _drop(kept: Storage, sha256: str) -> None:
+    """Remove a photograph's files, the original first."""
+    for name in (sha256, *(sha256 + suffix for suffix in SUFFIXES.values())):
+        kept.drop(name)
 
 
 def check(conn: Connection, kept: Storage, progress: Callable[[int], None] = lambda done: None) -> Iterator[Fault]:

@@ -3,12 +3,19 @@
 SELECT pg_advisory_xact_lock(hashtextextended(%(sha256)s, 0));
 
 -- name: record
--- What is known of a photograph whose files are there. No row comes back where it was known before.
-INSERT INTO photos (sha256, mime, bytes, width, height, phash, bands, copies, stored_at, account_id, sender, taken_at, exif_geom, exif)
-VALUES (%(sha256)s, %(mime)s, %(bytes)s, %(width)s, %(height)s, %(phash)s, %(bands)s, %(copies)s, clock_timestamp(), %(account_id)s, %(sender)s, %(taken_at)s,
-        ST_SetSRID(ST_MakePoint(%(exif_lon)s, %(exif_lat)s), 4326), %(exif)s)
-ON CONFLICT (sha256) DO NOTHING
-RETURNING sha256;
+-- What is known of a photograph whose files are there. Of one that was known before, how long it may lie here unnamed, from now on.
+INSERT INTO photos AS p (sha256, mime, bytes, width, height, phash, bands, copies, stored_at, account_id, sender, room_bytes, kept_for, taken_at, exif_geom, exif)
+VALUES (%(sha256)s, %(mime)s, %(bytes)s, %(width)s, %(height)s, %(phash)s, %(bands)s, %(copies)s, clock_timestamp(), %(account_id)s, %(sender)s,
+        %(room_bytes)s, %(kept_for)s, %(taken_at)s, ST_SetSRID(ST_MakePoint(%(exif_lon)s, %(exif_lat)s), 4326), %(exif)s)
+ON CONFLICT (sha256) DO UPDATE SET kept_for = greatest(p.kept_for, excluded.stored_at - p.stored_at + excluded.kept_for);
+
+-- name: of_somebody
+-- Somebody who signed in sent it too: it counts for no address any more.
+UPDATE photos SET sender = NULL WHERE sha256 = %(sha256)s;
+
+-- name: one_stranger_at_a_time
+-- Whoever makes a photograph known without a sign-in waits for whoever else does, and counts what that one brought.
+SELECT pg_advisory_xact_lock(hashtextextended('photos of strangers', 0));
 
 -- name: there
 -- Which of these photographs are known.
@@ -16,11 +23,11 @@ SELECT sha256 FROM photos WHERE sha256 = ANY (%(sha256s)s);
 
 -- name: usable
 -- Which of these photographs may be named: those that were used already, and those that were sent in lately. The others may be forgotten
--- at any moment (forget_photos); the day between the two spares everybody a lock.
+-- at any moment (forget_photos); the seventh of their time between the two, a day or some hours, spares everybody a lock.
 SELECT p.sha256, p.phash, p.bands
 FROM photos p
 WHERE p.sha256 = ANY (%(sha256s)s)
-  AND (p.stored_at > clock_timestamp() - interval '6 days' OR EXISTS (SELECT FROM case_photos c WHERE c.sha256 = p.sha256)
+  AND (p.stored_at > clock_timestamp() - p.kept_for * 6 / 7 OR EXISTS (SELECT FROM case_photos c WHERE c.sha256 = p.sha256)
        OR EXISTS (SELECT FROM report_photos r WHERE r.sha256 = p.sha256));
 
 -- name: came_with
@@ -56,10 +63,11 @@ JOIN photos p ON p.sha256 = %(sha256)s;
 SELECT copies FROM photo_of_report(%(client_uid)s, %(sha256)s);
 
 -- name: unused
--- Photographs that were sent in a week ago or more and never used, oldest first.
+-- Photographs whose time is over and that were never used, oldest first; the least time is a day.
 SELECT p.sha256
 FROM photos p
-WHERE p.stored_at < clock_timestamp() - interval '7 days' AND NOT EXISTS (SELECT FROM case_photos c WHERE c.sha256 = p.sha256)
+WHERE p.stored_at < clock_timestamp() - interval '1 day' AND p.stored_at < clock_timestamp() - p.kept_for
+  AND NOT EXISTS (SELECT FROM case_photos c WHERE c.sha256 = p.sha256)
   AND NOT EXISTS (SELECT FROM report_photos r WHERE r.sha256 = p.sha256)
 ORDER BY p.stored_at
 LIMIT %(most)s;

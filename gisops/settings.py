@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     anonymous_photo_bytes_per_address: int = Field(
         default=100_000_000,
         ge=1,
-        description="How much of what one network address sent without a sign-in may lie here unnamed by a report.",
+        description="How much of what one address sent without a sign-in may lie here unnamed, copies included.",
     )
     anonymous_photo_bytes: int = Field(
         default=2_000_000_000, ge=1, description="How much of what all such addresses sent may, in bytes."

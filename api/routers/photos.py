@@ -21,7 +21,7 @@ from api.deps import (
     SignedIn,
     database_of,
     limit_anonymous_photos,
-    photo_sender,
+    photo_stranger,
     settings_of,
 )
 from api.schemas.answers import answering
@@ -29,7 +29,7 @@ from api.schemas.answers.city import Photo
 from gisops import photos, storage
 from gisops.db.pool import Connection
 from gisops.errors import NotReady
-from gisops.photos import Developed, InvalidPhoto
+from gisops.photos import Developed, InvalidPhoto, Stranger
 from gisops.room import StorageFull
 from gisops.storage import Storage
 
@@ -86,7 +86,8 @@ async def send(request: Request, caller: Caller) -> Response:
             said = None if claimed in _NO_CLAIM else claimed
             one = await run_sync(photos.develop, folder, said, limiter=own)
             await run_sync(photos.keep_files, state.storage, one, limiter=own)
-        fresh = await database_of(request).run(_record, state.storage, one, caller, photo_sender(request))
+        stranger = photo_stranger(request) if caller is None else None
+        fresh = await database_of(request).run(_record, state.storage, one, caller, stranger)
     picture = one.picture
     told = {
         "sha256": picture.sha256,
@@ -130,9 +131,9 @@ async def _received(request: Request, file: Any) -> None:
         raise storage.refused(error, str(file)) from error
 
 
-def _record(conn: Connection, kept: Storage, one: Developed, caller: Caller, sender: str) -> bool:
+def _record(conn: Connection, kept: Storage, one: Developed, caller: Caller, stranger: Stranger | None) -> bool:
     actor, key_id = (caller.actor, caller.key_id) if caller else (None, None)
-    return photos.record(conn, kept, one, actor, key_id, sender)
+    return photos.record(conn, kept, one, actor, key_id, stranger)
 
 
 @router.get(

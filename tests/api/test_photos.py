@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +23,12 @@ import httpx2
 import pytest
 from PIL import Image
 from pydantic import SecretStr
+from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
+from api.app import create_app
 from gisops import photos, pictures, storage
+from gisops.access.people import Actor
 from gisops.db.pool import connect
 from gisops.settings import Settings
 from tests.conftest import Server, serve
@@ -179,10 +183,6 @@ def test_others_are_answered_meanwhile(caller: Any) -> None:
 
 
 def test_anybody_may_send_only_so_many_a_minute(sample_database: Any, home: Path) -> None:
-    from starlette.testclient import TestClient
-
-    from api.app import create_app
-
     settings = Settings(
         home=home, database_url=SecretStr(sample_database.app_url), anonymous_photos_per_minute=2, pool_size=2
     )
@@ -194,9 +194,6 @@ def test_anybody_may_send_only_so_many_a_minute(sample_database: Any, home: Path
 
 def test_what_no_report_names_may_lie_here_only_so_much(sample_database: Any, home: Path, a_report: Any) -> None:
     """An address has its fill, and others have not; what a report names counts for nobody, and its address goes."""
-    from starlette.testclient import TestClient
-
-    from api.app import create_app
 
     def asking(host: str, of_all: int = 1_000_000) -> TestClient:
         settings = Settings(
@@ -231,6 +228,115 @@ def test_what_no_report_names_may_lie_here_only_so_much(sample_database: Any, ho
         assert report.status_code == 201, report.text
         assert senders() == 1
         sent(client, jpeg(8802))
+
+
+def strangers(database: Any, home: Path, **limits: int) -> TestClient:
+    """Somebody without a sign-in, of an address that has sent nothing yet."""
+    settings = Settings(
+        home=home, database_url=SecretStr(database.app_url), pool_size=4, anonymous_photos_per_minute=1000, **limits
+    )
+    return TestClient(create_app(settings), client=("203.0.113.20", 1))
+
+
+def files_of(home: Path) -> int:
+    return len(list((home / "photos").glob("??/??/*")))
+
+
+def test_the_smallest_picture_counts_what_it_takes(fresh_database: Any, tmp_path: Path) -> None:
+    """A handful of bytes leaves an original, three copies and a row: each counts 64 KiB at least."""
+    with strangers(fresh_database(), tmp_path, anonymous_photo_bytes_per_address=150_000) as client:
+        dots = [as_bytes(Image.new("RGB", (1, 1), (n, 0, 0)), "PNG") for n in range(4)]
+        assert max(map(len, dots)) < 100
+        assert [client.post("/api/photos", content=dot).status_code for dot in dots] == [201, 201, 201, 429]
+        assert client.post("/api/photos", content=dots[0]).status_code == 429
+
+
+def test_copies_count_for_their_sender(fresh_database: Any, tmp_path: Path) -> None:
+    """One that is small as a file and large as a picture counts as what is kept of it."""
+    database = fresh_database()
+    with strangers(database, tmp_path) as client:
+        sent(client, jpeg(8821, (1600, 1200), quality=30))
+    on_disk = sum(-(-path.stat().st_size // 4096) * 4096 for path in (tmp_path / "photos").glob("??/??/*"))
+    with connect(database.owner_url) as owner:
+        row = owner.execute("SELECT sender, bytes, room_bytes FROM photos").fetchone()
+        assert row is not None
+        assert row["room_bytes"] == on_disk > 65536
+        assert row["room_bytes"] > row["bytes"]
+        counted = owner.execute("SELECT own_bytes, all_bytes FROM unnamed_photos(%s)", [row["sender"]]).fetchone()
+    assert counted == {"own_bytes": on_disk, "all_bytes": on_disk}
+
+
+@pytest.mark.parametrize(
+    ("limit", "refusal"), [("anonymous_photo_bytes_per_address", 429), ("anonymous_photo_bytes", 507)]
+)
+def test_many_at_once_do_not_come_past_the_limit(
+    fresh_database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, refusal: int
+) -> None:
+    """All were let in before any was kept: the limit has the last word where the row is written, and no file stays."""
+    database, asked, first = fresh_database(), threading.Barrier(4), photos.check_quota
+    before_the_body = [4]
+
+    def together(conn: Any, who: photos.Stranger) -> None:
+        first(conn, who)
+        if before_the_body[0]:
+            before_the_body[0] -= 1
+            asked.wait(30)
+
+    monkeypatch.setattr(photos, "check_quota", together)
+    with strangers(database, tmp_path, **{limit: 1}) as client, ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda seed: client.post("/api/photos", content=jpeg(seed)), range(8830, 8834)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [refusal] * 3
+    with connect(database.owner_url) as owner:
+        assert owner.execute("SELECT count(*) AS n FROM photos").fetchone() == {"n": 1}
+    assert files_of(tmp_path) == 4
+
+
+def test_a_stranger_s_goes_after_a_day_and_somebody_s_after_a_week(fresh_database: Any, tmp_path: Path) -> None:
+    database = fresh_database()
+    kept = storage.Folder(tmp_path / "photos")
+    contents = {name: jpeg(seed) for name, seed in (("one", 8841), ("again", 8842), ("theirs", 8843))}
+    with strangers(database, tmp_path) as client:
+        shas = {name: sent(client, content) for name, content in contents.items()}
+
+        def older(hours: int) -> None:
+            with connect(database.owner_url) as owner:
+                owner.execute("UPDATE photos SET stored_at = stored_at - make_interval(hours => %s)", [hours])
+
+        def usable() -> set[str]:
+            with connect(database.app_url) as conn:
+                found = photos.usable(conn, shas.values())
+                return {name for name, sha256 in shas.items() if sha256 in found}
+
+        older(20)
+        assert usable() == {"one", "again", "theirs"}
+        older(2)
+        assert usable() == set()
+        # sent again it may be named again; and what somebody who signed in sent too is his, and counts for no address
+        assert client.post("/api/photos", content=contents["again"]).status_code == 200
+        with connect(database.app_url) as conn:
+            take(conn, kept.root, contents["theirs"], _somebody(database))
+            conn.commit()
+        assert usable() == {"again", "theirs"}
+        older(3)
+        assert photos.tidy(lambda: connect(database.app_url), kept, kept.root) == 1
+        assert {name[:64] for name in kept.names()} == {shas["again"], shas["theirs"]}
+        older(22)
+        assert photos.tidy(lambda: connect(database.app_url), kept, kept.root) == 1
+        older(24 * 5)
+        assert photos.tidy(lambda: connect(database.app_url), kept, kept.root) == 0
+    with connect(database.owner_url) as owner:
+        left = owner.execute("SELECT sha256, sender FROM photos").fetchall()
+    assert left == [{"sha256": shas["theirs"], "sender": None}]
+
+
+def _somebody(database: Any) -> Actor:
+    with connect(database.owner_url) as owner:
+        row = owner.execute(
+            "INSERT INTO accounts (login, password_hash, role, everywhere)"
+            " VALUES ('photos.sample', 'x', 'acceptor', true) RETURNING account_id"
+        ).fetchone()
+    assert row is not None
+    return Actor(row["account_id"], "photos.sample", "acceptor", None, None)
 
 
 # ---- shown ----------------------------------------------------------------------------------------------------------
@@ -456,10 +562,6 @@ def test_gisops_check_evidence_finds_what_does_not_fit(
 
 def test_a_full_disk_leaves_nothing(sample_database: Any, tmp_path: Path) -> None:
     """507 whether the room ends while it comes in or when it is kept."""
-    from starlette.testclient import TestClient
-
-    from api.app import create_app
-
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system takes root")
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(tmp_path)], check=False).returncode != 0:

@@ -32,5 +32,9 @@ COMMENT ON COLUMN cases.crowd_count IS 'work: How many reports without a sign-in
 -- much of everybody's. What was sent before this counts for nobody, and goes within its week.
 ALTER TABLE photos ADD COLUMN sender text;
 COMMENT ON COLUMN photos.sender IS 'personal: Digest of the address it was sent from without a sign-in, until a report names it.';
+ALTER TABLE photos ADD COLUMN room_bytes bigint CHECK (room_bytes > 0);
+COMMENT ON COLUMN photos.room_bytes IS 'work: What it takes with its copies where it lies, 65536 at least; null for what was sent before this was kept.';
+ALTER TABLE photos ADD COLUMN kept_for interval NOT NULL DEFAULT '7 days' CHECK (kept_for > '0');
+COMMENT ON COLUMN photos.kept_for IS 'work: How long after stored_at it is let go of if nobody used it: a week, a day without a sign-in.';
 -- Usage: how much of an address's lies here unnamed, and of all together.
-CREATE INDEX photos_unnamed ON photos (sender) INCLUDE (bytes) WHERE sender IS NOT NULL;
+CREATE INDEX photos_unnamed ON photos (sender) INCLUDE (room_bytes) WHERE sender IS NOT NULL;
