@@ -75,7 +75,10 @@ def carry(conn: Connection, lane: str, send: Send, timezone: ZoneInfo, most: int
             ):
                 break  # too slow: somebody else has them by now
         keys = {"district_code": row["district_code"], "delivery_id": row["delivery_id"], "lease": lease}
-        message = _message(conn, row, keys, timezone)
+        address = conn.execute(_SQL["address"], keys).fetchone()
+        if address is None:
+            break  # too slow here as well; what was claimed is the next one's to try, and none of it is given up
+        message = _message(row, address, timezone)
         if message is None:
             _put_back(conn, keys, 0, "nobody_there", dead=True)
             continue
@@ -163,10 +166,9 @@ def standing(conn: Connection) -> dict[str, Any]:
     return conn.execute(_SQL["standing"]).fetchone() or {}
 
 
-def _message(conn: Connection, row: Mapping[str, Any], keys: Mapping[str, Any], timezone: ZoneInfo) -> Message | None:
+def _message(row: Mapping[str, Any], found: Mapping[str, Any], timezone: ZoneInfo) -> Message | None:
     """What is sent; None where whom it was for has no number or address any more."""
-    found = conn.execute(_SQL["address"], keys).fetchone()
-    if found is None or not found["address"]:
+    if not found["address"]:
         return None
     texts = notices.sentences(row, timezone)
     return Message(

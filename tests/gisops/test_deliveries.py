@@ -400,6 +400,25 @@ def test_who_ends_while_he_tries_loses_it_to_the_next_and_the_key_stays(post: Po
     assert there.ids() == sent
 
 
+def test_who_is_slow_gives_nothing_up(post: Post, there: Receiver) -> None:
+    """His time runs out within the batch: the rest waits for the next, it was not nobody who was there."""
+    number, _ = post.hook(there.url)
+    lane = f"webhook:{number}"
+    post.tell(3)
+    slow: list[str] = []
+
+    def send_slowly(one: Message) -> None:
+        slow.append(str(one.delivery_id))
+        post.clock.ahead(timedelta(seconds=31))
+
+    deliveries.carry(post.conn, lane, send_slowly, post.city.timezone)
+    assert len(slow) == 1
+    assert "dead" not in post.states(lane)
+    post.carry(lane)
+    assert post.states(lane) == {"delivered": 3}
+    assert len(set(there.ids()) | set(slow)) == 3
+
+
 def test_several_at_once_send_each_once(post: Post, there: Receiver) -> None:
     number, _ = post.hook(there.url)
     lane = f"webhook:{number}"
