@@ -157,6 +157,8 @@ class Live:
         for row in rows:
             if row["event_id"] in self._waiting:
                 self._changed(row["case_no"], row["lon"], row["lat"])
+                if row["was_lon"] is not None:
+                    self._changed(row["case_no"], row["was_lon"], row["was_lat"])
         self._waiting = {row["event_id"] for row in rows}
         return bool(rows)
 
@@ -233,28 +235,34 @@ class Live:
         for event in found:
             self._last = event.pos
             self._changed(event.case_no, event.lon, event.lat)
-            numbers: Iterable[int]
-            if event.recipient is not None:
-                numbers = self._addressed.streams(event.recipient)
-            elif event.lon is None or event.lat is None:
-                numbers = list(self._subscribers)
-            else:
-                numbers = list(self._looking.intersection((event.lon, event.lat, event.lon, event.lat)))
+            if event.was_at is not None:
+                self._changed(event.case_no, *event.was_at)
             # A frame is made once for all who get it, and a scope is asked once for all the streams of its account.
             frames: dict[str, bytes] = {}
             words: dict[int, str | None] = {}
-            for number in numbers:
+            for number in self._near(event):
                 subscriber = self._subscribers[number]
                 account = subscriber.account
                 if account.account_id not in words:
                     words[account.account_id] = _word_for(account, event)
                 word = words[account.account_id]
-                if word is None:
+                if word is None or (word == GONE and not _lay_in(subscriber.box, event)):
                     continue
                 if word not in frames:
                     frames[word] = self._frame(word, event, _now())
                 if not subscriber.offer(frames[word]):
                     self._cut(subscriber, "too slow")
+
+    def _near(self, event: Event) -> Iterable[int]:
+        """The streams that an event is addressed to, or in whose box it lies or lay."""
+        if event.recipient is not None:
+            return self._addressed.streams(event.recipient)
+        if event.lon is None or event.lat is None:
+            return list(self._subscribers)
+        found = set(self._looking.intersection((event.lon, event.lat, event.lon, event.lat)))
+        if event.was_at is not None:
+            found |= set(self._looking.intersection((*event.was_at, *event.was_at)))
+        return found
 
     def tell_versions(self, versions: Mapping[str, str]) -> None:
         """Tell everybody which layers' public content has another name, once it is known which they have. It is in
@@ -418,7 +426,11 @@ class Live:
                 events.read_in_box, pos, subscriber.start, subscriber.box, _PAGE, subscriber.account.words
             )
             account, tail = subscriber.account, subscriber.tail
-            named = [(word, event) for event in found if (word := _word_for(account, event)) is not None]
+            named = [
+                (word, event)
+                for event in found
+                if (word := _word_for(account, event)) is not None and (word != GONE or _lay_in(subscriber.box, event))
+            ]
             told += len(named)
             if told > MOST_MISSED:
                 yield self._word("resync", subscriber.start) + tail
@@ -441,9 +453,19 @@ def _word_for(account: Account, event: Event) -> str | None:
         return NOTICE if event.recipient in account.words else None
     if scope.sees(event.unit_id, event.held.staff_ids, event.held.organisation_id):
         return event.kind
-    if scope.sees(event.unit_id, event.was_held.staff_ids, event.was_held.organisation_id):
+    if scope.sees(event.was_unit_id, event.was_held.staff_ids, event.was_held.organisation_id):
         return GONE
     return None
+
+
+def _lay_in(box: Box, event: Event) -> bool:
+    """Whether a case lay in a box before it moved; of one that did not move its place has said so. That it is gone is
+    for those who looked at where it lay: to others it would say where it has come to.
+    """
+    if event.was_at is None:
+        return True
+    (lon, lat), (west, south, east, north) = event.was_at, box
+    return west <= lon <= east and south <= lat <= north
 
 
 async def _standing(conn: AsyncConnection) -> Standing:

@@ -36,8 +36,9 @@ class Held(NamedTuple):
 class Event:
     """One event: its position, its kind, where (WGS-84 degrees, or nowhere), and the JSON text that is told.
 
-    ``unit_id``, ``held`` and ``was_held`` (before it) say who may be told; with a ``recipient`` (``staff:1``,
-    ``account:1``, ``organisation:1``) it is for that one alone. None of them is told anybody.
+    ``unit_id``, ``held`` and ``was_unit_id``, ``was_held`` (before it) say who may be told, ``was_at`` where it lay if
+    it lies elsewhere now; with a ``recipient`` (``staff:1``, ``account:1``, ``organisation:1``) it is for that one
+    alone. None of them is told anybody.
     """
 
     pos: int
@@ -50,6 +51,8 @@ class Event:
     held: Held
     was_held: Held
     recipient: str | None = None
+    was_unit_id: int | None = None
+    was_at: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,8 @@ def read_in_box(
     limit: int,
     addressed: Collection[str] = (),
 ) -> list[Event]:
-    """Read the events with ``pos < event <= until`` that touch a box (west, south, east, north) or lie nowhere; of what
-    is for one recipient, what is ``addressed`` by one of these words.
+    """Read the events with ``pos < event <= until`` that touch a box (west, south, east, north) by where they lie or
+    lay, or lie nowhere; of what is for one recipient, what is ``addressed`` by one of these words.
 
     Whoever may see what: that is for the reader to ask of each, as it does of those that come in.
     """
@@ -158,6 +161,8 @@ def event_of(row: dict[str, Any]) -> Event:
         Held((row["handler_id"], row["superior_id"]), row["organisation_id"]),
         Held((row["was_handler_id"], row["was_superior_id"]), row["was_organisation_id"]),
         row["recipient"],
+        row["was_unit_id"],
+        None if row["was_lon"] is None else (row["was_lon"], row["was_lat"]),
     )
 
 

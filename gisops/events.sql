@@ -48,7 +48,8 @@ CROSS JOIN LATERAL post_of(a.account_id) p;
 
 -- name: read_after
 -- What came after a position, in order, as the text that is told. Positions are dense and committed in order, so pos > last loses nothing.
-SELECT pos, kind, recipient, ST_X(geom) AS lon, ST_Y(geom) AS lat, case_no, unit_id, handler_id, superior_id, organisation_id, was_handler_id, was_superior_id, was_organisation_id,
+SELECT pos, kind, recipient, ST_X(geom) AS lon, ST_Y(geom) AS lat, case_no, unit_id, handler_id, superior_id, organisation_id,
+  was_unit_id, was_handler_id, was_superior_id, was_organisation_id, ST_X(was_geom) AS was_lon, ST_Y(was_geom) AS was_lat,
   (jsonb_strip_nulls(jsonb_build_object('case_no', case_no, 'lon', ST_X(geom), 'lat', ST_Y(geom), 'at', at)) || payload)::text AS data
 FROM outbox
 WHERE pos > %(pos)s
@@ -57,15 +58,17 @@ LIMIT %(limit)s;
 
 -- name: unnumbered
 -- Where something happened that the relay has not numbered yet.
-SELECT event_id, case_no, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM outbox WHERE pos IS NULL AND recipient IS NULL LIMIT %(limit)s;
+SELECT event_id, case_no, ST_X(geom) AS lon, ST_Y(geom) AS lat, ST_X(was_geom) AS was_lon, ST_Y(was_geom) AS was_lat FROM outbox WHERE pos IS NULL AND recipient IS NULL LIMIT %(limit)s;
 
 -- name: read_in_box
--- The same between two positions for somebody who looks at a box: what lies in it and what lies nowhere, and what is addressed to him.
-SELECT pos, kind, recipient, ST_X(geom) AS lon, ST_Y(geom) AS lat, case_no, unit_id, handler_id, superior_id, organisation_id, was_handler_id, was_superior_id, was_organisation_id,
+-- The same between two positions for somebody who looks at a box: what lies in it, or lay there before, and what lies nowhere, and what is addressed to him.
+SELECT pos, kind, recipient, ST_X(geom) AS lon, ST_Y(geom) AS lat, case_no, unit_id, handler_id, superior_id, organisation_id,
+  was_unit_id, was_handler_id, was_superior_id, was_organisation_id, ST_X(was_geom) AS was_lon, ST_Y(was_geom) AS was_lat,
   (jsonb_strip_nulls(jsonb_build_object('case_no', case_no, 'lon', ST_X(geom), 'lat', ST_Y(geom), 'at', at)) || payload)::text AS data
 FROM outbox
 WHERE pos > %(pos)s AND pos <= %(until)s
-  AND (geom IS NULL OR geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326))
+  AND (geom IS NULL OR geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326)
+       OR was_geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326))
   AND (recipient IS NULL OR recipient = ANY (%(addressed)s))
 ORDER BY pos
 LIMIT %(limit)s;

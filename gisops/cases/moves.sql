@@ -54,7 +54,8 @@ WITH sent AS MATERIALIZED (
   CROSS JOIN LATERAL jsonb_populate_record(was, s.sets) AS n
   WHERE c.district_code = s.district_code AND c.case_no = s.case_no AND c.version = s.expected_version AND c.state = ANY (s.from_states)
   RETURNING c.*, s.action, s.payload, s.decision, s.tells, s.clock, s.text, s.event_id, app_now() AS at,
-            was.handler_id AS was_handler_id, was.superior_id AS was_superior_id, was.organisation_id AS was_organisation_id
+            was.handler_id AS was_handler_id, was.superior_id AS was_superior_id, was.organisation_id AS was_organisation_id,
+            was.unit_id AS was_unit_id, CASE WHEN was.geom IS DISTINCT FROM c.geom THEN was.geom END AS was_geom
 ), written AS (
   SELECT m.*, h.hash AS prev_hash, h.to_state AS from_state
   FROM moved m
@@ -114,9 +115,9 @@ WITH sent AS MATERIALIZED (
   WHERE jsonb_typeof(w.clock -> 'start') = 'object' AND (SELECT count(*) FROM clocked) >= 0
 ), an_event AS (
   INSERT INTO outbox (district_code, event_id, kind, case_no, geom, unit_id, handler_id, superior_id, organisation_id,
-                      was_handler_id, was_superior_id, was_organisation_id, payload, at)
+                      was_handler_id, was_superior_id, was_organisation_id, was_unit_id, was_geom, payload, at)
   SELECT w.district_code, w.event_id, 'case', w.case_no, w.geom, w.unit_id, w.handler_id, w.superior_id, w.organisation_id,
-         w.was_handler_id, w.was_superior_id, w.was_organisation_id,
+         w.was_handler_id, w.was_superior_id, w.was_organisation_id, w.was_unit_id, w.was_geom,
          jsonb_build_object('action', w.action, 'state', w.state, 'stage', w.stage,
                             'category', jsonb_build_object('code', c.code, 'name_zh', c.name_zh, 'name_en', c.name_en),
                             'organisation', jsonb_build_object('code', o.code, 'name_zh', o.name_zh, 'name_en', o.name_en), 'ambiguous', w.ambiguous),

@@ -277,8 +277,11 @@ def _event(
     unit_id: int | None = None,
     held: Held = DESK,
     was_held: Held = NOBODYS,
+    was_unit_id: int | None = None,
+    was_at: tuple[float, float] | None = None,
 ) -> Event:
-    return Event(pos, "case", lon, lat, '{"case_no":"n"}', "n", unit_id, held, was_held)
+    data = '{"case_no":"n"}'
+    return Event(pos, "case", lon, lat, data, "n", unit_id, held, was_held, was_unit_id=was_unit_id, was_at=was_at)
 
 
 def _sizes(*subscribers: Subscriber) -> list[int]:
@@ -359,6 +362,43 @@ def test_each_is_told_what_lies_in_his_scope_and_once_what_leaves_it() -> None:
                 if b"gone" in wire:
                     assert wire.splitlines()[1] == b'data: {"case_no":"n"}'
             assert told == got, event
+
+    asyncio.run(story())
+
+
+def test_what_is_moved_is_gone_for_who_looked_at_where_it_lay_and_for_nobody_else() -> None:
+    """It lay at 110, 20 in unit 7, and lies at 1, 1 in unit 8 now."""
+    before, now, both, never = (
+        Scope(n, "officer", False, frozenset(units), None, None, 1)
+        for n, units in enumerate(({7}, {8}, {7, 8}, {9}), start=2)
+    )
+    here, there = (109.0, 19.0, 111.0, 21.0), (0.0, 0.0, 2.0, 2.0)
+
+    async def story() -> None:
+        streams = _stood()
+        wanted: tuple[tuple[Scope, tuple[float, float, float, float] | None, str | None], ...] = (
+            (before, here, "gone"),
+            (before, None, "gone"),
+            # where it lies now is not his: neither that it is there, nor that anything is
+            (before, there, None),
+            (now, there, "case"),
+            (now, None, "case"),
+            (both, here, "case"),
+            (both, there, "case"),
+            (EVERYWHERE, here, "case"),
+            (EVERYWHERE, there, "case"),
+            (EVERYWHERE, (50.0, 50.0, 51.0, 51.0), None),
+            (never, None, None),
+            (never, here, None),
+        )
+        looking = [(await streams.subscribe(box, b"", scope), word) for scope, box, word in wanted]
+        event = _event(1, 1.0, 1.0, unit_id=8, was_unit_id=7, was_at=(110.0, 20.0))
+        streams.tell([event])
+        for subscriber, word in looking:
+            wire = b"" if subscriber.queue.empty() else subscriber.queue.get_nowait() or b""
+            assert (wire.partition(b"event: ")[2].partition(b"\n")[0].decode() or None) == word
+            if word == "gone":
+                assert wire.splitlines()[1] == b'data: {"case_no":"n"}'
 
     asyncio.run(story())
 

@@ -443,6 +443,60 @@ def test_whose_case_it_no_longer_is_hears_that_it_is_gone_and_no_more(
         assert not [event for event in admin.events if event["event"] == "gone"]
 
 
+def test_a_case_that_is_moved_out_of_the_scope_is_gone_and_one_that_is_moved_in_is_there(
+    live_server, caller, a_report, reported
+) -> None:
+    inside, outside = reported["points"]["inside"], reported["points"]["outside"]
+
+    def around(point: tuple[float, float]) -> str:
+        lon, lat = point
+        return f"?bbox={lon - 1e-4},{lat - 1e-4},{lon + 1e-4},{lat + 1e-4}"
+
+    def move(case_no: str, point: tuple[float, float]) -> None:
+        address = f"/api/cases/{case_no}"
+        body = {
+            "expected_version": caller("admin").get(address).json()["version"],
+            "reason": "样例 / sample",
+            "position": {"lon": point[0], "lat": point[1], "crs": "WGS84"},
+        }
+        answer = caller("desk").post(f"{address}/correct", json=body)
+        assert answer.status_code == 200, answer.text
+
+    with (
+        listening(caller("officer"), around(inside)) as officer,
+        listening(caller("officer"), around(outside)) as looks_there,
+        listening(caller("admin"), around(outside)) as admin,
+    ):
+        leaves = _report(caller, a_report, inside)
+        before = officer.wait_for("case")[0]["id"]
+        comes = _report(caller, a_report, outside)
+        with connect(live_server.database.app_url) as conn:
+            for case_no in (leaves, comes):
+                row = conn.execute("SELECT state FROM cases WHERE case_no = %s", [case_no]).fetchone()
+                assert row is not None
+                if row["state"] == "dispatched":
+                    _go(conn, case_no, "return")
+        assert caller("officer").get(f"/api/cases/{leaves}").status_code == 200
+        move(leaves, outside)
+        (gone,) = officer.wait_for("gone")
+        assert json.loads(gone["data"]) == {"case_no": leaves}
+        assert caller("officer").get(f"/api/cases/{leaves}").status_code == 404
+        move(comes, inside)
+        deadline = time.monotonic() + 10
+        while comes not in officer.numbers():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(0.2)
+        # who sees all is told of both where he looks; who looks where it has come to, and may not see it there, of none
+        assert {leaves, comes} <= set(admin.numbers())
+        assert not [event for event in looks_there.events if event["event"] == "gone"]
+        assert leaves not in looks_there.numbers()
+    # who was away meanwhile is told the same
+    with listening(caller("officer"), around(inside), last=before) as officer:
+        (gone,) = officer.wait_for("gone")
+        assert json.loads(gone["data"]) == {"case_no": leaves}
+
+
 def test_a_scope_that_changes_is_followed_within_five_seconds(caller, owner, a_report, reported) -> None:
     inside, outside = reported["points"]["inside"], reported["points"]["outside"]
     cell = owner.execute(

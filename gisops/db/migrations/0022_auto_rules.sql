@@ -114,3 +114,8 @@ CREATE INDEX auto_filings_rule ON auto_filings (district_code, scheme, code, fil
 
 ALTER TABLE reports ADD COLUMN confidence real CHECK (confidence BETWEEN 0 AND 1);
 COMMENT ON COLUMN reports.confidence IS 'work: How sure a device says it is of what it saw, 0 to 1; null where it says nothing, and for people.';
+
+-- A case that is corrected may lie elsewhere: whoever saw it where it lay is told that it is gone.
+ALTER TABLE outbox ADD COLUMN was_unit_id int, ADD COLUMN was_geom geometry(Point, 4326);
+COMMENT ON COLUMN outbox.was_unit_id IS 'work: The smallest unit of the scope tree in which the case lay before.';
+COMMENT ON COLUMN outbox.was_geom IS 'work: Where it lay before, if it lies elsewhere now; null where it stays.';
