@@ -15,7 +15,7 @@ from psycopg import Error
 from gisops import dispatch as dispatching
 from gisops.access import audit
 from gisops.access.people import Actor, knows_people
-from gisops.cases import cases
+from gisops.cases import agreements, cases
 from gisops.cases.facts import Facts, GuardFailed, Prepared, Sent, Told
 from gisops.city import City
 from gisops.db import queries
@@ -31,6 +31,8 @@ COORDINATOR_AT = 2
 # What a determination may write; ownerless is a part, or where there is none a piece of ground, that the named
 # organisation looks after until an owner is found.
 DECISIONS = ("part_owner", "dispatch_rule", "co_ownership_area", "zone", "ownerless")
+# How large an area is at most that a case determines: it is decided of a place, not of a street.
+MOST_M2 = 1_000_000
 # Facts about the case's part; the others stand for themselves.
 _OF_PART = frozenset({"part_owner", "co_ownership_area"})
 
@@ -77,7 +79,7 @@ def dispute(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | 
 def determine(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | None) -> Prepared:
     """Decide whose it is, and write that down as the fact it is. ``values``: decision, organisation, staff,
     effective_from (now or later; now if left out), area (GeoJSON polygon of an agreement or a zone; thirty metres
-    around the place if left out).
+    around the place if left out, of a zone the grid cell that it lies in).
 
     The fact is tried before it is kept: the same case, told anew on the day it comes into force, must go to the
     organisation that was determined. Raises ``InvalidInput``, ``UnknownOrganisation``, ``UnknownStaff``,
@@ -104,7 +106,7 @@ def determine(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor 
         )
     starts = _effective_from(sent.values.get("effective_from"), facts.now)
     drawn = written in ("co_ownership_area", "zone")
-    area = _area(conn, facts, sent.values.get("area"), of_part) if drawn else None
+    area = _area(conn, facts, sent.values.get("area"), of_part, by) if drawn else None
     fact = conn.execute(
         _SQL["determine_fact"],
         {
@@ -113,9 +115,9 @@ def determine(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor 
             "decision": written,
             "organisation_id": to.organisation_id,
             "effective_from": starts,
-            "part_id": new_key(),
+            "new_key": new_key(),
             "area": area,
-            "note": f"确权 {facts.case_no}",
+            "note": "确权认定",
         },
     ).fetchone()
     assert fact is not None  # noqa: S101  (the function returns one row or raises)
@@ -181,11 +183,11 @@ def _place(after: str | None) -> tuple[datetime | None, UUID | None]:
 
 
 def hear_of_return(conn: Connection, facts: Facts) -> tuple[Told, ...]:
-    """Who hears of a return beside those that the move names: from the second one on, the coordinators."""
+    """Who hears of a return beside those that the move names: from the second one on, the coordinators who see it."""
     if facts.return_count + 1 < COORDINATOR_AT:
         return ()
-    found = conn.execute(_SQL["coordinators"]).fetchall()
-    return tuple(Told("moved", account_id=row["account_id"]) for row in found)
+    found = agreements.who_may(conn, facts, ("coordinator",))
+    return tuple(Told("moved", account_id=one.account_id) for one in found)
 
 
 def following(facts: Facts) -> tuple[str, ...]:
@@ -217,10 +219,11 @@ def _effective_from(told: Any, now: datetime) -> datetime:
     return starts
 
 
-def _area(conn: Connection, facts: Facts, told: Any, of_part: bool) -> bytes:
+def _area(conn: Connection, facts: Facts, told: Any, of_part: bool, by: Actor | None) -> bytes:
     if told is not None and (not isinstance(told, dict) or told.get("type") not in ("Polygon", "MultiPolygon")):
         raise InvalidInput("area is a GeoJSON Polygon or MultiPolygon in WGS-84.", field="area")
     asked = {**_key(facts), "lon": facts.lon, "lat": facts.lat, "area": None if told is None else json.dumps(told)}
+    asked |= {"of_ground": not of_part, "account_id": by.account_id if by else None}
     try:
         with conn.transaction():
             row = conn.execute(_SQL["area"], asked).fetchone()
@@ -230,6 +233,15 @@ def _area(conn: Connection, facts: Facts, told: Any, of_part: bool) -> bytes:
     if not row["sound"] or not row["holds" if of_part else "holds_place"]:
         what = "part" if of_part else "case"
         raise InvalidInput(f"area is a valid polygon in which the {what} lies.", field="area")
+    if told is not None and not (row["area_m2"] <= MOST_M2 and row["in_district"] and row["seen"]):
+        raise InvalidInput(
+            f"area has {MOST_M2} square metres at most, within the case's district and what you may see.",
+            field="area",
+            most_m2=MOST_M2,
+            area_m2=round(row["area_m2"]),
+            in_district=row["in_district"],
+            seen=row["seen"],
+        )
     return bytes(row["geom"])
 
 

@@ -12,10 +12,6 @@ JOIN organisations o ON o.organisation_id = a.organisation_id
 WHERE a.level IN (2, 3) AND a.valid @> app_now() AND ST_Covers(a.geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)) AND NOT o.is_duty_desk
 ORDER BY a.level DESC, a.code LIMIT 1;
 
--- name: coordinators
--- Who is called in when a case goes round in circles.
-SELECT account_id FROM accounts WHERE role = 'coordinator' AND active ORDER BY account_id;
-
 -- name: open
 -- A dispute begins.
 INSERT INTO disputes (district_code, case_id, dispute_no, opened_seq, opened_at, parties, interim_organisation_id)
@@ -34,18 +30,34 @@ WHERE d.district_code = %(district_code)s AND d.case_id = %(case_id)s AND d.deci
 FOR UPDATE OF d;
 
 -- name: area
--- The area of an agreement: as it was sent (GeoJSON, WGS-84), else thirty metres around the place; whether it is one, and holds the part.
+-- The area of an agreement or a zone: as it was sent (GeoJSON, WGS-84), else thirty metres around the place, for a zone the cell it lies in, so that no
+-- outline says where the case was; whether it is one, what it holds, how large it is, and whether it lies in the district and in what the account may see.
 SELECT ST_AsEWKB(g.geom) AS geom, g.geom IS NOT NULL AND ST_IsValid(g.geom) AND NOT ST_IsEmpty(g.geom) AND GeometryType(g.geom) IN ('POLYGON', 'MULTIPOLYGON') AS sound,
        EXISTS (SELECT FROM cases c JOIN parts p USING (district_code, part_id)
                WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s AND ST_Covers(g.geom, ST_PointOnSurface(p.geom))) AS holds,
-       ST_Covers(g.geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)) AS holds_place
+       ST_Covers(g.geom, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)) AS holds_place,
+       CASE WHEN ST_IsValid(g.geom) THEN ST_Area(g.geom::geography) END AS area_m2,
+       CASE WHEN ST_IsValid(g.geom) THEN NOT EXISTS (
+         SELECT FROM admin_areas a WHERE a.code = %(district_code)s AND in_force(a.valid, app_now()) AND NOT ST_Covers(ST_Buffer(a.geom, 1e-6), g.geom)) END AS in_district,
+       CASE WHEN ST_IsValid(g.geom) THEN EXISTS (SELECT FROM accounts v WHERE v.account_id = %(account_id)s AND v.everywhere)
+         OR coalesce(ST_Covers((
+           SELECT ST_Buffer(ST_Union(u.geom), 1e-6)
+           FROM (SELECT c.geom, s.unit_id FROM grid_cells c JOIN scope_units s ON s.level = 5 AND s.code = c.code
+                 WHERE in_force(c.valid, app_now()) AND ST_Intersects(c.geom, g.geom)
+                 UNION ALL
+                 SELECT a.geom, s.unit_id FROM admin_areas a JOIN scope_units s ON s.level = a.level AND s.code = a.code
+                 WHERE in_force(a.valid, app_now()) AND ST_Intersects(a.geom, g.geom)) u
+           JOIN account_units w ON w.unit_id = u.unit_id AND w.account_id = %(account_id)s), g.geom), false) END AS seen
 FROM (SELECT CASE WHEN %(area)s::text IS NULL
-                  THEN ST_Buffer(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)::geography, 30)::geometry
+                  THEN CASE WHEN %(of_ground)s
+                            THEN coalesce((SELECT c.geom FROM cell_at(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326), app_now()) n JOIN grid_cells c ON c.code = n.code AND in_force(c.valid, app_now()) LIMIT 1),
+                                          ST_Expand(ST_SnapToGrid(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326), 0.002), 0.002))
+                            ELSE ST_Buffer(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)::geography, 30)::geometry END
                   ELSE ST_SetSRID(ST_GeomFromGeoJSON(%(area)s::text), 4326) END AS geom) AS g;
 
 -- name: determine_fact
 -- Write the fact by which the same dispute does not come again.
-SELECT kind, key FROM determine_fact(%(district_code)s, %(case_no)s, %(decision)s, %(organisation_id)s, %(effective_from)s, %(part_id)s, ST_GeomFromEWKB(%(area)s), %(note)s);
+SELECT kind, key FROM determine_fact(%(district_code)s, %(case_no)s, %(decision)s, %(organisation_id)s, %(effective_from)s, %(new_key)s, ST_GeomFromEWKB(%(area)s), %(note)s);
 
 -- name: decide
 -- A dispute is decided.

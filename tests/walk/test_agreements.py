@@ -533,7 +533,8 @@ def test_a_rule_an_agreement_and_an_owner_for_what_has_none(world: World) -> Non
             )
             assert (fact["decision"], fact["created_kind"], fact["organisation_id"]) == (decision, kind, winner)
             if decision != "ownerless":
-                assert fact["created_key"] == f"DET-{case_no}-1"
+                assert fact["created_key"].startswith("DET-")
+                assert case_no not in fact["created_key"]
             assert next_case(world, now.now, part) == winner
 
 

@@ -363,8 +363,8 @@ def test_an_order_is_answered_for_the_organisation_by_its_department_and_by_no_l
     facts = world.handled_by(case_no, 0)
     supervision.order(world.conn, facts, 1, None, WORDS, world.desk["inspector"])
     told = (world.conn, world.city, case_no, 1, "answer", WORDS)
-    # an officer of that organisation sees the place, and did not have the case
-    officer = replace(world.desk["supervisor"], role="officer", organisation_id=world.squads[0].organisation_id)
+    # an officer of that organisation, who sees the case and never had it
+    officer = replace(world.squads[0], role="officer")
     assert refused(lambda: agreeing.act_on_order(*told, officer)) == "own_organisation"
     # who has the case by now answers nothing that another organisation was told
     later = world.one("SELECT staff_id FROM staff WHERE active ORDER BY code DESC LIMIT 1")["staff_id"]
@@ -372,7 +372,7 @@ def test_an_order_is_answered_for_the_organisation_by_its_department_and_by_no_l
         "UPDATE cases SET organisation_id = %s, handler_id = %s WHERE case_no = %s",
         [world.squads[1].organisation_id, later, case_no],
     )
-    holder = Actor(world.desk["supervisor"].account_id, "h", "handler", later, world.squads[1].organisation_id)
+    holder = replace(world.squads[1], role="handler", staff_id=later)
     assert refused(lambda: agreeing.act_on_order(*told, holder)) == "own_organisation"
     assert agreeing.act_on_order(*told, world.squads[0])["state"] == "answered"
 
@@ -536,13 +536,75 @@ def test_a_piece_of_ground_is_determined_as_a_zone(world: World, decision: str) 
         case_no,
     )
     assert (fact["created_kind"], fact["since"], fact["set"]) == ("zone", world.at(0, 10), "DET")
-    assert fact["created_key"] == f"DET-{case_no}-1"
+    assert fact["created_key"].startswith("DET-")
     # ninety metres from there, the same kind goes there too; another kind goes where it went
     key = world.city.category("E04-05").category_id
     near = sent_to(world, lon + 0.0008, lat, key)
     assert near == world.squads[3].organisation_id
     assert next_case(world, world.at(0, 10)) != world.squads[3].organisation_id
     assert bool([one for one in listed(world) if one["case_no"] == case_no]) == (decision == "ownerless")
+
+
+def test_what_was_determined_tells_nobody_of_the_case(world: World) -> None:
+    case_no = world.told("E04-05")
+    world.conn.execute("UPDATE cases SET state = 'returned' WHERE case_no = %s", [case_no])
+    world.do(case_no, "dispute", "dispatcher", {"parties": [world.codes[0]]})
+    told = {"decision": "zone", "organisation": world.codes[3]}
+    world.do(case_no, "determine", "coordinator", told, reason=WORDS)
+    for table in ("zones", "dispatch_rules", "co_ownership_areas", "zone_sets"):
+        found = world.one(f"SELECT count(*) AS n FROM {table} x WHERE strpos(x::text, %s) > 0", case_no)
+        assert found["n"] == 0, table
+    with world.conn.transaction(force_rollback=True):
+        scopes.look_as(world.conn, None)
+        assert world.one("SELECT count(*) AS n FROM layer_zones WHERE zone_set = 'DET'")["n"] == 0
+    # the outline is the cell's, whose middle says nothing of the case
+    row = world.one(
+        "SELECT ST_Equals(z.geom, g.geom) AS cell FROM disputes d JOIN cases c USING (district_code, case_id)"
+        " JOIN zones z ON z.code = d.created_key JOIN grid_cells g ON g.code = c.grid_cell_code"
+        " WHERE g.valid @> app_now() AND c.case_no = %s",
+        case_no,
+    )
+    assert row["cell"]
+
+
+def test_a_determined_area_is_of_the_place_and_ends_only_what_was_decided_of_it(world: World) -> None:
+    lon, lat = world.part["lon"], world.part["lat"]
+
+    def square(west: float, e: float) -> dict[str, Any]:
+        ring = [[west - e, lat - e], [west + e, lat - e], [west + e, lat + e], [west - e, lat + e], [west - e, lat - e]]
+        return {"type": "Polygon", "coordinates": [ring]}
+
+    def in_doubt(east: float = 0) -> str:
+        case_no = world.told("E04-05")
+        world.conn.execute(
+            "UPDATE cases SET state = 'returned', geom = ST_Translate(geom, %s, 0) WHERE case_no = %s", [east, case_no]
+        )
+        world.do(case_no, "dispute", "dispatcher", {"parties": [world.codes[0]]})
+        return case_no
+
+    told: dict[str, Any] = {"decision": "zone", "organisation": world.codes[3]}
+    case_no = in_doubt()
+    with pytest.raises(InvalidInput, match="square metres at most") as large:
+        world.do(case_no, "determine", "coordinator", {**told, "area": square(lon, 0.02)})
+    assert large.value.facts["most_m2"] == disputes.MOST_M2
+    # of what he may not see he decides nothing
+    with pytest.raises(InvalidInput, match="what you may see") as blind:
+        disputes._area(world.conn, world.facts(case_no), square(lon, 0.0005), False, world.squads[0])
+    assert (blind.value.facts["in_district"], blind.value.facts["seen"]) == (True, False)
+    assert disputes._area(world.conn, world.facts(case_no), square(lon, 0.0005), False, world.desk["supervisor"])
+    zones = []
+    for number, east in ((case_no, 0.0), (in_doubt(0.0006), 0.0006)):
+        world.do(number, "determine", "coordinator", {**told, "area": square(lon + east, 0.0002)}, reason=WORDS)
+        zones.append(world.one("SELECT max(zone_id) AS id FROM zones")["id"])
+    # what was decided of another place, within the next area, holds on
+    world.conn.execute("UPDATE cases SET state = 'closed', stage = 7, closed_at = app_now() WHERE stage < 7")
+    world.clock.ahead(timedelta(hours=1))
+    again = {"decision": "zone", "organisation": world.codes[2], "area": square(lon, 0.001)}
+    world.do(in_doubt(), "determine", "coordinator", again, reason=WORDS)
+    rows = world.conn.execute(
+        "SELECT zone_id FROM zones WHERE zone_id = ANY (%s) AND in_force(valid, app_now())", [zones]
+    )
+    assert [row["zone_id"] for row in rows] == zones[1:]
 
 
 def sent_to(world: World, lon: float, lat: float, category_id: int) -> int:

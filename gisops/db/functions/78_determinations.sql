@@ -1,8 +1,9 @@
 -- What a determination may write: the fact by which the same dispute does not come again. The doors' role cannot change parts, rules or
 -- agreements; it can have this done, for a case whose dispute is open, from now on or later. docs/decisions/0032.
 
-CREATE OR REPLACE FUNCTION determine_fact(
-  district text, number text, decision text, organisation int, effective_from timestamptz, new_part_id uuid, area geometry, note text
+DROP FUNCTION IF EXISTS determine_fact;
+CREATE FUNCTION determine_fact(
+  district text, number text, decision text, organisation int, effective_from timestamptz, new_key uuid, area geometry, note text
 ) RETURNS TABLE (kind text, key text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -16,8 +17,9 @@ DECLARE
   new_code text;
 BEGIN
   SELECT c.* INTO the_case FROM cases c WHERE c.district_code = district AND c.case_no = number;
-  SELECT 'DET-' || number || '-' || d.dispute_no INTO new_code
-  FROM disputes d WHERE d.district_code = district AND d.case_id = the_case.case_id AND d.decided_at IS NULL;
+  -- what is written may be read by more than may see the case: it has a code of its own, and only the dispute ties the two (created_key)
+  new_code := 'DET-' || upper(right(replace(new_key::text, '-', ''), 12));
+  PERFORM FROM disputes d WHERE d.district_code = district AND d.case_id = the_case.case_id AND d.decided_at IS NULL;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no open dispute in case %', number;
   END IF;
@@ -42,7 +44,7 @@ BEGIN
       WHERE p.district_code = district AND p.part_id = part.part_id;
       INSERT INTO parts (district_code, part_id, code, code_scheme, category_id, name_zh, supervising_organisation_id, owner_organisation_id,
                          maintainer_organisation_id, grid_cell_code, state, position_class, source, geom, valid)
-      VALUES (district, new_part_id, part.code, part.code_scheme, part.category_id, part.name_zh, part.supervising_organisation_id, organisation,
+      VALUES (district, new_key, part.code, part.code_scheme, part.category_id, part.name_zh, part.supervising_organisation_id, organisation,
               organisation, part.grid_cell_code, part.state, part.position_class, new_code, part.geom,
               tstzrange(determine_fact.effective_from, upper(part.valid)));
     END IF;
@@ -71,16 +73,17 @@ BEGIN
     INSERT INTO zone_sets (code, name_zh, name_en, purpose, status, valid)
     VALUES ('DET', '确权认定', 'Determined', 'determination', 'published', tstzrange('2000-01-01 00:00+00', NULL))
     ON CONFLICT (code) DO NOTHING;
-    -- of the same ground and kind the one that was decided last holds
+    -- for this place and kind the one that was decided last holds; one that is larger yields to it by itself, and one that does not hold the place
+    -- was decided of another and stays
     UPDATE zones z SET valid = tstzrange(lower(z.valid), determine_fact.effective_from)
     FROM zone_sets s
     WHERE s.code = 'DET' AND z.zone_set_id = s.zone_set_id AND z.scope = ARRAY[minor] AND in_force(z.valid, determine_fact.effective_from)
-      AND lower(z.valid) < determine_fact.effective_from AND ST_CoveredBy(z.geom, area);
+      AND lower(z.valid) < determine_fact.effective_from AND ST_Covers(z.geom, the_case.geom)
+      AND z.area_m2 <= round(ST_Area(area::geography));
     INSERT INTO zones (zone_set_id, code, name_zh, name_en, kind, organisation_id, scope, priority, geom, valid)
-    SELECT s.zone_set_id, new_code, determine_fact.note, 'Determined ' || number, 'special', organisation, ARRAY[minor], 100, ST_Multi(area),
+    SELECT s.zone_set_id, new_code, determine_fact.note, 'Determined', 'special', organisation, ARRAY[minor], 100, ST_Multi(area),
            tstzrange(determine_fact.effective_from, NULL)
     FROM zone_sets s WHERE s.code = 'DET';
-    UPDATE layer_versions v SET version = v.version + 1, digest = '' WHERE v.layer = 'zones';
     RETURN QUERY SELECT 'zone', new_code;
   ELSE
     RAISE EXCEPTION 'no such decision: %', decision;
