@@ -171,7 +171,10 @@ def replay(
         facts = asked.staff_facts if positions == "recorded" else []
         asked = replace(asked, at=at or asked.at, staff_facts=facts)
     names = knows_people(by, recorded.organisation_id)
-    return replays.compare(recorded, dispatch.decide(conn, [asked])[0], city, mode, positions, names=names)
+    again = dispatch.decide(conn, [asked])[0]
+    if again.out_of_area:  # there is a case, so somebody insisted on it
+        again = reports.on_the_desk(again, city)
+    return replays.compare(recorded, again, city, mode, positions, names=names)
 
 
 def _decide_and_record(
