@@ -99,7 +99,7 @@ _BY_KEY = {"x-permission": "public", "x-scope": "write:reports"}
 )
 def subtasks(caller: SignedIn, conn: Seeing) -> Response:
     """The open parts in joint cases of the caller's organisation, those due first."""
-    return answers.json({"subtasks": joint.mine(conn)})
+    return answers.json({"subtasks": joint.mine(conn, caller.key_id)})
 
 
 @router.get(
@@ -109,7 +109,7 @@ def subtasks(caller: SignedIn, conn: Seeing) -> Response:
 )
 def orders(caller: SignedIn, conn: Seeing) -> Response:
     """The open supervision orders that went to the caller or his organisation, those due first."""
-    return answers.json({"orders": supervision.mine(conn)})
+    return answers.json({"orders": supervision.mine(conn, caller.key_id)})
 
 
 @router.get(

@@ -188,9 +188,13 @@ def resumed(city: City) -> After:
     return go_on
 
 
-def mine(conn: Connection) -> list[dict[str, Any]]:
-    """The open parts of the viewer's organisation (`scopes.look_as`), those due first."""
-    return conn.execute(_SQL["mine"]).fetchall()
+def mine(conn: Connection, key_id: int | None = None) -> list[dict[str, Any]]:
+    """The open parts of the viewer's organisation (`scopes.look_as`), those due first. That he was shown somebody's
+    words is written into the audit.
+    """
+    rows = conn.execute(_SQL["mine"]).fetchall()
+    audit.looked(conn, "case_subtasks", None, sum(row["task"] is not None for row in rows), key_id=key_id)
+    return rows
 
 
 def _replace_returned(conn: Connection, facts: Facts, organisation_id: int, by: Actor) -> None:

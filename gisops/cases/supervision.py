@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from gisops import notices
+from gisops.access import audit
 from gisops.access.people import Actor
 from gisops.cases import agreements, texts
 from gisops.cases.facts import Facts, GuardFailed
@@ -109,9 +110,13 @@ def went_to(conn: Connection, facts: Facts, order_no: int, by: Actor) -> bool:
     return one is not None and _went_to(one, by)
 
 
-def mine(conn: Connection) -> list[dict[str, Any]]:
-    """The open orders that went to the viewer or his organisation (`scopes.look_as`), those due first."""
-    return conn.execute(_SQL["mine"]).fetchall()
+def mine(conn: Connection, key_id: int | None = None) -> list[dict[str, Any]]:
+    """The open orders that went to the viewer or his organisation (`scopes.look_as`), those due first. That he was
+    shown somebody's words is written into the audit.
+    """
+    rows = conn.execute(_SQL["mine"]).fetchall()
+    audit.looked(conn, "supervision_orders", None, sum(row["text"] is not None for row in rows), key_id=key_id)
+    return rows
 
 
 def close(conn: Connection, facts: Facts, order_no: int, by: Actor) -> None:
