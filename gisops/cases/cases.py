@@ -14,7 +14,7 @@ from uuid import UUID
 
 from gisops import wording
 from gisops.access import audit
-from gisops.access.people import Actor, knows_people
+from gisops.access.people import Actor, knows_people, knows_whereabouts
 from gisops.cases import case_clocks, case_reports, moves
 from gisops.cases.lives import Life
 from gisops.cases.moves import Addressee
@@ -32,10 +32,12 @@ MOST_ROWS = 1_000
 NAMES_A_CASE = ("to", "from", "taken_out_of")
 ABOUT_ANOTHER = frozenset({*NAMES_A_CASE, "distance_m"})
 COUNTERS = ("report_count", "return_count", "rework_count", "extended_count", "suspended_count", "urged_count")
+# As whom somebody who goes and looks stands among a case's recipients (`looks`).
+_LOOKERS = frozenset({"verify", "check"})
 # What the database reckons (`case_priority`), from 0 on.
 PRIORITIES = (
     ("none", "普通", "none"),
-    ("low", "较高", "low"),
+    ("low", "关注", "watched"),
     ("high", "优先", "high"),
     ("critical", "紧要", "critical"),
 )
@@ -198,6 +200,12 @@ def read(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | No
         for entry in story["history"]:
             entry["payload"] = wording.without_people(entry["payload"])
             del entry["reason"]
+    for recipient in story["recipients"]:
+        # who was asked to look was the nearest to a place at that moment
+        himself = recipient.pop("staff_id") == to.staff_id
+        if recipient["role"] in _LOOKERS and not himself and not knows_whereabouts(to):
+            recipient.pop("code", None)
+            recipient.pop("name", None)
     _without_unseen(conn, story["history"])
     for entry in story["history"]:
         entry["zh"], entry["en"] = wording.ACTIONS[entry["action"]]

@@ -32,8 +32,8 @@ SELECT ARRAY(SELECT jsonb_build_object('report_id', r.report_id, 'channel', r.ch
                                                   WHERE t.district_code = h.district_code AND t.case_id = h.case_id AND t.seq = h.seq AND t.kind = 'move'))
              FROM case_history h LEFT JOIN organisations o ON o.organisation_id = h.organisation_id
              WHERE h.district_code = c.district_code AND h.case_id = c.case_id ORDER BY h.seq) AS history,
-       ARRAY(SELECT jsonb_build_object('role', q.role, 'code', s.code, 'name', s.name, 'post_zh', s.post_zh, 'post_en', s.post_en,
-                                       'notified_at', q.notified_at, 'acknowledged_at', q.acknowledged_at)
+       ARRAY(SELECT jsonb_build_object('role', q.role, 'staff_id', q.staff_id, 'code', s.code, 'name', s.name, 'post_zh', s.post_zh,
+                                       'post_en', s.post_en, 'notified_at', q.notified_at, 'acknowledged_at', q.acknowledged_at)
              FROM case_recipients q JOIN staff s ON s.staff_id = q.staff_id
              WHERE q.district_code = c.district_code AND q.case_id = c.case_id ORDER BY q.seq, q.role) AS recipients,
        ARRAY(SELECT jsonb_build_object('step', k.step, 'organisation', o.code, 'started_at', k.started_at, 'unit', k.unit, 'value', k.value,

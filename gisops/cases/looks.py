@@ -20,7 +20,8 @@ LOOKERS = ("supervisor", "officer")
 def asked(conn: Connection, facts: Facts, role: str) -> Prepared:
     """Ask somebody to look; ``role`` is as what he is told, ``verify`` or ``check``. Nobody checks his own work.
 
-    The move's history names him by his staff number, its recipients as who he is; he is told of a task.
+    Who that is stands among the case's recipients and not in its history, which is shown to many and forgets nothing:
+    it is who was near that place at that moment. He is told of a task.
     """
     told = {
         "district_code": facts.district_code,
@@ -39,5 +40,5 @@ def asked(conn: Connection, facts: Facts, role: str) -> Prepared:
         key = {"district_code": facts.district_code, "case_id": facts.case_id, "seq": seq}
         conn.execute(_SQL["ask"], {**key, "staff_id": staff_id, "role": role})
 
-    payload = {"asked": "on_duty" if row["on_duty"] else "zone", "staff": row["code"]}
+    payload = {"asked": "on_duty" if row["on_duty"] else "zone"}
     return Prepared(payload, after=(named,), told=(Told("task", staff_id=staff_id),))

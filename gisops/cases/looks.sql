@@ -1,7 +1,7 @@
 -- name: nearest
 -- Who is to go and look at a place: of those who walk the ground and may see it, who is on duty before who is not but looks after the zone, supervisors
 -- before officers, the nearest of those whose position is known to within a quarter of an hour, the one who was asked for least, by staff number.
-SELECT st.staff_id, st.code, turn.ends_at IS NOT NULL AS on_duty
+SELECT st.staff_id, turn.ends_at IS NOT NULL AS on_duty
 FROM accounts a
 JOIN staff st ON st.staff_id = a.staff_id AND st.active
 CROSS JOIN (SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS p) here

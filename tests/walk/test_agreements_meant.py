@@ -21,7 +21,7 @@ from gisops import city as cities
 from gisops import dispatch as dispatching
 from gisops.access import scopes
 from gisops.access.people import Actor
-from gisops.cases import acts, approvals, case_clocks, disputes, joint, supervision
+from gisops.cases import acts, approvals, case_clocks, cases, disputes, joint, supervision
 from gisops.cases.reports import NewReport
 from gisops.cases.transitions import NOT_ACKNOWLEDGED
 from gisops.db.pool import connect
@@ -274,7 +274,18 @@ def test_the_nearest_supervisor_on_duty_who_sees_the_place_is_asked_to_look(
     assert asked(world, case_no, "verify") == [lookers["near"].staff_id]
     code = world.one("SELECT code FROM staff WHERE staff_id = %s", lookers["near"].staff_id)["code"]
     assert [(one["role"], one["code"]) for one in answer["recipients"] if one["role"] == "verify"] == [("verify", code)]
-    assert answer["history"][-1]["payload"] == {"asked": "on_duty", "staff": code}
+    # who was near at that moment: for who commands, and himself; the history, which many read, says that somebody was
+    assert answer["history"][-1]["payload"] == {"asked": "on_duty"}
+    for reader, named in (
+        (world.desk["acceptor"], True), (world.desk["coordinator"], False), (lookers["near"], True),
+        (lookers["far"], False),
+    ):  # fmt: skip
+        with world.conn.transaction(force_rollback=True):
+            scopes.look_as(world.conn, reader.account_id)
+            seen = cases.read(world.conn, world.city, case_no, reader)
+        (one,) = [one for one in seen["recipients"] if one["role"] == "verify"]
+        assert (("code" in one), ("name" in one), ("staff_id" in one)) == (named, named, False), reader.login
+        assert (code in str(seen)) is named
     assert [world.heard(lookers[name], "task") for name in ("near", "far", "blind")] == [1, 0, 0]
     # he stood nearer a while ago; who is nearer now is asked the next time
     stands(world, lookers["far"], 5)
