@@ -188,7 +188,7 @@ def sentences(row: Mapping[str, Any], timezone: ZoneInfo) -> dict[str, str]:
     text_en}``. A kind that nobody has worded yet says its code.
     """
     facts = dict(row["facts"])
-    for name, words in (("state", wording.STATES), ("action", wording.ACTIONS)):
+    for name, words in (("state", wording.STATES), ("action", wording.ACTIONS), ("part", wording.PARTS)):
         facts[f"{name}_zh"], facts[f"{name}_en"] = words.get(facts.get(name, ""), (facts.get(name),) * 2)
     if facts.get("deadline") is not None:
         ends = datetime.fromisoformat(facts["deadline"]).astimezone(timezone)

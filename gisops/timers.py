@@ -35,6 +35,8 @@ MOST = 500
 _MOST_REMINDERS = 2000
 _FIRST_ASIDE_S = 60.0
 _LONGEST_ASIDE_S = 86_400.0
+# Steps of which one was asked beside the centre, whose time it is.
+_LOOKS = ("verify", "check")
 _STEPS = (
     "accept", "verify", "file", "dispatch", "ack", "simple", "handle", "stop", "penalise", "restore", "check", "close",
     "subtask",
@@ -70,9 +72,13 @@ def standing(conn: Connection) -> dict[str, Any]:
 
 
 def _reminded(city: City) -> list[dict[str, Any]]:
-    """The steps whose reminder goes to the holder and is followed by the end of the limit; others go one by one."""
+    """The steps whose reminder goes to the holder and is followed by the end of the limit; others go one by one: so do
+    looks, of which somebody was asked by name.
+    """
     found = []
     for step in _STEPS:
+        if step in _LOOKS:
+            continue
         rows = _rows(city, step)
         for first, then in pairwise(rows):
             if (first.due_kind, first.tells, then.percent) == ("remind", "holder", 100) and first.percent < 100:
@@ -136,7 +142,10 @@ def _tell(conn: Connection, city: City, rows: Sequence[Mapping[str, Any]]) -> No
     moved = []
     for row in rows:
         passed, following = _passed(city, row)
-        if passed:
+        if row["beside"] == "order":
+            told.append((_subject(row), _order_due(city, row)))
+            following = None
+        elif passed:
             told.append((_subject(row), _told(city, row, passed, passed[-1].due_kind, {})))
         moved.append(_moved_on(row, passed, following))
     notices.tell_many(conn, told)
@@ -187,6 +196,14 @@ def _passed(city: City, row: Mapping[str, Any]) -> tuple[list[Escalation], Due |
     return passed, None
 
 
+def _order_due(city: City, row: Mapping[str, Any]) -> notices.Told:
+    """An order is due: whoever gave it hears, where that was nobody the desk, and whoever was to answer."""
+    issuer = row["issuer_id"]
+    desk = Recipient(organisation_id=city.desk_id)
+    to = [desk if issuer is None else Recipient(account_id=issuer), Recipient(organisation_id=row["organisation_id"])]
+    return notices.Told("order_due", to, {"deadline": row["deadline"]}, f"clock:{row['clock_no']}")
+
+
 def _told(
     city: City, row: Mapping[str, Any], passed: Sequence[Escalation], kind: str, facts: Mapping[str, Any]
 ) -> notices.Told:
@@ -200,16 +217,21 @@ def _told(
             to += [who for who in _hear(city, row, one.tells) if who not in to]
     if kind in ("promote", "overdue"):
         to += [who for who in _hear(city, row, "holder") if who not in to]
-    said = {"step": row["step"], "percent": highest.percent, "level": highest.level, "deadline": row["deadline"]}
+    step = row["beside"] if row["beside"] == "appeal" else row["step"]
+    said = {"step": step, "percent": highest.percent, "level": highest.level, "deadline": row["deadline"]}
     return notices.Told(kind, to, {**said, **facts}, f"clock:{row['clock_no']}:{highest.percent}")
 
 
 def _hear(city: City, row: Mapping[str, Any], tells: str) -> list[Recipient]:
-    """Who hears of it: the holder, his superior, the head of the organisation whose time it is, or the centre."""
+    """Who hears of it: the holder (of a look, who was asked for it as well), his superior, the head of the organisation
+    whose time it is, or the centre.
+    """
     holders = row["step"] in case_clocks.HOLDERS_STEPS
     if tells == "centre":
         return [Recipient(organisation_id=city.desk_id)]
     who = row["lead_id"]
+    if tells == "holder" and row["step"] in _LOOKS and row["asked_id"] is not None:
+        return [Recipient(organisation_id=row["organisation_id"]), Recipient(staff_id=row["asked_id"])]
     if tells == "holder":
         who = row["handler_id"] if holders else None
     elif tells == "superior" and holders:

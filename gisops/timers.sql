@@ -20,7 +20,7 @@ WITH due AS MATERIALIZED (
   SET due_at = k.deadline, due_kind = s.due_kind, due_attempts = 0, due_error = NULL
   FROM due d, jsonb_to_recordset(%(steps)s) AS s (step text, due_kind text, percent int, holders boolean)
   WHERE k.district_code = d.district_code AND k.case_id = d.case_id AND k.clock_no = d.clock_no AND s.step = k.step
-  RETURNING k.district_code, k.case_id, k.clock_no, k.step, k.deadline, k.organisation_id, s.percent, s.holders
+  RETURNING k.district_code, k.case_id, k.clock_no, CASE k.beside WHEN 'appeal' THEN k.beside ELSE k.step END AS step, k.deadline, k.organisation_id, s.percent, s.holders
 ), addressed AS (
   SELECT m.*, c.version, CASE WHEN m.holders THEN c.handler_id END AS handler_id, c.case_no, c.category_id
   FROM moved m
@@ -59,7 +59,12 @@ FROM addressed;
 -- Claim what else is due than those reminders, case and clock together, the longest waiting first: a move locks the case first and then its clock, so whoever claims the
 -- clock alone could wait for a move that waits for him. What another worker or a move holds is left for the next look.
 SELECT k.district_code, k.case_id, k.clock_no, k.step, k.organisation_id, k.started_at, k.unit, k.value, k.deadline, k.level, k.due_at, k.due_kind,
-       k.due_attempts, c.case_no, c.version, c.handler_id, c.superior_id, app_now() AS now,
+       k.due_attempts, k.beside, c.case_no, c.version, c.handler_id, c.superior_id, app_now() AS now,
+       (SELECT r.staff_id FROM case_recipients r
+        WHERE r.district_code = k.district_code AND r.case_id = k.case_id AND r.role = k.step AND r.notified_at >= k.started_at
+        ORDER BY r.seq DESC LIMIT 1) AS asked_id,
+       (SELECT s.issued_by FROM supervision_orders s
+        WHERE k.beside = 'order' AND s.district_code = k.district_code AND s.case_id = k.case_id AND s.clock_no = k.clock_no) AS issuer_id,
        (SELECT coalesce(o.lead_staff_id, p.lead_staff_id)
         FROM organisations o LEFT JOIN organisations p ON p.organisation_id = o.parent_id
         WHERE o.organisation_id = k.organisation_id) AS lead_id

@@ -117,6 +117,15 @@ CHANNELS: dict[str, tuple[str, str]] = {
     "feed": ("系统对接", "feeds"),
 }
 
+# What became of a part in a joint case.
+PARTS: dict[str, tuple[str, str]] = {
+    "open": ("待签收", "Given out"),
+    "acknowledged": ("已签收", "Taken on"),
+    "done": ("已完成", "Done"),
+    "returned": ("已退回", "Returned"),
+    "cancelled": ("已取消", "Called off"),
+}
+
 ACTIONS: dict[str, tuple[str, str]] = {
     "report": ("上报", "Reported"),
     "push": ("即时推送", "Sent straight to who is responsible"),
@@ -149,7 +158,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "promote": ("超时转一般流程立案", "Not done in time, filed in the standard flow"),
     "not_mine": ("非本人职责，转一般流程", "Not his, to the standard flow"),
     "reopen": ("重新立案", "Reopened"),
-    "appeal": ("申诉", "Appeal granted"),
+    "appeal": ("申诉", "Appeal"),
     "unlink": ("撤销并案", "Taken out again"),
     "correct": ("更正类别或位置", "Class or place corrected"),
     "link": ("并案", "Joined with another case"),

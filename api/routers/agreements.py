@@ -113,6 +113,23 @@ def orders(caller: SignedIn, conn: Seeing) -> Response:
 
 
 @router.get(
+    "/api/orders",
+    openapi_extra={"x-permission": "roles:" + ",".join(supervision.SUPERVISORS), "x-scope": "read:cases"},
+    responses=answering(described.OrderList),
+)
+def given(
+    caller: Annotated[Identity, Depends(requires(*supervision.SUPERVISORS))],
+    conn: Seeing,
+    state: Literal["open", "overdue", "answered", "closed"] = "open",
+    own: bool = False,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """The supervision orders in the caller's scope, the newest first; with ``own`` those that he gave himself."""
+    return answers.json(supervision.given(conn, caller.actor, state, limit, after, own=own))
+
+
+@router.get(
     "/api/approvals",
     openapi_extra={"x-permission": "roles:" + ",".join(_GRANT), "x-scope": "read:cases"},
     responses=answering(described.WaitingList),

@@ -28,6 +28,7 @@ from gisops.cases import (
     joint,
     links,
     moves,
+    supervision,
     triage,
     working,
 )
@@ -161,13 +162,14 @@ def act(
 
 
 def _let_go(conn: Connection, facts: Facts, done: Done) -> None:
-    """End what has nothing to wait for any more: all requests and parts of a case that is over, and what who held it
-    had asked for, once it is another's.
+    """End what has nothing to wait for any more: all requests, parts and orders of a case that is over, and what who
+    held it had asked for, once it is another's.
     """
     if moves.STAGES[done.state] == moves.OVER:
         if moves.STAGES[facts.state] < moves.OVER:
             approvals.lapse(conn, facts)
             joint.over(conn, facts, done.seq)
+            supervision.over(conn, facts)
     elif moves.STAGES[facts.state] == moves.OVER:
         appeals.lapse(conn, facts)
     elif done.state in ("returned", "dispatched", "reported") and done.state != facts.state:

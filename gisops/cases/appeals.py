@@ -124,7 +124,7 @@ def _start(conn: Connection, city: City, facts: Facts) -> int | None:
     if limit is None:
         return None
     clock = case_clocks.limited("subtask", limit)
-    return case_clocks.start_beside(conn, facts, case_clocks.started(city, clock, facts.now, facts.desk_id))
+    return case_clocks.start_beside(conn, facts, case_clocks.started(city, clock, facts.now, facts.desk_id), "appeal")
 
 
 def _stop(conn: Connection, facts: Facts, clock_no: int | None, outcome: str) -> None:

@@ -87,6 +87,8 @@ def request(
     # whoever may say yes is told that he is asked
     said: dict[str, notices.Fact] = {"approval_no": number, "kind": kind, "action": kind}
     to = agreements.who_may(conn, facts, granters(kind), by.account_id)
+    # where there is nobody in sight, the desk
+    to = to or [notices.Recipient(organisation_id=facts.desk_id)]
     notices.tell(conn, *_about(facts), "approval", to, said, f"approval:{number}")
     return number
 

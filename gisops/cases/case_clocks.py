@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from gisops import clocks, seasons
@@ -31,6 +31,8 @@ STEPS = {
 }  # fmt: skip
 # The time of whoever holds the case; every other step is the centre's.
 HOLDERS_STEPS = frozenset({"ack", "simple", "handle", "stop", "penalise", "restore"})
+# What goes on beside a case's own clock.
+Beside = Literal["part", "appeal", "order"]
 # Handling in one go, or in stages one after the other.
 STAGED = ("stop", "penalise", "restore")
 
@@ -301,9 +303,9 @@ def _next_of(city: City, row: Mapping[str, Any], now: datetime, level: int) -> D
     return next((one for one in course(city, row) if one.at > now or one.level > level), None)
 
 
-def start_beside(conn: Connection, facts: Facts, row: Mapping[str, Any]) -> int:
+def start_beside(conn: Connection, facts: Facts, row: Mapping[str, Any], beside: Beside = "part") -> int:
     """Start a clock beside the one of the case (a row of `started`); returns its number."""
-    found = conn.execute(_SQL["start_beside"], {**_key(facts), **row}).fetchone()
+    found = conn.execute(_SQL["start_beside"], {**_key(facts), **row, "beside": beside}).fetchone()
     assert found is not None  # noqa: S101  (INSERT RETURNING)
     return int(found["clock_no"])
 

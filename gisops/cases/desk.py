@@ -104,7 +104,7 @@ def tasks(
     """The caller's open work, in the order of the inbox: ``{cases, after}``, each as there.
 
     What he handles; for a department, what its time runs for; for those who verify and check on the ground, what waits
-    for that where they look.
+    for that where they look; ``asked`` marks what of it he was asked to look at himself.
     """
     holds = to.role == "department" and to.organisation_id is not None
     walks = [state for state in ("verifying", "checking") if {"verify", "pass"} & set(moves.allowed(state, to.role))]
@@ -115,7 +115,11 @@ def tasks(
         "pool": walks,
         "tasks": True,
     }
-    return _page(conn, city, to, asked, limit, after, key_id)
+    found = _page(conn, city, to, asked, limit, after, key_id)
+    numbers = [row["case_no"] for row in found["cases"]] if walks and to.staff_id is not None else []
+    told = {"numbers": numbers, "districts": [one.rsplit("-", 2)[0] for one in numbers], "staff_id": to.staff_id}
+    his = {row["case_no"] for row in conn.execute(_SQL["asked"], told)} if numbers else set()
+    return {**found, "cases": [{**row, "asked": row["case_no"] in his} for row in found["cases"]]}
 
 
 def overdue(

@@ -38,6 +38,18 @@ LIMIT %(limit)s;
 -- How many open cases the viewer may see in each of some states, counted so far.
 SELECT state, count FROM seen_open_counts(%(states)s, %(most)s);
 
+-- name: asked
+-- Of which cases that wait for a look one was asked for it, the last of all.
+SELECT c.case_no
+FROM unnest(%(districts)s::text[], %(numbers)s::text[]) AS n (district_code, case_no)
+JOIN cases c ON c.district_code = n.district_code AND c.case_no = n.case_no AND c.state IN ('verifying', 'checking')
+JOIN case_clocks k ON k.district_code = c.district_code AND k.case_id = c.case_id AND k.stopped_at IS NULL AND k.step <> 'subtask'
+CROSS JOIN LATERAL (
+  SELECT r.staff_id FROM case_recipients r
+  WHERE r.district_code = c.district_code AND r.case_id = c.case_id AND r.role = k.step AND r.notified_at >= k.started_at
+  ORDER BY r.seq DESC LIMIT 1) last
+WHERE last.staff_id = %(staff_id)s;
+
 -- name: organisation
 -- The key of an organisation.
 SELECT organisation_id FROM organisations WHERE code = %(code)s;

@@ -140,7 +140,7 @@ def determine(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor 
 
     payload = {"decision": decision, "fact": fact["kind"], "key": fact["key"], "effective_from": starts.isoformat()}
     sets = {"excluded": [one for one in facts.excluded if one != to.organisation_id], "escalation": 0}
-    told = tuple(Told("decided", organisation_id=one) for one in current["parties"] if one != to.organisation_id)
+    told = tuple(Told("determined", organisation_id=one) for one in current["parties"] if one != to.organisation_id)
     return Prepared(payload, sets, to=to, after=(decided,), told=told)
 
 

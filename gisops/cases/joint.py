@@ -95,7 +95,7 @@ def open_part(
     part = int(added["subtask_no"])
     about = (facts.district_code, facts.case_id, facts.version)
     notices.tell(
-        conn, *about, "task", [Recipient(organisation_id=to.organisation_id)], {"subtask": part}, f"part:{part}"
+        conn, *about, "part", [Recipient(organisation_id=to.organisation_id)], {"subtask": part}, f"part:{part}"
     )
     return part
 
@@ -141,11 +141,11 @@ def act_on_part(
     else:
         raise InvalidInput("A part is acknowledged (ack), finished or returned.", field="action")
     about = (key["district_code"], key["case_id"], one["version"])
-    said: dict[str, notices.Fact] = {"subtask": subtask_no, "state": state}
-    # the centre gives a returned part to somebody else; who leads waits for the others
-    notices.tell(
-        conn, *about, "progress", [Recipient(organisation_id=one["lead_id"])], said, f"part:{subtask_no}:{state}"
-    )
+    said: dict[str, notices.Fact] = {"subtask": subtask_no, "part": state}
+    # who leads waits for the others; a part that was returned the centre gives to somebody else
+    told_to = dict.fromkeys((one["lead_id"], *((one["desk_id"],) if state == "returned" else ())))
+    to = [Recipient(organisation_id=organisation_id) for organisation_id in told_to]
+    notices.tell(conn, *about, "part_moved", to, said, f"part:{subtask_no}:{state}")
     told = {"account_id": by.account_id, "key_id": key_id, "district": key["district_code"]}
     audit.add(conn, "act", "cases", object=case_no, rows=1, facts={"action": f"subtask_{action}"}, **told)
     return state

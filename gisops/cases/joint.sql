@@ -16,7 +16,8 @@ WHERE c.district_code = %(district_code)s AND c.case_id = %(case_id)s AND c.dead
 
 -- name: one
 -- One subtask, held until the transaction ends.
-SELECT s.subtask_no, s.state, s.required, s.organisation_id, s.clock_no, s.deadline, c.organisation_id AS lead_id, c.version, c.state AS case_state
+SELECT s.subtask_no, s.state, s.required, s.organisation_id, s.clock_no, s.deadline, c.organisation_id AS lead_id, c.version, c.state AS case_state,
+       (SELECT d.organisation_id FROM organisations d WHERE d.is_duty_desk) AS desk_id
 FROM case_subtasks s JOIN cases c USING (district_code, case_id)
 WHERE s.district_code = %(district_code)s AND s.case_id = %(case_id)s AND s.subtask_no = %(subtask_no)s
 FOR UPDATE OF s;

@@ -31,13 +31,14 @@ _PRIORITY = """
 ## Priority
 
 The desk goes by `priority`, and within one by what runs out first. The highest that a case's own facts give it counts,
-nothing is added up, and no moment is asked for: it changes when one of them does, and the clock that runs carries it.
+nothing is added up, and no moment is asked for: it changes when one of them does, and the clock that runs carries it. A
+reporter's urging counts once the time that runs has been reminded of.
 
 | `priority` | | of a case |
 |---|---|---|
 | `critical` | 紧要 / critical | of severity `danger`; or reported ten times |
 | `high` | 优先 / high | of severity `urgent`; or urged; or the same again as a closed one; or reported five times |
-| `low` | 较高 / low | reported by the hot line; or three times |
+| `low` | 关注 / watched | reported by the hot line; or three times |
 | `none` | 普通 / none | any other |"""
 
 _TABLE = """

@@ -13,7 +13,7 @@ from uuid import UUID
 from gisops import notices
 from gisops.access import audit
 from gisops.access.people import Actor
-from gisops.cases import agreements, texts
+from gisops.cases import agreements, case_clocks, texts
 from gisops.cases.facts import Facts, GuardFailed
 from gisops.cases.moves import OVER
 from gisops.db import queries
@@ -25,6 +25,7 @@ _SQL = queries.load("gisops.cases", "supervision.sql")
 
 SUPERVISORS = ("inspector", "leader", "shift_leader")
 URGERS = ("acceptor", "shift_leader", "dispatcher", "inspector", "leader", "coordinator")
+STATES = ("open", "overdue", "answered", "closed")
 # How many hours lie between two times that the same side urges a case.
 URGE_EVERY_HOURS = 4
 
@@ -66,6 +67,7 @@ def order(
             "handler_id": facts.handler_id,
             "account_id": by.account_id if by else None,
             "due_at": due_at,
+            "clock_no": _clock(conn, facts, due_at),
             "text_id": texts.keep(conn, facts.district_code, facts.case_id, "order", text),
         },
     ).fetchone()
@@ -99,9 +101,11 @@ def answer(conn: Connection, facts: Facts, order_no: int, text: str, by: Actor) 
     texts.checked(text, needed="An answer")
     text_id = texts.keep(conn, facts.district_code, facts.case_id, "order", text)
     conn.execute(_SQL["answer"], {**_key(facts), "order_no": order_no, "account_id": by.account_id, "text_id": text_id})
-    if one["issued_by"] is not None:
-        to = [Recipient(account_id=one["issued_by"])]
-        notices.tell(conn, *_about(facts, None), "decided", to, {"order_no": order_no}, f"order:{order_no}:answer")
+    _stop(conn, facts, one["clock_no"], "done")
+    # of one that the system gave, the desk is who waits for the answer
+    issuer = one["issued_by"]
+    to = [Recipient(organisation_id=facts.desk_id) if issuer is None else Recipient(account_id=issuer)]
+    notices.tell(conn, *_about(facts, None), "order_answered", to, {"order_no": order_no}, f"order:{order_no}:answer")
 
 
 def went_to(conn: Connection, facts: Facts, order_no: int, by: Actor) -> bool:
@@ -119,18 +123,59 @@ def mine(conn: Connection, key_id: int | None = None) -> list[dict[str, Any]]:
     return rows
 
 
+def given(
+    conn: Connection, to: Actor, state: str, limit: int, after: str | None, *, own: bool = False
+) -> dict[str, Any]:
+    """The orders of the cases that the viewer may see (`scopes.look_as`), the newest first: ``{orders, next}``.
+    ``state`` is open, answered, closed, or overdue: not closed and due. ``own``: those that he gave himself.
+    """
+    if state not in STATES:
+        raise InvalidInput(f"state is one of {', '.join(STATES)}.", field="state", states=list(STATES))
+    asked = {"state": state, "own": own, "account_id": to.account_id, "most": limit + 1, **_place(after)}
+    rows = conn.execute(_SQL["given"], asked).fetchall()
+    page = rows[:limit]
+    last = page[-1] if len(rows) > limit else None
+    following = last and f"{last['issued_at'].isoformat()}~{last['case_id']}~{last['order_no']}"
+    for row in page:
+        del row["case_id"]
+    return {"orders": page, "next": following}
+
+
+def _place(after: str | None) -> dict[str, Any]:
+    """Where a page goes on: what the page before said as ``next``. Raises ``InvalidInput`` for anything else."""
+    if after is None:
+        return {"at": None, "case_id": None, "number": None}
+    try:
+        said = after.split("~")
+        at, case_id, number = datetime.fromisoformat(said[0]), UUID(said[1]), int(said[2])
+        if at.tzinfo is None or not 0 < number < 32_768:
+            raise ValueError(after)
+    except (ValueError, IndexError):
+        raise InvalidInput("after is not what the page before said: take its `next`.", field="after") from None
+    return {"at": at, "case_id": case_id, "number": number}
+
+
 def close(conn: Connection, facts: Facts, order_no: int, by: Actor) -> None:
     """Be content with what was answered. Raises ``NotFound``, ``NotAllowed``, ``GuardFailed``."""
     if by.role not in SUPERVISORS:
         raise NotAllowed("Orders are closed by those who give them.", role=by.role, roles=list(SUPERVISORS))
-    if _one(conn, facts, order_no)["state"] == "closed":
+    one = _one(conn, facts, order_no)
+    if one["state"] == "closed":
         raise GuardFailed("closed_already", "该督办已办结。", "That order is closed.")
+    _stop(conn, facts, one["clock_no"], "done")
     conn.execute(_SQL["close"], {**_key(facts), "order_no": order_no})
+
+
+def over(conn: Connection, facts: Facts) -> None:
+    """A case that is over needs no order any more."""
+    for one in conn.execute(_SQL["over"], _key(facts)).fetchall():
+        _stop(conn, facts, one["clock_no"], "cancelled")
 
 
 def urge(conn: Connection, facts: Facts, text: str, by: Actor | None) -> int:
     """Ask when a case will be done; returns the urging's number. ``by`` None is a reporter, by the key of his report.
-    Each side once in some hours. Raises ``UrgedAlready``, ``GuardFailed``.
+    Each side once in some hours; what a reporter asks before the reminder of the running time is told and weighs
+    nothing. Raises ``UrgedAlready``, ``GuardFailed``.
     """
     _open(facts)
     agreements.hold(conn, facts.district_code, facts.case_id)
@@ -160,6 +205,22 @@ def _went_to(one: dict[str, Any], by: Actor) -> bool:
         return True
     # its officers and handlers are of it too, and do not speak for it
     return by.role == "department" and by.organisation_id == one["organisation_id"]
+
+
+def _clock(conn: Connection, facts: Facts, due_at: datetime | None) -> int | None:
+    """The clock of an order beside those of the case: when it has run out, its issuer hears (`timers`)."""
+    if due_at is None:
+        return None
+    row = {
+        "step": "subtask", "organisation_id": facts.organisation_id, "started_at": facts.now, "unit": None,
+        "value": None, "deadline": due_at, "due_at": due_at, "due_kind": "overdue",
+    }  # fmt: skip
+    return case_clocks.start_beside(conn, facts, row, "order")
+
+
+def _stop(conn: Connection, facts: Facts, clock_no: int | None, outcome: str) -> None:
+    if clock_no is not None:
+        case_clocks.stop_beside(conn, facts.district_code, facts.case_id, clock_no, outcome)
 
 
 def _open(facts: Facts) -> None:

@@ -120,7 +120,11 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ("GET", "/api/auto-rules"): [Right("/api/auto-rules")],
     # Of no district that is there: past the door it is that which is wrong.
     ("PUT", "/api/auto-rules/{district}/{code}"): [
-        Right("/api/auto-rules/000000/E04-05", lambda: {"enabled": False, "reason": "样例 / sample"}, fine=NONE)
+        Right(
+            "/api/auto-rules/000000/E04-05",
+            lambda: {"enabled": False, "reason": "样例 / sample", "changed_at": None},
+            fine=NONE,
+        )
     ],
     ("GET", "/api/cases/{case_no}/reports"): [Right("/api/cases/{key}/reports", row="cases")],
     ("GET", "/api/cases/{case_no}/duplicates"): [Right("/api/cases/{key}/duplicates", row="cases")],
@@ -143,6 +147,7 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ],
     ("GET", "/api/me/subtasks"): [Right("/api/me/subtasks")],
     ("GET", "/api/me/orders"): [Right("/api/me/orders")],
+    ("GET", "/api/orders"): [Right("/api/orders?state=overdue&limit=5")],
     ("GET", "/api/approvals"): [Right("/api/approvals?state=open&limit=5")],
     ("GET", "/api/ownerless"): [Right("/api/ownerless?limit=5")],
     # What is agreed on needs a case that is as far as that; here it says so, and to whoever may not see it that there

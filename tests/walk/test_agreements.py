@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
+from psycopg.pq import TransactionStatus
 
 from gisops import city as cities
 from gisops import clocks, notices, operations, timers
@@ -193,7 +194,24 @@ def world(sample_database: Any, made: dict[str, Any]) -> Iterator[World]:
         yield World(
             conn, city, made["clock"], desk, squads, [one["code"] for one in made["squads"]], made["part"], monday
         )
+        said_whole(conn, city, monday)
         conn.rollback()
+
+
+def said_whole(conn: Connection, city: City, since: date) -> None:
+    """Whatever was told of any act has words of its own and every word that they ask for."""
+    if conn.info.transaction_status != TransactionStatus.INTRANS:
+        return
+    conn.execute("SET LOCAL ROLE NONE")
+    rows = conn.execute(
+        "SELECT DISTINCT n.kind, n.facts, x.title_zh, x.title_en, x.text_zh, x.text_en"
+        " FROM notices n LEFT JOIN notice_texts x ON x.kind = n.kind WHERE n.created_at >= %s AND n.webhook_id IS NULL",
+        [since],
+    ).fetchall()
+    for row in rows:
+        for text in notices.sentences(row, city.timezone).values():
+            assert "—" not in text, (row["kind"], text, row["facts"])
+            assert row["text_zh"] is not None, (row["kind"], "has no words")
 
 
 def city_monday(city: City) -> date:

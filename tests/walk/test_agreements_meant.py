@@ -21,7 +21,7 @@ from gisops import city as cities
 from gisops import dispatch as dispatching
 from gisops.access import scopes
 from gisops.access.people import Actor
-from gisops.cases import acts, approvals, case_clocks, cases, disputes, joint, supervision
+from gisops.cases import acts, approvals, case_clocks, cases, desk, disputes, joint, supervision
 from gisops.cases.reports import NewReport
 from gisops.cases.transitions import NOT_ACKNOWLEDGED
 from gisops.db.pool import connect
@@ -365,7 +365,11 @@ def test_a_simple_case_that_was_not_done_is_ordered_and_its_organisation_answers
     # an officer of that organisation, to whom the case is not, speaks for nobody
     with pytest.raises(NotFound, match=f"no case {case_no}"):
         agreeing.act_on_order(*told, "answer", WORDS, replace(mine, role="officer"))
+    key = world.one("SELECT account_id FROM accounts WHERE login = 'desk'")["account_id"]
+    at_desk = Actor(key, "desk", "acceptor", None, None)
+    before = world.heard(at_desk, "order_answered")
     assert agreeing.act_on_order(*told, "answer", WORDS, mine)["state"] == "answered"
+    assert world.heard(at_desk, "order_answered") == before + 1, "nobody gave it, so the desk hears"
     assert agreeing.act_on_order(*told, "close", "", world.desk["inspector"])["state"] == "closed"
 
 
@@ -386,6 +390,114 @@ def test_an_order_is_answered_for_the_organisation_by_its_department_and_by_no_l
     holder = replace(world.squads[1], role="handler", staff_id=later)
     assert refused(lambda: agreeing.act_on_order(*told, holder)) == "own_organisation"
     assert agreeing.act_on_order(*told, world.squads[0])["state"] == "answered"
+
+
+def given(world: World, who: str, state: str, *, own: bool = False) -> list[dict[str, Any]]:
+    actor = world.desk[who]
+    with world.conn.transaction(force_rollback=True):
+        scopes.look_as(world.conn, actor.account_id)
+        return list(supervision.given(world.conn, actor, state, 200, None, own=own)["orders"])
+
+
+def test_whoever_gave_an_order_lists_it_hears_that_it_is_due_and_it_ends_with_the_case(world: World) -> None:
+    case_no = world.told()
+    facts = world.handled_by(case_no, 0)
+    inspector = world.desk["inspector"]
+    due = world.at(0, 12)
+    number = supervision.order(world.conn, facts, 1, due, WORDS, inspector)
+    asked = [one for one in given(world, "inspector", "open", own=True) if one["case_no"] == case_no]
+    assert [(one["order_no"], one["own"], one["overdue"]) for one in asked] == [(number, True, False)]
+    assert not [one for one in given(world, "leader", "open", own=True) if one["case_no"] == case_no]
+    assert [one["own"] for one in given(world, "leader", "open") if one["case_no"] == case_no] == [False]
+    assert not [one for one in given(world, "inspector", "overdue") if one["case_no"] == case_no]
+    world.clock.set(due + timedelta(minutes=1))
+    timers._attend(world.conn, world.city, facts.district_code, 10_000)
+    timers._attend(world.conn, world.city, facts.district_code, 10_000)
+    assert world.heard(inspector, "order_due") == 1
+    assert world.heard(world.squads[0], "order_due") == 1
+    assert [one["overdue"] for one in given(world, "inspector", "overdue") if one["case_no"] == case_no] == [True]
+    # the case is over, and with it the order, answered or not
+    other = supervision.order(world.conn, world.facts(case_no), 1, world.at(1, 9), WORDS, inspector)
+    approval = world.ask(case_no, "force_close", inspector)
+    world.do(case_no, "force_close", "leader", {"approval": approval}, reason=WORDS)
+    ended = [one for one in given(world, "inspector", "closed") if one["case_no"] == case_no]
+    assert {one["order_no"] for one in ended} == {number, other}
+    assert not [k for k in world.clocks(case_no) if k["beside"] == "order" and k["stopped_at"] is None]
+    with world.conn.transaction(force_rollback=True):
+        scopes.look_as(world.conn, world.squads[0].account_id)
+        assert not [one for one in supervision.mine(world.conn) if one["case_no"] == case_no]
+    with pytest.raises(InvalidInput, match="next"):
+        supervision.given(world.conn, inspector, "open", 5, "x")
+
+
+def test_who_was_asked_to_look_sees_that_in_his_tasks_and_is_reminded(world: World, lookers: dict[str, Actor]) -> None:
+    on_duty(world, lookers, "near", "far")
+    stands(world, lookers["near"], 5)
+    stands(world, lookers["far"], 2_000)
+    case_no = world.told(filed=False)
+    world.do(case_no, "order_verify", "acceptor")
+    for name, his in (("near", True), ("far", False)):
+        with world.conn.transaction(force_rollback=True):
+            scopes.look_as(world.conn, lookers[name].account_id)
+            found = desk.tasks(world.conn, world.city, lookers[name], limit=200)["cases"]
+            assert [one["asked"] for one in found if one["case_no"] == case_no] == [his]
+    clock = world.facts(case_no).clock
+    assert clock is not None
+    assert clock.deadline is not None
+    world.clock.set(clock.started_at + (clock.deadline - clock.started_at) * 0.9)
+    district = world.facts(case_no).district_code
+    timers.remind(world.conn, world.city, district, 10_000)
+    timers._attend(world.conn, world.city, district, 10_000)
+    assert [world.heard(lookers[name], "remind") for name in ("near", "far")] == [1, 0]
+
+
+def test_who_leads_and_the_desk_hear_of_a_part_that_was_returned(world: World) -> None:
+    case_no = world.told()
+    facts = world.handled_by(case_no, 0)
+    part = joint.open_part(world.conn, world.city, facts, world.codes[1], WORDS, world.squads[0])
+    assert world.heard(world.squads[1], "part") == 1
+    joint.act_on_part(world.conn, case_no, part, "ack", world.squads[1])
+    key = world.one("SELECT account_id FROM accounts WHERE login = 'desk'")["account_id"]
+    at_desk = Actor(key, "desk", "acceptor", None, None)
+    before = world.heard(at_desk, "part_moved")
+    joint.act_on_part(world.conn, case_no, part, "return", world.squads[1], reason_code="not_ours")
+    assert (world.heard(world.squads[0], "part_moved"), world.heard(at_desk, "part_moved") - before) == (2, 1)
+    assert world.heard(world.squads[0], "progress") == 0
+
+
+def test_what_is_asked_for_reaches_the_desk_where_nobody_may_grant_it(world: World) -> None:
+    case_no = world.told()
+    world.handled_by(case_no, 0)
+    with as_owner(world) as owner:
+        gone = owner.execute(
+            "UPDATE accounts SET active = false WHERE role = 'dispatcher' AND active RETURNING account_id"
+        ).fetchall()
+    try:
+        key = world.one("SELECT account_id FROM accounts WHERE login = 'desk'")["account_id"]
+        at_desk = Actor(key, "desk", "acceptor", None, None)
+        before = world.heard(at_desk, "approval")
+        world.ask(case_no, "extend", world.squads[0])
+        assert world.heard(at_desk, "approval") == before + 1
+    finally:
+        world.conn.rollback()
+        with as_owner(world) as owner:
+            owner.execute("UPDATE accounts SET active = true WHERE account_id = ANY (%s)", [[one[0] for one in gone]])
+
+
+def test_a_reporter_s_urging_weighs_once_the_time_is_running_out(world: World) -> None:
+    case_no = world.told()
+    facts = world.handled_by(case_no, 0)
+    assert facts.clock is not None
+    assert facts.clock.deadline is not None
+    row = "SELECT priority, urged_count, (SELECT count(*) FROM urgings u WHERE u.case_id = c.case_id) AS urgings"
+    row += " FROM cases c WHERE case_no = %s"
+    before = world.one(row, case_no)["priority"]
+    supervision.urge(world.conn, facts, "", None)
+    assert world.one(row, case_no) == {"priority": before, "urged_count": 0, "urgings": 1}
+    assert world.heard(world.squads[0], "urge") == 1
+    world.clock.set(facts.clock.deadline + timedelta(hours=supervision.URGE_EVERY_HOURS))
+    supervision.urge(world.conn, world.facts(case_no), "", None)
+    assert world.one(row, case_no)["urged_count"] == 1
 
 
 # ---- joint cases stand still as a whole

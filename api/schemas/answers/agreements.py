@@ -291,6 +291,36 @@ class MyOrders(TypedDict):
 
 
 @closed
+class GivenOrder(TypedDict):
+    """An order that was given: to whom, about what, how far it is; ``own`` if the caller gave it."""
+
+    case_no: str
+    order_no: Number
+    level: Annotated[int, Field(ge=1, le=3)]
+    state: OrderState
+    overdue: bool
+    issued_at: Moment
+    due_at: Moment | None
+    answered_at: Moment | None
+    closed_at: Moment | None
+    own: bool
+    organisation: str
+    organisation_zh: str
+    organisation_en: str | None
+    category: str
+    category_zh: str
+    category_en: str | None
+
+
+@closed
+class OrderList(TypedDict):
+    """The orders in the caller's scope, the newest first; ``next`` asks for the next page (``after``)."""
+
+    orders: list[GivenOrder]
+    next: str | None
+
+
+@closed
 class Waiting(TypedDict):
     """Something that was asked for and is the caller's to grant, or an appeal that is his to review (``step``);
     ``own`` where he asked for it himself, which somebody else grants.

@@ -56,10 +56,17 @@ class Inbox(TypedDict):
 
 
 @closed
+class Task(DeskCase):
+    """A case that is work of the caller's."""
+
+    asked: Annotated[bool, Field(description="Whether the caller was asked by name to look at it.")]
+
+
+@closed
 class Tasks(TypedDict):
     """The caller's open work, in the same order."""
 
-    tasks: list[DeskCase]
+    tasks: list[Task]
     next: Next
 
 

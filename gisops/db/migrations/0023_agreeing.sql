@@ -44,10 +44,14 @@ COMMENT ON COLUMN appeals.clock_no IS 'work: The clock of the review that it wai
 COMMENT ON COLUMN appeals.state IS 'work: lodged; seconded by the dispatcher; granted by the acceptor, or refused by either; lapsed where the case was opened again.';
 -- Usage: one appeal of a case waits at a time.
 CREATE UNIQUE INDEX appeals_open ON appeals (district_code, case_id) WHERE state IN ('lodged', 'seconded');
-COMMENT ON COLUMN case_clocks.step IS 'work: What it is the time of; a subtask is whatever goes on beside the case''s own clock: a part of a joint case, the review of an appeal.';
+COMMENT ON COLUMN case_clocks.step IS 'work: What it is the time of; a subtask is whatever goes on beside the case''s own clock.';
+ALTER TABLE case_clocks ADD COLUMN beside text CHECK (beside IN ('part', 'appeal', 'order'));
+COMMENT ON COLUMN case_clocks.beside IS 'work: What goes on beside the case''s own clock: a part of a joint case (null in old ones too), the review of an appeal, an order to get it done.';
 
 -- Whoever had the case when it was ordered can answer, also where it is another's since.
 ALTER TABLE supervision_orders ADD COLUMN handler_id int REFERENCES staff;
+ALTER TABLE supervision_orders ADD COLUMN clock_no smallint;
+COMMENT ON COLUMN supervision_orders.clock_no IS 'work: The clock until it is due (case_clocks).';
 COMMENT ON COLUMN supervision_orders.handler_id IS 'work: Who handled the case then.';
 -- Usage: the orders that an organisation has to answer.
 CREATE INDEX supervision_orders_organisation ON supervision_orders (organisation_id) WHERE state = 'open';

@@ -68,7 +68,12 @@ def test_what_is_urged_goes_up_on_the_desk_at_once(conn: Connection, city: City)
     receipt = operations.receive_report(conn, city, report, None)
     case_no = json.loads(receipt.answer)["case"]["case_no"]
     assert carried(conn, case_no) == (1, [1], 0)
+    # a reporter's word weighs nothing while the time hardly runs; that of staff does
     agreeing.reporter_urges(conn, city, key, "样例：请尽快处理")
+    assert carried(conn, case_no) == (1, [1], 0)
+    acceptor = people.account(conn, "desk")
+    assert acceptor is not None
+    agreeing.urge(conn, city, case_no, "样例：请尽快处理", acceptor.actor)
     assert carried(conn, case_no) == (2, [2], 1)
 
     leader = people.account(conn, "leader")
