@@ -87,6 +87,7 @@ TITLES: Mapping[str, str] = {
     "conflict": "与已有内容冲突 / Conflict",
     "client_uid_reused": "同一编号的上报内容不同 / This client_uid was used with another body",
     "not_joinable": "附近没有可并入的案件 / There is no such case to join",
+    "stale_rule": "规则已被更改 / The rule was changed since it was read",
     "stale_version": "案件已有变化 / The case has moved on",
     "city_is_there": "数据库中已有城市 / The database holds a city already",
     "invalid_mapping": "列映射不正确 / Invalid mapping of columns",

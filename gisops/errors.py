@@ -53,6 +53,7 @@
     │   ├── ReusedClientUid         the same client_uid with another body
     │   ├── ReusedMessageId         the same message_id with another text (case_messages.py)
     │   ├── StaleVersion            the case moved on since it was read
+    │   ├── StaleRule               the rule for filing was changed since it was read (auto_rules.py)
     │   ├── NotJoinable             no open case near by that a report could join (duplicates.py)
     │   ├── IllegalMove             the case's state does not allow this action
     │   ├── GuardFailed             the case is not as this move needs it (facts.py)

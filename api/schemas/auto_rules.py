@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from api.schemas.acts import Why
 from api.schemas.shapes import Body, Code
@@ -16,11 +16,12 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 
 class AutoRuleIn(Body):
     """A rule as it is to be, and why. What is left out stays as it is; ``min_confidence`` "any" takes a device's word
-    again.
+    again. ``changed_at`` is that of the rule as it was read, null where the district had none.
     """
 
     enabled: bool
     reason: Why
+    changed_at: AwareDatetime | None
     min_confidence: Share | Literal["any"] | None = None
     channels: list[Code] | None = Field(default=None, min_length=1, max_length=20)
     min_photos: Annotated[int, Field(strict=True, ge=0, le=9)] | None = None

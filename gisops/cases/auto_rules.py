@@ -22,7 +22,7 @@ from gisops.cases.twins import DEVICE_CHANNELS
 from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
-from gisops.errors import InvalidInput, NotFound, TextTooLong, UnknownCategory
+from gisops.errors import Conflict, InvalidInput, NotFound, TextTooLong, UnknownCategory
 from gisops.keys import new_key
 
 _SQL = queries.load("gisops.cases", "auto_rules.sql")
@@ -34,6 +34,12 @@ _OVERTURNING_RETURNS = frozenset({"not_ours", "wrong_place", "wrong_class"})
 _OVERTURNING = frozenset({"refuse", "reject", "void", "to_acceptor", "not_mine"})
 # The beginning of time, for what counts all that was ever filed.
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class StaleRule(Conflict):
+    """This rule was set, or went off, since it was read."""
+
+    code = "stale_rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +251,12 @@ def _shown(conn: Connection, city: City, row: Mapping[str, Any], to: Actor) -> d
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A rule as an administrator wants it, and why; what is None stays as it is, but for ``any_confidence``, which
-    takes a device's word again.
+    takes a device's word again. ``changed_at`` is that of the rule as he read it, None where there was none.
     """
 
     enabled: bool
     reason: str
+    changed_at: datetime | None
     min_confidence: float | None = None
     any_confidence: bool = False
     channels: tuple[str, ...] | None = None
@@ -268,7 +275,8 @@ def set_rule(
     """Set a district's rule for a category (``E04-05``) or a whole major class (``E04``), and return it as `listed`
     shows it. Switched on, its window starts anew.
 
-    Raises ``NotFound`` for a district out of the administrator's scope, as for one that is not there;
+    Raises ``StaleRule`` with the ``rule`` as it is where somebody set it, or it went off, since it was read;
+    ``NotFound`` for a district out of the administrator's scope, as for one that is not there;
     ``UnknownCategory``; ``InvalidInput`` for what cannot be; ``TextTooLong``.
     """
     row = conn.execute(_SQL["district"], {"district": district}).fetchone()
@@ -285,6 +293,14 @@ def set_rule(
             scheme=key["scheme"],
             schemes=sorted({one for one, _ in city.categories}),
         )
+    words = city.categories.get((key["scheme"], key["code"]))
+    named = {"name_zh": words and words.name_zh, "name_en": words and words.name_en, "auto_file": None}
+    one = {"district_code": district, "scheme": key["scheme"], "code": key["code"], **named}
+    if wanted.changed_at != held["changed_at"]:
+        raise StaleRule(
+            "The rule was changed since it was read: look at it again.",
+            rule=_shown(conn, city, {**one, "reason": held["reason"], "changed_at": held["changed_at"]}, by),
+        )
     ruled = _checked(city, held, wanted)
     asked = {**key, **ruled, "reason": wanted.reason, "account_id": by.account_id}
     kept = conn.execute(_SQL["set"], asked).fetchone()
@@ -299,20 +315,24 @@ def set_rule(
         key_id=key_id,
         district=district,
     )
-    one = {"district_code": district, "scheme": key["scheme"], "code": key["code"]}
-    words = city.categories.get((key["scheme"], key["code"]))
-    named = {"name_zh": words and words.name_zh, "name_en": words and words.name_en, "auto_file": None}
-    told = {**one, **named, "reason": wanted.reason, "changed_at": kept and kept["changed_at"]}
-    return _shown(conn, city, told, by)
+    return _shown(conn, city, {**one, "reason": wanted.reason, "changed_at": kept and kept["changed_at"]}, by)
 
 
 def _changed(held: Mapping[str, Any], ruled: Mapping[str, Any]) -> dict[str, audit.Fact]:
     """What of a rule is another now, as it was and as it is, for the audit: the row keeps only the last word."""
     facts: dict[str, audit.Fact] = {}
-    for name, now in ruled.items():
-        if name != "enabled" and held[name] != now:
-            facts |= {f"was_{name}": held[name], name: now}
+    for name in ruled.keys() - {"enabled"}:
+        was, now = _plain(held[name]), _plain(ruled[name])
+        if was != now:
+            facts |= {f"was_{name}": was, name: now}
     return facts
+
+
+def _plain(value: Any) -> Any:
+    # a share is kept in four bytes, and 0.05 read back is not 0.05; channels have no order
+    if isinstance(value, float):
+        return round(value, 4)
+    return sorted(value) if isinstance(value, list) else value
 
 
 def _checked(city: City, held: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:

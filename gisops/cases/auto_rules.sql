@@ -38,7 +38,7 @@ SELECT r.code IS NOT NULL AS own, coalesce(r.enabled, d.enabled) AS enabled,
        coalesce(r.alone, d.alone) AS alone, coalesce(r.certain, d.certain) AS certain,
        coalesce(r.max_overturn, d.max_overturn)::float8 AS max_overturn, coalesce(r.window_cases, d.window_cases) AS window_cases,
        coalesce(r.window_days, d.window_days) AS window_days, coalesce(r.min_cases, d.min_cases) AS min_cases, r.since,
-       r.switched_off_at, r.switched_off_because
+       r.switched_off_at, r.switched_off_because, r.reason, r.changed_at
 FROM (
   SELECT DISTINCT c.kind, c.major, CASE WHEN c.code = %(code)s THEN c.minor ELSE '' END AS minor
   FROM categories c

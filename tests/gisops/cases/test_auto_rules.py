@@ -17,7 +17,7 @@ from gisops import operations
 from gisops.access.people import Actor
 from gisops.cases import acts, auto_rules, moves
 from gisops.cases.acts import Sent
-from gisops.cases.auto_rules import AutoRule, Wanted
+from gisops.cases.auto_rules import AutoRule, StaleRule, Wanted
 from gisops.cases.reports import NewReport
 from gisops.city import City
 from gisops.db.pool import Connection, connect
@@ -80,7 +80,10 @@ def district(conn: Connection, case_no: str) -> str:
 
 
 def set_rule(conn: Connection, city: City, by: Actor, where: str, code: str = SHOP, **wanted: Any) -> dict[str, Any]:
-    said = {"enabled": True, "reason": "样例 / sample"} | wanted
+    row = conn.execute(
+        "SELECT changed_at FROM auto_rules WHERE district_code = %s AND code = %s", [where, code.rpartition(":")[2]]
+    ).fetchone()
+    said = {"enabled": True, "reason": "样例 / sample", "changed_at": row and row["changed_at"]} | wanted
     return auto_rules.set_rule(conn, city, where, code, Wanted(**said), by)
 
 
@@ -224,8 +227,11 @@ def test_overturned_too_often_it_goes_off_and_reports_wait_at_the_desk(
     notices = conn.execute("SELECT facts FROM notices WHERE kind = 'auto_rule_off'").fetchall()
     assert notices
     assert {(row["facts"]["rule"], row["facts"]["percent"]) for row in notices} == {(SHOP, 100.0)}
+    # who sees the case that tipped it hears that it is off, and nothing of the whole district's numbers
     events = conn.execute("SELECT payload FROM outbox WHERE kind = 'auto_rule'").fetchall()
-    assert [row["payload"]["action"] for row in events] == ["switched_off"]
+    assert [row["payload"] for row in events] == [
+        {"action": "switched_off", "scheme": city.category_scheme, "code": SHOP}
+    ]
     overturn(conn, city, actors, numbers[3])  # one that is off is not switched off again
     assert len(conn.execute("SELECT 1 FROM outbox WHERE kind = 'auto_rule'").fetchall()) == 1
     # an administrator switches it on: the window starts anew
@@ -317,6 +323,48 @@ def test_two_that_overturn_at_once_switch_it_off_once(
         assert [row["facts"]["overturned"] for row in audited] == [3]
         owner.execute("DELETE FROM auto_rules")
         owner.execute("DELETE FROM auto_filings")
+
+
+def test_a_rule_that_went_off_since_it_was_read_is_not_switched_on_unseen(
+    conn: Connection, city: City, actors: dict[str, Actor]
+) -> None:
+    numbers = [told(conn, city, sent(city))[0] for _ in range(2)]
+    where, admin = district(conn, numbers[0]), actors["admin"]
+    read = set_rule(conn, city, admin, where, min_cases=2, max_overturn=0.5)["changed_at"]
+    conn.execute("SET LOCAL gisops.clock_offset = '1 minute'")
+    for case_no in numbers:
+        overturn(conn, city, actors, case_no)
+    with pytest.raises(StaleRule) as refused:
+        set_rule(conn, city, admin, where, changed_at=read, min_cases=1)
+    there = refused.value.facts["rule"]
+    assert (there["enabled"], there["min_cases"], there["switched_off_because"]["overturned"]) == (False, 2, 2)
+    assert there["changed_at"] > read
+    assert not rule_of(conn, where)["enabled"]
+    assert set_rule(conn, city, admin, where, changed_at=there["changed_at"])["enabled"]
+    with pytest.raises(StaleRule):  # there is none of the whole major class
+        set_rule(conn, city, admin, where, "E04", changed_at=read)
+
+
+def test_the_audit_keeps_what_a_rule_was(sample_database: Any, city: City, actors: dict[str, Actor]) -> None:
+    """The row has the last word only; of what stayed as it was the audit says nothing."""
+    with connect(sample_database.app_url) as conn:
+        where, admin = district(conn, told(conn, city, sent(city))[0]), actors["admin"]
+        conn.rollback()
+        set_rule(conn, city, admin, where, max_overturn=0.05, min_confidence=0.8)
+        set_rule(conn, city, admin, where, enabled=False, min_photos=2, max_overturn=0.05, channels=("officer",))
+        conn.commit()
+    with connect(sample_database.owner_url) as owner:
+        rows = owner.execute(
+            "SELECT object, facts FROM audit WHERE act = 'rule' AND account_id = %s ORDER BY entry_id DESC LIMIT 2",
+            [admin.account_id],
+        ).fetchall()
+        owner.execute("DELETE FROM auto_rules")
+    assert {row["object"] for row in rows} == {f"{where}:{city.category_scheme}:{SHOP}"}
+    every = sorted(city.accuracy_m)
+    assert rows[0]["facts"] == {
+        "state": "off", "was_min_photos": 0, "min_photos": 2, "was_channels": every, "channels": ["officer"],
+    }  # fmt: skip
+    assert rows[1]["facts"] == {"state": "on", "was_min_confidence": None, "min_confidence": 0.8}
 
 
 def test_what_cannot_be_set(conn: Connection, city: City, actors: dict[str, Actor]) -> None:
