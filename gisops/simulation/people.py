@@ -82,7 +82,7 @@ HABITS: Mapping[str, tuple[Habit, ...]] = {
         ("reopen", "inspector", 1, 1500), ("reopen", "public", 1, 1500), ("appeal", "department", 3, 600),
         ("", "", 95, 0),
     ),
-    "duplicate": _habits(("unlink", "acceptor", 6, 120), ("", "", 94, 0)),
+    "duplicate": _habits(("unlink", "acceptor", 25, 120), ("", "", 75, 0)),
 }  # fmt: skip
 
 # Some of those who are asked take ten times as long; that is what reminders and superiors are for.

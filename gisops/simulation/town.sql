@@ -38,7 +38,7 @@ ORDER BY c.case_no;
 -- An open case near by that is not this one, to be joined with.
 SELECT o.case_no
 FROM cases c
-JOIN cases o ON o.district_code = c.district_code AND o.case_id <> c.case_id AND o.stage < 7 AND o.category_id = c.category_id
+JOIN cases o ON o.district_code = c.district_code AND o.case_id <> c.case_id AND o.stage < 7
 WHERE c.case_no = %(case_no)s
 ORDER BY o.geom <-> c.geom
 LIMIT 1;
