@@ -259,6 +259,47 @@ def test_a_report_by_form_is_on_the_map_within_a_second_here_and_on_a_second_scr
     assert desk.errors == []
 
 
+def test_a_report_of_what_was_reported_already_says_which_case_it_joined(page: Any, live_server: Any) -> None:
+    """Twice the same part, as a code that was scanned would name it: the second receipt names the first one's case."""
+    with connect(live_server.database.owner_url) as conn:
+        part = conn.execute("""
+            SELECT p.code, k.code AS category, ST_X(p.geom) AS lon, ST_Y(p.geom) AS lat
+            FROM parts p JOIN categories k USING (category_id) JOIN city c ON c.category_scheme = k.scheme
+            WHERE k.enabled AND k.major = '01' AND GeometryType(p.geom) = 'POINT'
+              AND NOT EXISTS (SELECT FROM cases q WHERE ST_DWithin(q.geom, p.geom, 0.003))
+            ORDER BY p.code LIMIT 1""").fetchone()
+    assert part is not None
+    shown = open_map(page, live_server)
+
+    def scan(route: Any) -> None:
+        route.continue_(post_data=json.dumps({**json.loads(route.request.post_data), "part_code": part["code"]}))
+
+    shown.route("**/api/reports", scan)
+    receipts = []
+    for _ in range(2):
+        shown.evaluate(
+            "at => window.gisops.map.jumpTo({center: [at.lon, at.lat], zoom: 19})",
+            {"lon": part["lon"], "lat": part["lat"]},
+        )
+        shown.get_by_role("button", name="查询地图中心").click()
+        shown.wait_for_selector("[data-answer]")
+        shown.click("[data-act=report-here]")
+        box = shown.get_by_role("combobox")
+        box.click()
+        box.fill(part["category"])
+        box.press("Enter")
+        shown.click("button[type=submit]")
+        shown.wait_for_selector("[data-receipt]")
+        receipts.append(shown.inner_text(".case-no"))
+        if len(receipts) == 1:
+            assert shown.locator("[data-joined]").count() == 0
+            shown.locator("[data-receipt]").get_by_role("button", name="关闭").click()
+    assert receipts[0] == receipts[1]
+    assert shown.inner_text("[data-joined=same_part]") != ""
+    assert shown.inner_text(".who-organisation") != ""
+    assert page.errors == []
+
+
 def test_a_lost_answer_is_asked_for_again_with_the_same_number_even_after_a_reload(page: Any, live_server: Any) -> None:
     shown = open_map(page, live_server)
     bodies: list[str] = []
