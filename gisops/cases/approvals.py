@@ -43,6 +43,7 @@ HOLDERS_KINDS = tuple(kind for kind, askers in ASKERS.items() if askers == _HOLD
 GRANTERS_OF_RETURNS = ("dispatcher",)
 # What can be asked for of the requests there are: those that wait, or how they ended.
 STATES = ("open", "granted", "refused", "withdrawn")
+# Of a case, whoever has it: the one who waits for it is the same.
 MOST_EXTENSIONS = 2
 LONGEST_SUSPENSION = timedelta(days=366)
 
