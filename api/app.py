@@ -125,7 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         # Said once for all routes; with it FastAPI does not add a 422 of its own shape to each.
-        responses={"4XX": {"description": "Problem details (RFC 9457)"}},
+        responses={status: {"description": "Problem details (RFC 9457)"} for status in _PROBLEMS},
     )
     # Level 1 on what is at least a kilobyte: tens of microseconds for a third of the bytes. The live stream passes.
     # Files that are compressed within, or as large as a city, go as they are.
@@ -200,6 +200,10 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
+# What may go wrong at any route, on either side of the door.
+_PROBLEMS = ("4XX", "5XX")
+
+
 def _before_all(app: FastAPI) -> None:
     """Put the door for tiles before everything else, what looks after errors too: each layer costs microseconds, of
     which what is ready takes few.
@@ -230,7 +234,7 @@ def _describe_problems(app: FastAPI) -> None:
         for operations in described["paths"].values():
             for operation in operations.values():
                 for status, answer in operation["responses"].items():
-                    if status == "4XX":
+                    if status in _PROBLEMS:
                         operation["responses"][status] = {"$ref": "#/components/responses/Problem"}
                     elif status >= "4":
                         answer["content"] = content

@@ -58,7 +58,7 @@ class Description:
 
     def _validator(self, method: str, path: str, status: str, media_type: str) -> Draft202012Validator | None:
         told = self.operations[method, path]["responses"]
-        answer = told.get(status) or (told.get("4XX") if status.startswith("4") else None)
+        answer = told.get(status) or told.get(f"{status[0]}XX")
         if answer is not None and "$ref" in answer:
             answer = self.told["components"]["responses"][answer["$ref"].rpartition("/")[2]]
         schema = ((answer or {}).get("content", {}).get(media_type) or {}).get("schema")

@@ -279,7 +279,10 @@ def test_the_description_knows_problems_and_no_other_error(caller) -> None:
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             assert "422" not in operation["responses"], (method, path)
-            assert "application/problem+json" in operation["responses"]["4XX"]["content"], (method, path)
+            for status in ("4XX", "5XX"):
+                assert operation["responses"][status] == {"$ref": "#/components/responses/Problem"}, (method, path)
+    said_once = described["components"]["responses"]["Problem"]["content"]
+    assert set(said_once) == {"application/problem+json"}
 
 
 def test_the_api_page_asks_no_other_host(caller) -> None:

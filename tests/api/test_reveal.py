@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gisops.access import scopes
 from gisops.db.pool import Connection, connect
 from layers import reveals
 from layers.catalog import load_catalog
@@ -138,6 +139,21 @@ def out_of_scope(db: Connection, layer: str, login: str) -> str:
     )
 
 
+@pytest.fixture
+def _inspects_one_street(db: Connection) -> Iterator[None]:
+    """The sample's inspector has the whole city; here he has one of its streets, in which somebody gets relief."""
+    street = db.execute("""
+        SELECT a.code FROM admin_areas a JOIN layer_poverty_relief r ON ST_Covers(a.geom, r.geom)
+        WHERE a.level = 3 AND a.valid @> app_now() ORDER BY a.code LIMIT 1""").fetchone()
+    assert street is not None
+    scopes.set_everywhere(db, "inspector", False)
+    scopes.grant(db, "inspector", "area", street["code"])
+    yield
+    scopes.revoke(db, "inspector", "area", street["code"])
+    scopes.set_everywhere(db, "inspector", True)
+
+
+@pytest.mark.usefixtures("_inspects_one_street")
 @pytest.mark.parametrize(("login", "layer"), [("officer", "places"), ("inspector", "poverty_relief")])
 def test_out_of_scope_is_as_if_it_were_not_there(login: str, layer: str, caller: Any, db: Connection) -> None:
     hidden, before = out_of_scope(db, layer, login), len(entries(db))
