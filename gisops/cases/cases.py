@@ -213,7 +213,7 @@ def read(conn: Connection, city: City, case_no: str, to: Actor, key_id: int | No
     return {
         **found[0],
         **story,
-        "reports_after": told[-1]["report_id"] if len(told) < count else None,
+        "reports_after": told[-1]["report_id"] if 0 < len(told) < count else None,
         "allowed": moves.allowed(found[0]["state"], to.role),
     }
 
