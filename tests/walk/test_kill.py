@@ -253,7 +253,7 @@ def check_the_books(house: House, kept: dict[UUID, bytes]) -> None:
             "SELECT (SELECT count(*) FROM cases), (SELECT count(DISTINCT case_no) FROM cases),"
             " (SELECT count(*) FROM intake_keys), (SELECT count(*) FROM reports),"
             " (SELECT count(DISTINCT client_uid) FROM reports), (SELECT count(*) FROM dispatch_decisions),"
-            " (SELECT count(*) FROM outbox), (SELECT count(*) FROM case_history WHERE seq = 1)"
+            " (SELECT count(*) FROM outbox WHERE kind = 'case'), (SELECT count(*) FROM case_history WHERE seq = 1)"
         ).fetchone()
         assert counts == (len(kept),) * 8
         there = dict(conn.execute("SELECT client_uid, answer FROM intake_keys").fetchall())
@@ -264,9 +264,13 @@ def check_the_books(house: House, kept: dict[UUID, bytes]) -> None:
             " GROUP BY c.district_code, c.case_id, c.case_no, c.version HAVING count(h.seq) <> c.version"
         ).fetchall()
         assert unfinished == []
+        # one for the case, and one for each who has a notice of it
+        (events,) = conn.execute("SELECT count(*) FROM outbox").fetchone() or (0,)
+        noticed = conn.execute("SELECT count(*), count(DISTINCT (case_id, recipient, cause)) FROM notices").fetchone()
+        assert noticed == (events - len(kept),) * 2
         told = "SELECT count(pos), count(DISTINCT pos), max(pos) FROM outbox"
         give_up = time.monotonic() + PATIENCE_S
-        while conn.execute(told).fetchone() != (len(kept),) * 3:  # the relay numbers them without a gap
+        while conn.execute(told).fetchone() != (events,) * 3:  # the relay numbers them without a gap
             assert time.monotonic() < give_up, conn.execute(told).fetchone()
             time.sleep(0.05)
 
