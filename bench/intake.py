@@ -1,8 +1,8 @@
-"""Intake over HTTP against pgbench running the identical statements; a batch against single reports.
+"""Intake over HTTP against pgbench running its main statements; a batch against single reports.
 
-Eight clients and two server processes, on the sample city, everything durable. pgbench runs, word for word, the
-statements a report runs: decide (locate, dispatch), near (what it may be a duplicate of) and record (key, case, report,
-history, decision, recipients, event), in one transaction.
+Eight clients and two server processes, on the sample city, everything durable. pgbench runs, word for word, three
+of the statements a report runs: decide (locate, dispatch), near (what it may be a duplicate of) and record (key, case,
+report, history, decision, recipients, event), in one transaction; not the rule for filing, nor the notices.
 """
 
 from __future__ import annotations
