@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from gisops.access.people import Actor
 from gisops.cases.facts import Facts, GuardFailed
 from gisops.db import queries
 from gisops.db.pool import Connection
+from gisops.errors import InvalidInput
 from gisops.notices import Recipient
 
 _SQL = queries.load("gisops.cases", "agreements.sql")
@@ -35,3 +38,22 @@ def who_may(conn: Connection, facts: Facts, roles: Sequence[str], but: int | Non
     """The accounts of some roles that may see a case, but for one of them: who is to decide, and so is told."""
     asked = {"roles": list(roles), "unit_id": facts.unit_id, "but": but, "most": MOST_ASKED}
     return [Recipient(account_id=row["account_id"]) for row in conn.execute(_SQL["who_may"], asked)]
+
+
+def following(at: datetime, case_id: UUID, number: int) -> str:
+    """What a page says as ``next``: the last of its rows, which are the newest first."""
+    return f"{at.isoformat()}~{case_id}~{number}"
+
+
+def place(after: str | None) -> dict[str, Any]:
+    """Where a page goes on: what the page before said as ``next``. Raises ``InvalidInput`` for anything else."""
+    if after is None:
+        return {"at": None, "case_id": None, "number": None}
+    try:
+        said = after.split("~")
+        at, case_id, number = datetime.fromisoformat(said[0]), UUID(said[1]), int(said[2])
+        if at.tzinfo is None or not 0 < number < 32_768:
+            raise ValueError(after)
+    except (ValueError, IndexError):
+        raise InvalidInput("after is not what the page before said: take its `next`.", field="after") from None
+    return {"at": at, "case_id": case_id, "number": number}

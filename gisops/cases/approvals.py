@@ -112,12 +112,12 @@ def waiting(conn: Connection, to: Actor, state: str, limit: int, after: str | No
         "steps": [step for step, role in appeals.REVIEWERS.items() if role == to.role] if state == "open" else [],
         "account_id": to.account_id,
         "most": limit + 1,
-        **_place(after),
+        **agreements.place(after),
     }
     rows = conn.execute(_SQL["waiting"], asked).fetchall()
     page = rows[:limit]
     last = page[-1] if len(rows) > limit else None
-    following = last and f"{last['at'].isoformat()}~{last['case_id']}~{last['number']}"
+    following = last and agreements.following(last["at"], last["case_id"], last["number"])
     return {"approvals": [_listed(row) for row in page], "next": following}
 
 
@@ -140,20 +140,6 @@ def _listed(row: dict[str, Any]) -> dict[str, Any]:
         },
         "case": wording.state(row["case_state"]),
     }
-
-
-def _place(after: str | None) -> dict[str, Any]:
-    """Where a page goes on: what the page before said as ``next``. Raises ``InvalidInput`` for anything else."""
-    if after is None:
-        return {"at": None, "case_id": None, "number": None}
-    try:
-        said = after.split("~")
-        at, case_id, number = datetime.fromisoformat(said[0]), UUID(said[1]), int(said[2])
-        if at.tzinfo is None or not 0 < number < 32_768:
-            raise ValueError(after)
-    except (ValueError, IndexError):
-        raise InvalidInput("after is not what the page before said: take its `next`.", field="after") from None
-    return {"at": at, "case_id": case_id, "number": number}
 
 
 def refuse(conn: Connection, facts: Facts, approval_no: int, reason: str, by: Actor) -> str:

@@ -131,28 +131,14 @@ def given(
     """
     if state not in STATES:
         raise InvalidInput(f"state is one of {', '.join(STATES)}.", field="state", states=list(STATES))
-    asked = {"state": state, "own": own, "account_id": to.account_id, "most": limit + 1, **_place(after)}
+    asked = {"state": state, "own": own, "account_id": to.account_id, "most": limit + 1, **agreements.place(after)}
     rows = conn.execute(_SQL["given"], asked).fetchall()
     page = rows[:limit]
     last = page[-1] if len(rows) > limit else None
-    following = last and f"{last['issued_at'].isoformat()}~{last['case_id']}~{last['order_no']}"
+    following = last and agreements.following(last["issued_at"], last["case_id"], last["order_no"])
     for row in page:
         del row["case_id"]
     return {"orders": page, "next": following}
-
-
-def _place(after: str | None) -> dict[str, Any]:
-    """Where a page goes on: what the page before said as ``next``. Raises ``InvalidInput`` for anything else."""
-    if after is None:
-        return {"at": None, "case_id": None, "number": None}
-    try:
-        said = after.split("~")
-        at, case_id, number = datetime.fromisoformat(said[0]), UUID(said[1]), int(said[2])
-        if at.tzinfo is None or not 0 < number < 32_768:
-            raise ValueError(after)
-    except (ValueError, IndexError):
-        raise InvalidInput("after is not what the page before said: take its `next`.", field="after") from None
-    return {"at": at, "case_id": case_id, "number": number}
 
 
 def close(conn: Connection, facts: Facts, order_no: int, by: Actor) -> None:
