@@ -34,7 +34,7 @@ def listed(
     after: QueryText | None = None,
     limit: Annotated[int, Query(ge=1, le=auto_rules.MOST_ROWS)] = 100,
 ) -> Response:
-    """The rules of districts, and how many of the cases they filed were overturned, of those the caller may see."""
+    """The rules of districts that the caller has as a whole, and how many of the cases they filed were overturned."""
     return answers.json(auto_rules.listed(conn, city, caller.actor, district, after, limit))
 
 

@@ -40,20 +40,20 @@ def who_may(conn: Connection, facts: Facts, roles: Sequence[str], but: int | Non
     return [Recipient(account_id=row["account_id"]) for row in conn.execute(_SQL["who_may"], asked)]
 
 
-def following(at: datetime, case_id: UUID, number: int) -> str:
-    """What a page says as ``next``: the last of its rows, which are the newest first."""
-    return f"{at.isoformat()}~{case_id}~{number}"
+def following(at: datetime, case_id: UUID, number: int | None = None) -> str:
+    """What a page says as ``next``: the last of its rows, by its moment, its case and its number in it, if any."""
+    return f"{at.isoformat()}~{case_id}" if number is None else f"{at.isoformat()}~{case_id}~{number}"
 
 
-def place(after: str | None) -> dict[str, Any]:
+def place(after: str | None, *, numbered: bool = True) -> dict[str, Any]:
     """Where a page goes on: what the page before said as ``next``. Raises ``InvalidInput`` for anything else."""
     if after is None:
         return {"at": None, "case_id": None, "number": None}
     try:
-        said = after.split("~")
-        at, case_id, number = datetime.fromisoformat(said[0]), UUID(said[1]), int(said[2])
-        if at.tzinfo is None or not 0 < number < 32_768:
+        moment, case, *rest = after.split("~")
+        at, case_id, numbers = datetime.fromisoformat(moment), UUID(case), [int(one) for one in rest]
+        if at.tzinfo is None or len(numbers) != numbered or not all(0 < one < 32_768 for one in numbers):
             raise ValueError(after)
-    except (ValueError, IndexError):
+    except ValueError:
         raise InvalidInput("after is not what the page before said: take its `next`.", field="after") from None
-    return {"at": at, "case_id": case_id, "number": number}
+    return {"at": at, "case_id": case_id, "number": numbers[0] if numbers else None}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from psycopg import Error
 
@@ -149,8 +148,8 @@ def ownerless(conn: Connection, to: Actor, after: str | None, limit: int, key_id
     newest first, ``{ownerless, next}``. Each with its place (``lon, lat``), its part if it is one, who looks after it
     meanwhile, and who decided so and when: as a post, with the name for those alone who get to know people.
     """
-    at, case_id = _place(after)
-    rows = conn.execute(_SQL["ownerless"], {"at": at, "case_id": case_id, "most": limit + 1}).fetchall()
+    asked = {**agreements.place(after, numbered=False), "most": limit + 1}
+    rows = conn.execute(_SQL["ownerless"], asked).fetchall()
     page, named = rows[:limit], 0
     for row in page:
         row["decided_by"] = row.pop("decider")
@@ -162,24 +161,10 @@ def ownerless(conn: Connection, to: Actor, after: str | None, limit: int, key_id
         del row["organisation_id"]
     audit.looked(conn, "cases", None, named, key_id=key_id)
     last = page[-1] if len(rows) > limit else None
-    following = last and f"{last['decided_at'].isoformat()}~{last['case_id']}"
+    further = last and agreements.following(last["decided_at"], last["case_id"])
     for row in page:
         del row["case_id"]
-    return {"ownerless": page, "next": following}
-
-
-def _place(after: str | None) -> tuple[datetime | None, UUID | None]:
-    """Where a page goes on: what the page before said as ``next``. Raises ``InvalidInput`` for anything else."""
-    if after is None:
-        return None, None
-    try:
-        at, case_id = after.split("~")
-        told = datetime.fromisoformat(at), UUID(case_id)
-        if told[0].tzinfo is None:
-            raise ValueError(after)
-    except ValueError:
-        raise InvalidInput("after is not what the page before said: take its `next`.", field="after") from None
-    return told
+    return {"ownerless": page, "next": further}
 
 
 def hear_of_return(conn: Connection, facts: Facts) -> tuple[Told, ...]:
