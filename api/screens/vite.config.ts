@@ -67,7 +67,9 @@ export default defineConfig({
     chunkSizeWarningLimit: 1400,
     // On a slow machine it would print, unasked, which plugin took how long.
     rolldownOptions: {
-      input: { map: "index.html", ogc: "ogc/page.ts" },
+      input: {
+        map: "index.html", screen: "screen.html", desk: "desk.html", officer: "officer.html", report: "report.html", ogc: "ogc/page.ts",
+      },
       output: {
         // Pages that the server makes name this script, so it has one name; what it imports has the hashed ones.
         entryFileNames: ({ name }) => (name === "ogc" ? "ogc.js" : "assets/[name]-[hash].js"),

@@ -1,15 +1,19 @@
 // The page: the map under everything, panels over it. On a wide screen all panels stand; on a phone one at a time.
 import icon from "./icon.svg";
+import { city, unreachable } from "../shared/catalog";
 import { Icon, type IconName } from "../shared/icons";
 import { language, named, posted, wordFor, words } from "../shared/i18n";
+import { LayerPanel } from "../shared/layer_panel";
+import { LiveBadge } from "../shared/live_badge";
+import { cases } from "../shared/live_cases";
+import { me, signingIn } from "../shared/session";
+import { SignInDialog } from "../shared/sign_in";
 import { switchTheme, theme } from "../shared/theme";
 import { AskCard } from "./answer";
-import { LatestCases, LiveBadge } from "./latest";
-import { LayerPanel } from "./layer_panel";
+import { LatestCases } from "./latest";
 import { MapPane } from "./map_pane";
 import { ReportForm } from "./report_form";
-import { SignInDialog } from "./sign_in";
-import { begin, cases, city, forgetPlace, me, type Pane, pane, sent, signingIn, signOut, startOver, unreachable } from "./state";
+import { begin, forgetPlace, leave, type Pane, pane, sent, startOver } from "./state";
 
 function Head() {
   const text = words.value;
@@ -27,7 +31,7 @@ function Head() {
         <button type="button" class="button quiet square" aria-label={theme.value === "day" ? text.dark : text.day} title={theme.value === "day" ? text.dark : text.day} onClick={switchTheme}>
           <Icon name={theme.value === "day" ? "moon" : "sun"} /></button>
         {who ? (
-          <button type="button" class="button quiet account" onClick={() => void signOut()} title={text.signOut} data-signed-in={who.login}>
+          <button type="button" class="button quiet account" onClick={() => void leave()} title={text.signOut} data-signed-in={who.login}>
             <span class="account-text"><strong>{who.staff ? posted(who.staff) : wordFor(text.roles, who.role)}</strong><span class="small">{text.signOut}</span></span>
           </button>
         ) : (

@@ -1,17 +1,8 @@
-// The latest cases and how live they are.
-import { clock, fill, named, wordFor, words } from "../shared/i18n";
-import { liveState } from "../shared/live";
+// The latest cases.
+import { clock, named, wordFor, words } from "../shared/i18n";
+import { cases } from "../shared/live_cases";
+import { me } from "../shared/session";
 import { showOnMap } from "./map_pane";
-import { cases, me } from "./state";
-
-export function LiveBadge() {
-  const { state, since } = liveState.value;
-  return (
-    <span class="live" role="status" data-live={state}>
-      <span class="live-dot" aria-hidden="true" />{fill(words.value.live[state], { t: clock(since) })}
-    </span>
-  );
-}
 
 export function LatestCases() {
   const text = words.value;

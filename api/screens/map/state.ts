@@ -1,11 +1,12 @@
 // What this page knows, and the acts that change it. Components only show signals and call these acts.
 import { computed, effect, signal } from "@preact/signals";
-import type { StyleSpecification } from "maplibre-gl";
 import { api, NoAnswer, Refused } from "../shared/api";
+import { readCity, signOut, unreachable } from "../shared/catalog";
+import { addCase, cases } from "../shared/live_cases";
 import { remember, remembered } from "../shared/remember";
-import { brokenIn, shownByDefault } from "../shared/style";
-import type { CaseRow, Category, City, LiveCase, Located, Me, Problem, ReportAnswer, ReportBody } from "../shared/types";
-import { theme } from "../shared/theme";
+import { me } from "../shared/session";
+import type { Category, Located, Problem, ReportAnswer, ReportBody } from "../shared/types";
+import { newUid } from "../shared/uid";
 
 export type Pane = "none" | "ask" | "layers" | "report" | "cases";
 /** Where a question or report stands. */
@@ -28,20 +29,8 @@ export type Sent =
   | { status: "sending"; body: ReportBody }
   | { status: "unknown"; body: ReportBody }
   | { status: "answered"; answer: ReportAnswer };
-export interface ListedCase extends LiveCase {
-  mine: boolean;
-  /** When this page learnt of it (ms); 0 for what was there before. */
-  seen: number;
-}
-
-export const city = signal<City | null>(null);
-export const style = signal<StyleSpecification | null>(null);
 export const categories = signal<Category[]>([]);
-export const me = signal<Me | null>(null);
-export const unreachable = signal(false);
-
 export const pane = signal<Pane>("none");
-export const signingIn = signal(false);
 
 /** One of the most common reports of any city, and the start of the selector; else whatever comes first. */
 const COMMON = ["E01-10", "E01-12"];
@@ -50,83 +39,33 @@ export const chosenCategory = computed(() => categories.value.find((one) => one.
 
 export const place = signal<Place | null>(null);
 export const asked = signal<Asked>({ status: "idle" });
-export const cases = signal<ListedCase[]>([]);
-const LISTED = 30;
 
-// -- layers ---------------------------------------------------------------------------------------------------------
+// -- beginning ------------------------------------------------------------------------------------------------------
 
-export const switched = signal<Record<string, boolean>>(JSON.parse(remembered("layers") ?? "{}") as Record<string, boolean>);
+export const begin = readCity;
 
-export function shown(id: string): boolean {
-  const chosen = switched.value[id];
-  return chosen ?? (style.value !== null && shownByDefault(style.value, id));
-}
+// A signed-in reader may choose of more.
+effect(() => {
+  void me.value;
+  void readCategories();
+});
 
-/** Layers whose style MapLibre refused when it was to be drawn. */
-export const refusedStyles = signal<ReadonlySet<string>>(new Set());
-export const brokenStyles = computed<ReadonlySet<string>>(
-  () => new Set([...refusedStyles.value, ...(style.value ? brokenIn(style.value) : [])]),
-);
-
-export function switchLayer(id: string, on: boolean): void {
-  switched.value = { ...switched.value, [id]: on };
-  remember("layers", JSON.stringify(switched.value));
-}
-
-// -- beginning, sign-in ---------------------------------------------------------------------------------------------
-
-/** Reads the city, the style the caller may see, and who the caller is. */
-export async function begin(): Promise<void> {
+async function readCategories(): Promise<void> {
   try {
-    const [theCity, theStyle, list] = await Promise.all([api.city(), api.style(theme.peek()), api.categories()]);
-    // Asking /api/me while signed out is a 401 in the console of every visitor; the catalogue says it as well.
-    const signedIn = theCity.layers.some((layer) => layer.class !== "public" && layer.allowed);
-    me.value = signedIn ? await api.me() : null;
+    const list = await api.categories();
     categories.value = list.categories;
-    if (!category.peek()) {
-      const common = COMMON.find((code) => list.categories.some((one) => one.code === code));
-      category.value = common ?? list.categories[0]?.code ?? "";
-    }
-    style.value = theStyle as StyleSpecification;
-    city.value = theCity;
-    unreachable.value = false;
+    if (category.peek()) return;
+    const common = COMMON.find((code) => list.categories.some((one) => one.code === code));
+    category.value = common ?? list.categories[0]?.code ?? "";
   } catch {
     unreachable.value = true;
   }
 }
 
-export async function signIn(login: string, password: string): Promise<void> {
-  await api.signIn(login, password);
-  signingIn.value = false;
-  await begin();
-}
-
-export async function signOut(): Promise<void> {
-  await api.signOut().catch(() => undefined);
-  cases.value = cases.value.filter((one) => one.mine);
-  await begin();
-}
-
-/** Reads again which layers there are and how they look, and tells the page where that is different. */
-export async function readLayers(): Promise<void> {
-  try {
-    const [theCity, theStyle] = await Promise.all([api.city(), api.style(theme.peek())]);
-    if (JSON.stringify(theCity) !== JSON.stringify(city.peek())) city.value = theCity;
-    if (JSON.stringify(theStyle) === JSON.stringify(style.peek())) return;
-    // Whoever mended a style deserves another try.
-    refusedStyles.value = new Set();
-    style.value = theStyle as StyleSpecification;
-  } catch {
-    // What is shown stays; the next change or the next look tells.
-  }
-}
-
-export async function restyle(): Promise<void> {
-  try {
-    style.value = (await api.style(theme.peek())) as StyleSpecification;
-  } catch {
-    unreachable.value = true;
-  }
+/** Of what was listed, only the reader's own reports are his to keep. */
+export async function leave(): Promise<void> {
+  await signOut();
+  cases.value = cases.peek().filter((one) => one.mine);
 }
 
 // -- who is responsible ---------------------------------------------------------------------------------------------
@@ -173,16 +112,6 @@ export const draftText = signal("");
 export const sent = signal<Sent>(kept ? { status: "unknown", body: JSON.parse(kept) as ReportBody } : { status: "editing" });
 if (kept) pane.value = "report";
 let clientUid = newUid();
-
-/** A random UUID; the browser's own function exists only over HTTPS and on localhost. */
-function newUid(): string {
-  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
 
 export async function sendReport(): Promise<void> {
   const now = sent.peek();
@@ -237,46 +166,3 @@ export function startOver(): void {
   finished();
   sent.value = { status: "editing" };
 }
-
-// -- cases ----------------------------------------------------------------------------------------------------------
-
-export function addCase(one: ListedCase): void {
-  const before = cases.peek().find((other) => other.case_no === one.case_no);
-  const rest = cases.peek().filter((other) => other.case_no !== one.case_no);
-  // A case keeps the moment it was first seen, so that its later events do not make it pulse again.
-  const merged = before ? { ...one, mine: before.mine || one.mine, seen: before.seen } : one;
-  cases.value = [merged, ...rest].sort((a, b) => b.at.localeCompare(a.at)).slice(0, LISTED);
-}
-
-export function dropCase(caseNo: string): void {
-  cases.value = cases.peek().filter((one) => one.case_no !== caseNo);
-}
-
-/** What was there before this page listened (or while it could not); `anew`: and what is not there any more goes. */
-export async function readCases(anew = false): Promise<void> {
-  const began = Date.now();
-  try {
-    const answer = await api.latestCases(LISTED);
-    const known = new Map(cases.peek().map((one) => [one.case_no, one]));
-    const rows = answer.cases.map((row: CaseRow): ListedCase => {
-      const before = known.get(row.case_no);
-      known.delete(row.case_no);
-      return {
-        case_no: row.case_no, action: before?.action ?? "", state: row.state, stage: row.stage, category: row.category,
-        organisation: row.organisation, lon: row.lon, lat: row.lat, at: before?.at ?? row.reported_at,
-        mine: before?.mine ?? false, seen: before?.seen ?? 0,
-      };
-    });
-    const kept = [...known.values()].filter((one) => !anew || one.mine || one.seen >= began);
-    cases.value = [...rows, ...kept].sort((a, b) => b.at.localeCompare(a.at)).slice(0, LISTED);
-  } catch {
-    // The list stays as it is; the live state says whether it is current.
-  }
-}
-
-let first = true;
-effect(() => {
-  void theme.value;
-  if (!first) void restyle();
-  first = false;
-});

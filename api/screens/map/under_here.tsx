@@ -3,7 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "../shared/api";
 import { fill, metres, named, wordFor, words } from "../shared/i18n";
 import type { Pipe } from "../shared/types";
-import { city, place } from "./state";
+import { city } from "../shared/catalog";
+import { place } from "./state";
 
 /** A pipe is a line: what is meant to lie on it is some metres beside it, and as far as the point is not known. */
 const BESIDE_M = 5;

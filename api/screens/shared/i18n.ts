@@ -10,6 +10,9 @@ export type Language = "zh-CN" | "en";
 export const language = signal<Language>(remembered("language") === "en" ? "en" : "zh-CN");
 export const words = computed<Messages>(() => (language.value === "en" ? en : zhCN));
 
+/** A screen's own words, in both languages and in the reader's. */
+export const spoken = <T>(both: Record<Language, T>) => computed<T>(() => both[language.value]);
+
 effect(() => {
   document.documentElement.lang = language.value;
   remember("language", language.value);

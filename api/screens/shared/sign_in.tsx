@@ -1,10 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { NoAnswer, Refused } from "../shared/api";
-import { Icon } from "../shared/icons";
-import { words } from "../shared/i18n";
-import { ProblemNote } from "../shared/problem_note";
-import type { Problem } from "../shared/types";
-import { signIn, signingIn } from "./state";
+import { NoAnswer, Refused } from "./api";
+import { signIn } from "./catalog";
+import { words } from "./i18n";
+import { Icon } from "./icons";
+import { ProblemNote } from "./problem_note";
+import { signingIn } from "./session";
+import type { Problem } from "./types";
 
 export function SignInDialog() {
   const text = words.value;

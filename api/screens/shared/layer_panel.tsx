@@ -1,10 +1,11 @@
 // Layers by family, each with its switch and its legend; what the caller may not see is shown locked, not hidden.
 import type { StyleSpecification } from "maplibre-gl";
-import { Icon } from "../shared/icons";
-import { day, fill, said, titled, words } from "../shared/i18n";
-import { legendOf, type LegendEntry } from "../shared/style";
-import type { CityLayer } from "../shared/types";
-import { brokenStyles, city, me, shown, signingIn, style, switched, switchLayer } from "./state";
+import { brokenStyles, city, shown, style, switched, switchLayer } from "./catalog";
+import { day, fill, said, titled, words } from "./i18n";
+import { Icon } from "./icons";
+import { me, signingIn } from "./session";
+import { legendOf, type LegendEntry } from "./style";
+import type { CityLayer } from "./types";
 
 function Swatch({ entry }: { entry: LegendEntry }) {
   const { colour, edge, shape, glyph, path, dashed } = entry;

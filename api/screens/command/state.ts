@@ -1,0 +1,30 @@
+// What the wall is looking at. Panels set it, the map follows, and the other way round.
+import { signal } from "@preact/signals";
+
+export interface Place {
+  lon: number;
+  lat: number;
+}
+
+/** Where the map is to go; it is taken back once the map is on its way. */
+export const goTo = signal<(Place & { zoom?: number }) | null>(null);
+
+/** The point that was clicked: the card says who is responsible, what is here, what happened here. */
+export const asked = signal<(Place & { accuracy_m: number }) | null>(null);
+
+/** The area that was drawn: the card says who and what is inside. */
+export const area = signal<GeoJSON.Polygon | null>(null);
+
+/** The case whose card is open. */
+export const openCase = signal<string | null>(null);
+
+/** The number whose cases are listed: an indicator, and for which part of the city or of the day. */
+export interface OpenNumber {
+  code: string;
+  title: string;
+  query: Record<string, string>;
+}
+export const openNumber = signal<OpenNumber | null>(null);
+
+/** The tour goes from place to place by itself until somebody touches the wall. */
+export const touring = signal(false);

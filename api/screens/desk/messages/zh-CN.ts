@@ -1,0 +1,5 @@
+export const zhCN = {
+  title: "值守席",
+};
+
+export type Messages = typeof zhCN;

@@ -1,0 +1,15 @@
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import "../shared/design.css";
+import "../shared/parts.css";
+import { city, readCity } from "../shared/catalog";
+import { named } from "../shared/i18n";
+import { App } from "./app";
+import { own } from "./words";
+
+effect(() => {
+  document.title = `${own.value.title}${city.value ? ` · ${named(city.value)}` : ""}`;
+});
+const root = document.getElementById("app");
+if (root) render(<App />, root);
+void readCity();

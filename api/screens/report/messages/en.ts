@@ -1,0 +1,5 @@
+import type { Messages } from "./zh-CN";
+
+export const en: Messages = {
+  title: "Report a problem",
+};

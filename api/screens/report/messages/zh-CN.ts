@@ -1,0 +1,5 @@
+export const zhCN = {
+  title: "随手报",
+};
+
+export type Messages = typeof zhCN;
