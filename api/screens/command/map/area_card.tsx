@@ -1,0 +1,4 @@
+// What the drawn area holds.
+export function AreaCard() {
+  return null;
+}

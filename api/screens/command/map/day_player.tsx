@@ -1,0 +1,4 @@
+// The day, played hour by hour.
+export function DayPlayer() {
+  return null;
+}

@@ -1,0 +1,4 @@
+// What is drawn: legend, switches and how many there are of each.
+export function Layers() {
+  return null;
+}
