@@ -1,11 +1,15 @@
-"""The screens, as Vite built them: hashed files for ever, pages anew each time."""
+"""The screens, as Vite built them: hashed files for ever, pages anew each time.
+
+The build packs its text files beforehand (``api/screens/packed.ts``); the smallest form that the browser takes is sent.
+"""
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from pathlib import Path
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
 from gisops.errors import NotFound
@@ -18,6 +22,9 @@ _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 # Our styles name the font's files, and any page may draw by our styles.
 _ANY_PAGE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 _ANEW = {"Cache-Control": "no-cache"}
+# The smaller first.
+_PACKED = {"br": ".br", "gzip": ".gz"}
+_MEDIA_TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json"}
 
 _NOT_BUILT = """<!doctype html>
 <html lang="zh-CN">
@@ -32,35 +39,49 @@ The API is described at <a href="/docs">/docs</a>.</p>
 
 
 @router.get("/", openapi_extra={"x-permission": "public", "x-scope": "none"})
-def start() -> Response:
+def start(request: Request) -> Response:
     """The start page."""
-    page = DIST / "index.html"
-    if not page.is_file():
+    if not (DIST / "index.html").is_file():
         return HTMLResponse(_NOT_BUILT, 503, headers=_ANEW)
-    return FileResponse(page, headers=_ANEW)
+    return _file(("index.html",), _ANEW, request)
 
 
 @router.get("/assets/{path:path}", openapi_extra={"x-permission": "public", "x-scope": "none"})
-def asset(path: str) -> Response:
+def asset(path: str, request: Request) -> Response:
     """A file whose name holds a hash of its content."""
-    return _file(("assets", *path.split("/")), _FOR_EVER | _ANY_PAGE if path.endswith(".woff2") else _FOR_EVER)
+    headers = _FOR_EVER | _ANY_PAGE if path.endswith(".woff2") else _FOR_EVER
+    return _file(("assets", *path.split("/")), headers, request)
 
 
 @router.get("/{name}", openapi_extra={"x-permission": "public", "x-scope": "none"})
-def page(name: str) -> Response:
+def page(name: str, request: Request) -> Response:
     """Another page (``/report`` is ``report.html`` or ``report/index.html``), or a file beside the start page."""
     for steps in ((name,), (f"{name}.html",), (name, "index.html")):
         try:
-            return _file(steps, _ANEW)
+            return _file(steps, _ANEW, request)
         except NotFound:
             continue
     raise NotFound("There is nothing at this address.")
 
 
-def _file(steps: tuple[str, ...], headers: dict[str, str]) -> Response:
+def _file(steps: tuple[str, ...], headers: dict[str, str], request: Request) -> Response:
     # Every step is a plain name, so nothing leads out of the folder.
     if all(_NAME.match(step) for step in steps):
         found = DIST.joinpath(*steps)
         if found.is_file():
-            return FileResponse(found, headers=headers)
+            media_type = _MEDIA_TYPES.get(found.suffix) or mimetypes.guess_type(found.name)[0]
+            taken = accepted(request.headers.get("accept-encoding", ""))
+            for coding, suffix in _PACKED.items():
+                packed = found.with_name(found.name + suffix)
+                if coding in taken and packed.is_file():
+                    # What goes as it is gets its ``Vary`` from the middleware that may pack it.
+                    told = {"Content-Encoding": coding, "Vary": "Accept-Encoding"}
+                    return FileResponse(packed, headers=headers | told, media_type=media_type)
+            return FileResponse(found, headers=headers, media_type=media_type)
     raise NotFound("There is nothing at this address.")
+
+
+def accepted(header: str) -> set[str]:
+    """The codings that an ``Accept-Encoding`` names, without those it refuses (``br;q=0``)."""
+    named = (each.lower().replace(" ", "").partition(";q=") for each in header.split(","))
+    return {coding for coding, _, weight in named if weight.strip("0.") or not weight}

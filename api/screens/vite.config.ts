@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { build, defineConfig, type Plugin } from "vite";
+import { packed } from "./packed.ts";
 
 // One HTML file per screen; the server answers `/` with index.html and `/assets/…` with hashed files it may cache
 // for ever. Dev: `npm run dev` proxies everything that is not a screen to a running server.
@@ -54,7 +55,7 @@ const fonts: Plugin = {
 };
 
 export default defineConfig({
-  plugins: [licences, notebook, fonts],
+  plugins: [licences, notebook, fonts, packed],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist",
