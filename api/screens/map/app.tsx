@@ -1,6 +1,6 @@
 // The page: the map under everything, panels over it. On a wide screen all panels stand; on a phone one at a time.
-import icon from "./icon.svg";
 import { city, unreachable } from "../shared/catalog";
+import { FacesMenu } from "../shared/faces";
 import { Icon, type IconName } from "../shared/icons";
 import { language, named, posted, wordFor, words } from "../shared/i18n";
 import { LayerPanel } from "../shared/layer_panel";
@@ -20,7 +20,7 @@ function Head() {
   const who = me.value;
   return (
     <header class="head surface">
-      <img class="brand-mark" src={icon} alt="" width="32" height="32" />
+      <FacesMenu />
       <div class="brand">
         <h1>{city.value ? named(city.value) : "gisops"}</h1>
         <p class="small">{text.appTitle}</p>

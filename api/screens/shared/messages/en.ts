@@ -122,6 +122,11 @@ export const en: Messages = {
   latestNone: "No new cases",
   latestOwn: "Sign in to see the whole city’s cases live; what you report is shown here.",
   mine: "mine",
+  faces: {
+    open: "Other screens", all: "For everybody", staff: "For staff",
+    map: "The map", mapIs: "who is responsible, what is there", screen: "Command wall", screenIs: "the city at a glance, in figures", desk: "Duty desk", deskIs: "accept, file, dispatch, close",
+    officer: "Phone", officerIs: "for officers, handlers and checkers", report: "Report a problem", reportIs: "three taps, and follow it", docs: "The API", docsIs: "every route, to be tried out",
+  },
   live: {
     off: "not signed in", connecting: "connecting", live: "live", reconnecting: "reconnecting", stale: "stale since {t}",
   },

@@ -117,6 +117,11 @@ export const zhCN = {
   latestNone: "暂无新案件",
   latestOwn: "登录后可看到全市实时案件；您上报的案件会显示在这里。",
   mine: "我上报的",
+  faces: {
+    open: "切换界面", all: "所有人", staff: "工作人员",
+    map: "一张图", mapIs: "谁负责、有什么", screen: "指挥屏", screenIs: "全市态势与指标", desk: "坐席台", deskIs: "受理、立案、派遣、结案",
+    officer: "移动端", officerIs: "网格员、处置和核查人员的手机", report: "市民上报", reportIs: "三步上报，随时查进度", docs: "接口文档", docsIs: "所有接口，可直接试用",
+  },
   live: {
     off: "未登录", connecting: "正在连接", live: "实时", reconnecting: "正在重连", stale: "{t} 起未更新",
   },
