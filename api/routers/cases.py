@@ -27,6 +27,8 @@ router = APIRouter(prefix="/api/cases", tags=["cases"])
 # Apart, for an address that is no case's.
 previews = APIRouter(prefix="/api", tags=["cases"])
 
+# As many as a list shows at once.
+MOST_NUMBERS = 100
 _DESK = roles_of("correct")
 _DESK_ROLES = "roles:" + ",".join(_DESK)
 
@@ -43,6 +45,9 @@ def find(
     category: QueryText | None = None,
     organisation: QueryText | None = None,
     bbox: QueryText | None = None,
+    case_no: Annotated[
+        list[QueryText], Query(max_length=MOST_NUMBERS, description="These alone, of them what the caller may see")
+    ] = [],  # noqa: B006
     mine: Annotated[Literal["0", "1", "true", "false"], Query()] = "false",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: UUID | None = None,
@@ -61,6 +66,7 @@ def find(
         organisation=organisation,
         bbox=parse_bbox(bbox) if bbox is not None else None,
         handler_id=handler_id,
+        numbers=case_no,
         limit=limit,
         after=after,
         to=caller.actor,
@@ -68,8 +74,8 @@ def find(
     )
     following = None
     if found["after"] is not None:
-        asked = {name: value for name, value in request.query_params.items() if name != "after"}
-        following = f"{request.url.path}?{urlencode({**asked, 'after': str(found['after'])})}"
+        asked = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+        following = f"{request.url.path}?{urlencode([*asked, ('after', str(found['after']))])}"
     return answers.json({"cases": found["cases"], "next": following})
 
 

@@ -137,15 +137,16 @@ def find(
     limit: int = 100,
     after: UUID | None = None,
     case_no: str | None = None,
+    numbers: Sequence[str] = (),
     to: Actor | None = None,
     key_id: int | None = None,
 ) -> dict[str, Any]:
     """List cases, newest first: ``{cases: [...], after: last case_id or None}``.
 
-    Those in the scope of the connection's viewer. ``bbox`` is west, south, east, north in degrees; ``handler_id`` asks
-    for that person's open cases. ``to`` is who gets to see it: handlers are posts alone unless ``people.knows_people``,
-    and that somebody else's name was shown is written into the audit (``key_id``: by which key). Raises
-    ``InvalidInput`` for an unknown state or category, or a limit out of range.
+    Those in the scope of the connection's viewer; of some ``numbers`` alone, where there are any. ``bbox`` is west,
+    south, east, north in degrees; ``handler_id`` asks for that person's open cases. ``to`` is who gets to see it:
+    handlers are posts alone unless ``people.knows_people``, and that somebody else's name was shown is written into the
+    audit (``key_id``: by which key). Raises ``InvalidInput`` for an unknown state or category, or a limit out of range.
     """
     if state is not None and state not in wording.STATES:
         raise InvalidInput(f"There is no state {state!r}.", state=state, states=list(wording.STATES))
@@ -159,7 +160,8 @@ def find(
             "category_id": city.category(category).category_id if category else None,
             "organisation": organisation,
             "handler_id": handler_id,
-            "case_no": case_no,
+            # None: whatever its number
+            "numbers": [case_no] if case_no is not None else list(dict.fromkeys(numbers)) or [None],
             "west": west,
             "south": south,
             "east": east,

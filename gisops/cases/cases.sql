@@ -9,8 +9,9 @@ SELECT c.case_no, c.case_id, c.organisation_id, c.handler_id, c.state, c.stage, 
        o.code AS organisation_code, o.name_zh AS organisation_zh, o.name_en AS organisation_en,
        z.code AS zone_code, z.name_zh AS zone_zh, z.name_en AS zone_en,
        h.code AS handler_code, h.name AS handler_name, h.post_zh AS handler_post_zh, h.post_en AS handler_post_en
-FROM seen_cases(
-  number => %(case_no)s, in_state => %(state)s, in_category => %(category_id)s, at_organisation => %(organisation)s, with_handler => %(handler_id)s,
+FROM unnest(%(numbers)s::text[]) AS asked (number)
+CROSS JOIN LATERAL seen_cases(
+  number => asked.number, in_state => %(state)s, in_category => %(category_id)s, at_organisation => %(organisation)s, with_handler => %(handler_id)s,
   box => ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326), before => %(after)s, most => %(limit)s) AS seen
 JOIN cases c USING (district_code, case_id)
 JOIN categories cat ON cat.category_id = c.category_id

@@ -167,6 +167,10 @@ def test_filters_narrow_the_scope_and_never_widen_it(caller, owner, reported, lo
         ({"bbox": f"{west},{south},{east},{north}", "state": "dispatched"}, f"geom && {box} AND state = 'dispatched'"),
     ):
         assert _walk(client, limit=25, **query) == _expected(owner, login, condition), query
+    every = _expected(owner, "admin")[:30]
+    named = ", ".join(f"'{number}'" for number in every)
+    asked = [*every, every[0], "none such"]
+    assert _walk(client, limit=25, case_no=asked) == _expected(owner, login, f"case_no IN ({named})")
 
 
 def test_tasks_are_ones_own(caller, owner, reported) -> None:

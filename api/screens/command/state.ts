@@ -26,5 +26,11 @@ export interface OpenNumber {
 }
 export const openNumber = signal<OpenNumber | null>(null);
 
+/** What the open list holds, for the map to point out. */
+export interface Marked extends Place {
+  case_no: string;
+}
+export const marked = signal<Marked[]>([]);
+
 /** The tour goes from place to place by itself until somebody touches the wall. */
 export const touring = signal(false);

@@ -2,6 +2,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { StyleSpecification } from "maplibre-gl";
 import { api } from "./api";
+import { timeZone } from "./i18n";
 import { remember, remembered } from "./remember";
 import { me, signingIn } from "./session";
 import { brokenIn, shownByDefault } from "./style";
@@ -45,6 +46,7 @@ export async function readCity(): Promise<void> {
     const signedIn = theCity.layers.some((layer) => layer.class !== "public" && layer.allowed);
     me.value = signedIn ? await api.me() : null;
     style.value = theStyle as StyleSpecification;
+    timeZone.value = theCity.timezone;
     city.value = theCity;
     unreachable.value = false;
   } catch {

@@ -32,14 +32,18 @@ export const fill = (message: string, values: Record<string, string | number>): 
 /** A word from one of the message tables, or the code itself where the table does not know it (yet). */
 export const wordFor = (table: Record<string, string>, code: string): string => table[code] ?? code.replaceAll("_", " ");
 
+/** A city's times are its own, wherever the screen stands; this device's until the city is read. */
+export const timeZone = signal<string | undefined>(undefined);
+const zoned = (how: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+  new Intl.DateTimeFormat(language.value, timeZone.value ? { ...how, timeZone: timeZone.value } : how);
+
 export const dayAndTime = (at: string): string =>
-  new Intl.DateTimeFormat(language.value, {
-    month: "numeric", day: "numeric", weekday: "short", hour: "2-digit", minute: "2-digit", hour12: false,
+  zoned({
+    month: "numeric", day: "numeric", weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
   }).format(new Date(at));
 export const day = (at: string): string =>
-  new Intl.DateTimeFormat(language.value, { year: "numeric", month: "numeric", day: "numeric" }).format(new Date(at));
+  zoned({ year: "numeric", month: "numeric", day: "numeric" }).format(new Date(at));
 export const clock = (at: string | number): string =>
-  new Intl.DateTimeFormat(language.value, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false })
-    .format(new Date(at));
+  zoned({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(new Date(at));
 export const metres = (value: number): string =>
   fill(words.value.metres, { n: value < 10 ? value.toFixed(1).replace(/\.0$/, "") : Math.round(value) });

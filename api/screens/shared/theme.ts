@@ -2,10 +2,10 @@
 import { effect, signal } from "@preact/signals";
 import { remember, remembered } from "./remember";
 
-// A wall is told by its address (?theme=screen): nobody stands in front of it to choose.
+// A wall is told by its address (/screen, or ?theme=screen): nobody stands in front of it to choose.
 export type Theme = "day" | "dark" | "screen";
 
-const chosen = new URLSearchParams(location.search).get("theme") ?? remembered("theme");
+const chosen = location.pathname === "/screen" ? "screen" : new URLSearchParams(location.search).get("theme") ?? remembered("theme");
 export const theme = signal<Theme>(chosen === "dark" || chosen === "day" || chosen === "screen" ? chosen : "day");
 
 export function switchTheme(): void {
