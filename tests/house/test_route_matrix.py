@@ -110,6 +110,7 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
         Right(f"/api/reports/{uuid4()}/photos/{'0' * 64}", fine=NONE)
     ],
     ("GET", "/api/locate"): [Right(f"/api/locate?{POINT}&category=E04-05")],
+    ("GET", "/api/happened"): [Right("/api/happened")],
     ("GET", "/api/cases"): [Right("/api/cases?limit=3")],
     ("GET", "/api/cases/{case_no}"): [Right("/api/cases/{key}", row="cases")],
     ("GET", "/api/cases/{case_no}/dispatch"): [Right("/api/cases/{key}/dispatch", row="cases")],

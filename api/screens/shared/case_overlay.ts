@@ -1,5 +1,5 @@
 // Cases as they come in, drawn over the server's layers before any tile knows of them.
-import { type Map as MapLibreMap, Marker, type StyleSpecification } from "maplibre-gl";
+import { type FilterSpecification, type Map as MapLibreMap, Marker, type StyleSpecification } from "maplibre-gl";
 import { MAP_FONT } from "./fonts";
 import type { ListedCase } from "./live_cases";
 import type { Overlays } from "./map_view";
@@ -9,12 +9,14 @@ const PULSES_MS = 12_000;
 /** More at once would be a flicker, not a signal. */
 const PULSES = 12;
 
-export function caseLayers(dark: boolean): StyleSpecification["layers"] {
+/** `freshOnly`: where the server's own layer of cases shows the others, by how grave they are. */
+export function caseLayers(dark: boolean, freshOnly = false): StyleSpecification["layers"] {
   const caseColour = dark ? "#ff8066" : "#c23a22";
   const ground = dark ? "#10161c" : "#ffffff";
+  const fresh: FilterSpecification = ["==", ["get", "fresh"], true];
   return [
-    { id: `${CASES}-dot`, type: "circle", source: CASES, paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 11, ["case", ["get", "fresh"], 7, 3.5], 15, ["case", ["get", "fresh"], 8, 6]], "circle-color": caseColour, "circle-stroke-color": ground, "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 11, 1, 15, 2] } },
-    { id: `${CASES}-name`, type: "symbol", source: CASES, filter: ["==", ["get", "fresh"], true], layout: { "text-field": ["get", "name"], "text-font": [MAP_FONT], "text-size": 14, "text-offset": [0, 1.1], "text-anchor": "top", "text-allow-overlap": true }, paint: { "text-color": dark ? "#ffd9d1" : "#8c2413", "text-halo-color": ground, "text-halo-width": 2 } },
+    { id: `${CASES}-dot`, type: "circle", source: CASES, ...(freshOnly ? { filter: fresh } : {}), paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 11, ["case", ["get", "fresh"], 7, 3.5], 15, ["case", ["get", "fresh"], 8, 6]], "circle-color": caseColour, "circle-stroke-color": ground, "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 11, 1, 15, 2] } },
+    { id: `${CASES}-name`, type: "symbol", source: CASES, filter: fresh, layout: { "text-field": ["get", "name"], "text-font": [MAP_FONT], "text-size": 14, "text-offset": [0, 1.1], "text-anchor": "top", "text-allow-overlap": true }, paint: { "text-color": dark ? "#ffd9d1" : "#8c2413", "text-halo-color": ground, "text-halo-width": 2 } },
   ];
 }
 

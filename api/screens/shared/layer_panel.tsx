@@ -45,7 +45,10 @@ function Age({ layer }: { layer: CityLayer }) {
   );
 }
 
-function Row({ layer, look }: { layer: CityLayer; look: StyleSpecification }) {
+/** How many there are of a layer, in words; nothing where that is not known. */
+export type Counted = (id: string) => string | undefined;
+
+function Row({ layer, look, counted }: { layer: CityLayer; look: StyleSpecification; counted?: Counted | undefined }) {
   const on = layer.allowed && shown(layer.id);
   const entries = layer.allowed ? legendOf(look, layer.id) : [];
   const only = entries.length === 1 ? entries[0] : undefined;
@@ -55,6 +58,7 @@ function Row({ layer, look }: { layer: CityLayer; look: StyleSpecification }) {
         <label class="layer-line">
           <input type="checkbox" role="switch" checked={on} onChange={(event) => switchLayer(layer.id, event.currentTarget.checked)} />
           <span class="layer-title">{titled(layer)}<Age layer={layer} /></span>
+          {counted?.(layer.id) && <span class="layer-count" data-count={layer.id}>{counted(layer.id)}</span>}
           {only && <Swatch entry={only} />}
         </label>
       ) : me.value ? (
@@ -78,7 +82,7 @@ function Row({ layer, look }: { layer: CityLayer; look: StyleSpecification }) {
   );
 }
 
-export function LayerPanel() {
+export function LayerPanel({ counted }: { counted?: Counted }) {
   void switched.value;
   const look = style.value;
   if (!city.value || !look) return null;
@@ -88,7 +92,7 @@ export function LayerPanel() {
       {[...families].map(([family, members]) => (
         <section key={family} class="family" aria-label={family}>
           <h3>{family}</h3>
-          <ul>{members.map((layer) => <Row key={layer.id} layer={layer} look={look} />)}</ul>
+          <ul>{members.map((layer) => <Row key={layer.id} layer={layer} look={look} counted={counted} />)}</ul>
         </section>
       ))}
     </>

@@ -1,12 +1,17 @@
 // How live a screen is, in words.
 import { clock, fill, words } from "./i18n";
 import { liveState } from "./live";
+import { flow } from "./live_cases";
+
+/** From so many events a second on, a list shows some of them: then the number is said. */
+const MANY = 5;
 
 export function LiveBadge() {
   const { state, since } = liveState.value;
   return (
     <span class="live" role="status" data-live={state}>
       <span class="live-dot" aria-hidden="true" />{fill(words.value.live[state], { t: clock(since) })}
+      {state === "live" && flow.value >= MANY && <span data-flow={flow.value}> · {fill(words.value.flow, { n: flow.value })}</span>}
     </span>
   );
 }

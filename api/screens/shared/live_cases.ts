@@ -12,20 +12,70 @@ export interface ListedCase extends LiveCase {
 export const cases = signal<ListedCase[]>([]);
 const LISTED = 30;
 
+/** A screen that is told five hundred things a second shows what is newest four times in it: more nobody can read. */
+const SHOWN_EVERY_MS = 250;
+const COUNTED_MS = 2_000;
+
 const newest = (all: ListedCase[]): ListedCase[] => all.sort((a, b) => b.at.localeCompare(a.at)).slice(0, LISTED);
 
-export const listed = (caseNo: string): ListedCase | undefined => cases.peek().find((one) => one.case_no === caseNo);
+/** What was heard since the list was last shown, by case; null for what has gone. */
+const heard = new Map<string, ListedCase | null>();
+let shownAt = 0;
+let showing: number | undefined;
+
+export function listed(caseNo: string): ListedCase | undefined {
+  const waiting = heard.get(caseNo);
+  return waiting === undefined ? cases.peek().find((one) => one.case_no === caseNo) : waiting ?? undefined;
+}
+
+/** How many events a second come in, looked at over two seconds. */
+export const flow = signal(0);
+let count = 0;
+let counting: number | undefined;
+let counts: number[] = [];
+
+function counted(): void {
+  count += 1;
+  counting ??= window.setInterval(() => {
+    counts = [...counts, count].slice(-COUNTED_MS / SHOWN_EVERY_MS);
+    count = 0;
+    const sum = counts.reduce((all, one) => all + one, 0);
+    // In whole numbers, and not oftener than once a second: a figure that flickers says nothing.
+    flow.value = Math.round((sum * 1_000) / (counts.length * SHOWN_EVERY_MS));
+    if (sum > 0 || counts.length < COUNTED_MS / SHOWN_EVERY_MS) return;
+    window.clearInterval(counting);
+    counting = undefined;
+    counts = [];
+  }, SHOWN_EVERY_MS);
+}
+
+function show(): void {
+  showing = undefined;
+  shownAt = Date.now();
+  const rest = cases.peek().filter((one) => !heard.has(one.case_no));
+  const news = [...heard.values()].filter((one) => one !== null);
+  heard.clear();
+  cases.value = newest([...news, ...rest]);
+}
+
+/** At once where it is quiet; together with what comes meanwhile where it is not. */
+function soon(): void {
+  const wait = shownAt + SHOWN_EVERY_MS - Date.now();
+  if (wait <= 0 && showing === undefined) show();
+  else showing ??= window.setTimeout(show, Math.max(0, wait));
+}
 
 export function addCase(one: ListedCase): void {
+  counted();
   const before = listed(one.case_no);
-  const rest = cases.peek().filter((other) => other.case_no !== one.case_no);
   // A case keeps the moment it was first seen, so that its later events do not make it pulse again.
-  const merged = before ? { ...one, mine: before.mine || one.mine, seen: before.seen } : one;
-  cases.value = newest([merged, ...rest]);
+  heard.set(one.case_no, before ? { ...one, mine: before.mine || one.mine, seen: before.seen } : one);
+  soon();
 }
 
 export function dropCase(caseNo: string): void {
-  cases.value = cases.peek().filter((one) => one.case_no !== caseNo);
+  heard.set(caseNo, null);
+  soon();
 }
 
 /** What was there before this page listened (or while it could not); `anew`: and what is not there any more goes. */
@@ -33,6 +83,8 @@ export async function readCases(anew = false): Promise<void> {
   const began = Date.now();
   try {
     const answer = await api.latestCases(LISTED);
+    // What was heard while the answer was on its way is in the list by then.
+    if (heard.size > 0) show();
     const known = new Map(cases.peek().map((one) => [one.case_no, one]));
     const rows = answer.cases.map((row: CaseRow): ListedCase => {
       const before = known.get(row.case_no);

@@ -4,6 +4,9 @@ import type { Map as MapLibreMap, VectorTileSource } from "maplibre-gl";
 
 /** Events that come together are one request: what is drawn over the map shows each at once anyway. */
 const TOGETHER_MS = 200;
+/** Where this much changed since the last look, a look costs more than it shows: the next one waits. */
+const MANY = 20;
+const MANY_TOGETHER_MS = 2_000;
 /** More than this many tiles to be remembered, and it is cheaper to start anew. */
 const MOST_REMEMBERED = 5_000;
 
@@ -27,6 +30,8 @@ export class LiveTiles {
   readonly #stale = new Set<string>();
   #timer: number | undefined;
   #all = false;
+  #changes = 0;
+  #asked = 0;
 
   constructor(map: MapLibreMap, source: string) {
     this.#map = map;
@@ -39,6 +44,7 @@ export class LiveTiles {
   changedAt(lon: number, lat: number): void {
     const source = this.#map.getSource<VectorTileSource>(this.#source);
     if (!source) return;
+    this.#changes += 1;
     for (let z = source.minzoom; z <= source.maxzoom; z += 1) {
       const at = tileAt(lon, lat, z);
       this.#stale.add(nameOf(at.z, at.x, at.y));
@@ -59,11 +65,11 @@ export class LiveTiles {
     this.#map.off("idle", this.#flush);
   }
 
-  #soon(): void {
+  #soon(wait_ms = TOGETHER_MS): void {
     this.#timer ??= window.setTimeout(() => {
       this.#timer = undefined;
       this.#flush();
-    }, TOGETHER_MS);
+    }, wait_ms);
   }
 
   readonly #flush = (): void => {
@@ -72,6 +78,12 @@ export class LiveTiles {
     if (!source) return;
     // A tile on its way here cannot be asked for again, and may have left before the change: the map's idle comes back.
     if (!this.#map.isSourceLoaded(this.#source)) return;
+    if (this.#changes > MANY && Date.now() < this.#asked + MANY_TOGETHER_MS) {
+      this.#soon(MANY_TOGETHER_MS);
+      return;
+    }
+    this.#changes = 0;
+    this.#asked = Date.now();
     if (this.#all) {
       this.#all = false;
       this.#stale.clear();

@@ -127,6 +127,7 @@ export const en: Messages = {
     map: "The map", mapIs: "who is responsible, what is there", screen: "Command wall", screenIs: "the city at a glance, in figures", desk: "Duty desk", deskIs: "accept, file, dispatch, close",
     officer: "Phone", officerIs: "for officers, handlers and checkers", report: "Report a problem", reportIs: "three taps, and follow it", docs: "The API", docsIs: "every route, to be tried out",
   },
+  flow: "{n} a second",
   live: {
     off: "not signed in", connecting: "connecting", live: "live", reconnecting: "reconnecting", stale: "stale since {t}",
   },

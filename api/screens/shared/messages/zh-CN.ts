@@ -122,6 +122,7 @@ export const zhCN = {
     map: "一张图", mapIs: "谁负责、有什么", screen: "指挥屏", screenIs: "全市态势与指标", desk: "坐席台", deskIs: "受理、立案、派遣、结案",
     officer: "移动端", officerIs: "网格员、处置和核查人员的手机", report: "市民上报", reportIs: "三步上报，随时查进度", docs: "接口文档", docsIs: "所有接口，可直接试用",
   },
+  flow: "每秒 {n} 条",
   live: {
     off: "未登录", connecting: "正在连接", live: "实时", reconnecting: "正在重连", stale: "{t} 起未更新",
   },
