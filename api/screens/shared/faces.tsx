@@ -60,9 +60,9 @@ export function FacesMenu() {
         <Icon name="faces" />
       </button>
       <nav id={id} popover="auto" class="faces-list surface" aria-label={text.open} onToggle={place}>
-        <h2>{text.all}</h2>
+        <p class="small">{text.all}</p>
         {FACES.filter((face) => !face.roles).map((face) => <FaceLink key={face.path} face={face} />)}
-        {staff.length > 0 && <h2>{text.staff}</h2>}
+        {staff.length > 0 && <p class="small">{text.staff}</p>}
         {staff.map((face) => <FaceLink key={face.path} face={face} />)}
       </nav>
     </>

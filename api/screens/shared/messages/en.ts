@@ -8,7 +8,7 @@ export const en: Messages = {
   close: "Close",
   cancel: "Cancel",
   otherLanguage: "中文",
-  otherLanguageLabel: "切换到中文",
+  otherLanguageLabel: "中 · 切换到中文",
   dark: "Dark",
   day: "Day",
   loading: "Loading…",

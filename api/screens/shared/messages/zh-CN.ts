@@ -6,7 +6,7 @@ export const zhCN = {
   close: "关闭",
   cancel: "取消",
   otherLanguage: "English",
-  otherLanguageLabel: "Switch to English",
+  otherLanguageLabel: "EN · Switch to English",
   dark: "深色",
   day: "浅色",
   loading: "正在加载……",
