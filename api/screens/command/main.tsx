@@ -2,6 +2,7 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import "../shared/design.css";
 import "../shared/parts.css";
+import "./command.css";
 import { city, readCity } from "../shared/catalog";
 import { named } from "../shared/i18n";
 import { App } from "./app";

@@ -34,3 +34,18 @@ export const marked = signal<Marked[]>([]);
 
 /** The tour goes from place to place by itself until somebody touches the wall. */
 export const touring = signal(false);
+
+// -- one card at a time: what was asked for last stands over what was asked before --------------------------------------
+
+export function openList(number: OpenNumber): void {
+  openCase.value = null;
+  const open = openNumber.peek();
+  // Pressed again it closes. Where a number's time ends moves on by itself, so it is known by its title.
+  openNumber.value = open?.code === number.code && open.title === number.title ? null : number;
+}
+
+/** Shows a case on its card and on the map. */
+export function showCase(case_no: string, at?: Place): void {
+  openCase.value = case_no;
+  if (at) goTo.value = { lon: at.lon, lat: at.lat, zoom: 16 };
+}

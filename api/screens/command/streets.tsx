@@ -1,0 +1,66 @@
+// The streets in the order of their on-time rate; of how few cases a rate is, is said.
+import { fill, said } from "../shared/i18n";
+import { type Numbers, queryOf } from "./calls";
+import { useFit } from "./fit";
+import { plain, written } from "./number";
+import { Panel } from "./panel";
+import { streets } from "./readings";
+import { openList, openNumber } from "./state";
+import { own } from "./words";
+
+const RATE = "on_time_handling_rate";
+const ROW_REM = 1.9;
+
+interface Ranked {
+  key: string;
+  name: string;
+  rate: number;
+  numerator: number;
+  denominator: number;
+  few: boolean;
+  cases: string | undefined;
+}
+
+/** Best first; of equal ones that which has handled more. Whoever had nothing to handle has no rank. */
+export function ranked(told: Numbers): Ranked[] {
+  const found: Ranked[] = [];
+  for (const { subject, values } of told.rows) {
+    const value = values[RATE];
+    if (subject.key === null || !value || !("numerator" in value) || value.value === null) continue;
+    found.push({
+      key: subject.key, name: said(subject), rate: value.value, numerator: value.numerator ?? 0, denominator: value.denominator, few: value.few, cases: value.cases,
+    });
+  }
+  return found.sort((a, b) => b.rate - a.rate || b.denominator - a.denominator);
+}
+
+export function Streets() {
+  const text = own.value;
+  const figure = streets.figure.value;
+  const [list, room] = useFit(ROW_REM);
+  const rows = figure.value ? ranked(figure.value) : [];
+  // Full marks and none at all are told apart by what lies between the worst and a hundred.
+  const least = Math.min(0.9, ...rows.map((row) => row.rate)) - 0.02;
+  return (
+    <Panel id="streets" title={text.streets} figure={figure} aside={<span class="small aside">{text.streetsOf}</span>}>
+      {figure.value && rows.length === 0 && <p class="part-body small">{text.noStreets}</p>}
+      <ol class="bars ranked" ref={list}>
+        {rows.slice(0, room).map((row, n) => {
+          const title = `${row.name} · ${text.rate}`;
+          return (
+            <li key={row.key}>
+              <button type="button" class="bar-row" data-street={row.key} aria-pressed={openNumber.value?.title === title}
+                title={`${fill(text.ratio, { k: row.numerator, n: row.denominator })}${row.few ? ` · ${text.few}` : ""}`}
+                onClick={() => openList({ code: RATE, title, query: queryOf(row.cases) })}>
+                <span class="bar-rank">{n + 1}</span>
+                <span class="bar-name">{row.name}</span>
+                <span class="bar-track"><span class="bar-fill" style={{ width: `${(100 * (row.rate - least)) / (1 - least)}%` }} /></span>
+                <span class="bar-number">{plain(written.rate(row.rate))}{row.few && <abbr class="few" title={text.few}>*</abbr>}</span>
+              </button>
+            </li>
+          );
+        })}
+      </ol>
+    </Panel>
+  );
+}
