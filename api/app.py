@@ -148,7 +148,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     watch = app.state.watch = Watch(settings)
     app.add_middleware(RoomToWrite, watch=watch)
-    headers = basemaps.headers(settings)
+    headers = {**basemaps.headers(settings), **edge.strict_transport(settings)}
     app.add_middleware(edge.SecurityHeaders, headers=headers)
     app.add_middleware(metrics.Measured)
     if settings.trusted_proxies is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import os
 import signal
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.table import Table
 
-from api import logs, metrics, notify, progress, sign_ins, supervisor
+from api import logs, metrics, notify, progress, sign_ins, supervisor, trial
 from api.commands import audit as audits
 from api.commands import backups, bulletins, city, layers, loads, service, users
 from api.commands import deliveries as outgoing
@@ -25,12 +27,15 @@ from api.commands import simulate as simulations
 from api.console import bring_up_to_date, database, err, out, read_settings
 from gisops import cluster
 from gisops.access import sealing
+from gisops.certificates import Held
 from gisops.cluster import Urls
 from gisops.errors import Conflict, GisopsError
 from gisops.settings import Settings
 
 if TYPE_CHECKING:
     from api.doctor import Finding
+
+Tls = Annotated[bool, typer.Option("--tls", help="Speak HTTPS, by a certificate made here for a trial.")]
 
 app = typer.Typer(
     name="gisops",
@@ -55,14 +60,16 @@ def main() -> None:
 @app.command()
 def up(
     sample: Annotated[bool, typer.Option(help="Load the sample city if the database holds no city.")] = True,
+    tls: Tls = False,
 ) -> None:
     """启动全部 / Start everything: database, web, worker; stays in the foreground."""
-    settings = read_settings()
+    settings = _with_tls(tls)
     began = time.monotonic()
     # Until the supervisor takes over, a stop must still unwind what was begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if settings.database_url is None and cluster.status(settings).held:
         raise Conflict(f"gisops already runs from {settings.home.resolve()}.", do="gisops down")
+    shown = trial.begin(settings)
     with ExitStack() as undo:
         listening = undo.enter_context(_listening(settings))
         gate = supervisor.Gate()
@@ -84,7 +91,7 @@ def up(
         if sign_ins.is_half_told(urls.owner):
             children.append(supervisor.past_child())
         gate.open()
-        supervisor.keep(children, own, lambda: _welcome(supervisor.address(listening), urls, settings, began))
+        supervisor.keep(children, own, lambda: _welcome(listening, shown, urls, settings, began))
 
 
 def _own_cluster(undo: ExitStack, settings: Settings) -> cluster.Cluster | None:
@@ -100,16 +107,17 @@ def _own_cluster(undo: ExitStack, settings: Settings) -> cluster.Cluster | None:
 
 
 @app.command()
-def serve() -> None:
+def serve(tls: Tls = False) -> None:
     """只运行网页进程 / Run the web processes only, on a database that is there."""
-    settings = read_settings()
+    settings = _with_tls(tls)
+    shown = trial.begin(settings)
     with _listening(settings) as listening, closing(supervisor.Gate()) as gate:
         gate.open()
         logs.configure(settings, "supervisor")
         metrics.share(settings)
         children = [supervisor.web_child(number, listening, gate) for number in range(1, settings.processes + 1)]
         began = time.monotonic()
-        supervisor.keep(children, None, lambda: _announce(supervisor.address(listening), began))
+        supervisor.keep(children, None, lambda: _announce(listening, shown, began))
 
 
 @app.command()
@@ -238,12 +246,24 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         yield listening
 
 
+def _with_tls(tls: bool) -> Settings:
+    """The settings, where ``--tls`` is one of them: the web processes read theirs for themselves."""
+    if tls:
+        os.environ["GISOPS_TLS"] = "true"
+    return read_settings()
+
+
 def _ready(address: str, patience_s: float = 60) -> bool:
     """Wait until the server says that it is ready."""
     where = urlsplit(address)
     give_up = time.monotonic() + patience_s
     while time.monotonic() < give_up:
         door = http.client.HTTPConnection(where.hostname or "", where.port, timeout=5)
+        if where.scheme == "https":
+            # Whether it is ready is asked, not who it is: the certificate may be for the public name only.
+            anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+            door = http.client.HTTPSConnection(where.hostname or "", where.port, timeout=5, context=anybody)
         try:
             door.request("GET", "/readyz")
             if door.getresponse().status == 200:
@@ -256,7 +276,8 @@ def _ready(address: str, patience_s: float = 60) -> bool:
     return False
 
 
-def _announce(address: str, began: float) -> bool:
+def _announce(listening: socket.socket, shown: Held | None, began: float) -> bool:
+    address = supervisor.address(listening, tls=shown is not None)
     if not _ready(address):
         err.print(f"[red]{address}/readyz 没有就绪 / is not ready[/]")
         return False
@@ -264,11 +285,13 @@ def _announce(address: str, began: float) -> bool:
     out.print(f"\n[bold green]✓[/] gisops 就绪 / ready ({time.monotonic() - began:.1f} s)")
     for path, words in (("/", "地图 / map"), ("/docs", "接口 / API"), ("/readyz", "状态 / state")):
         out.print(f"  {address}{path:<9} {words}")
+    if shown is not None:
+        trial.say(shown, listening)
     return True
 
 
-def _welcome(address: str, urls: Urls, settings: Settings, began: float) -> None:
-    if _announce(address, began):
+def _welcome(listening: socket.socket, shown: Held | None, urls: Urls, settings: Settings, began: float) -> None:
+    if _announce(listening, shown, began):
         samples.print_sign_ins(urls, settings)
         out.print("停止 / stop: Ctrl-C")
 

@@ -8,6 +8,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gisops.settings import Settings
+
 # Everything comes from us, scripts are files, nobody frames us. MapLibre keeps its worker in a file of ours; pictures
 # of the map may be data or blobs.
 CONTENT_POLICY = "; ".join(
@@ -35,6 +37,15 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+
+def strict_transport(settings: Settings) -> Mapping[str, str]:
+    """The promise that this host speaks HTTPS from now on, where it does by a certificate of the city's own.
+
+    By one that was made here for a trial it is not given: a browser that believed it would not let its user pass any
+    more, and keeps it when the trial is over. Behind a proxy the proxy gives it.
+    """
+    return {} if settings.tls_certificate is None else {"Strict-Transport-Security": "max-age=2592000"}
 
 
 class SecurityHeaders:

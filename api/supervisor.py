@@ -110,11 +110,11 @@ def listen(host: str, port: int, *, tries: int = 50) -> socket.socket:
     raise NotReady(f"Ports {port} to {port + tries - 1} are all taken.", do="Set GISOPS_PORT to a free port.")
 
 
-def address(listening: socket.socket) -> str:
-    """The address to type for an open web socket."""
+def address(listening: socket.socket, *, tls: bool = False) -> str:
+    """The address to type on this machine for an open web socket."""
     host, port = listening.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"http://{shown}:{port}"
+    return f"{'https' if tls else 'http'}://{shown}:{port}"
 
 
 def begin(child: Child) -> None:

@@ -27,7 +27,9 @@ def main(fd: int, parent: int, gate: int, number: int) -> None:
     gc.disable()
     import uvicorn
 
+    from api import https
     from api.app import create_app
+    from gisops import certificates
 
     settings = Settings()
     logs.configure(settings, f"web-{number}")
@@ -44,23 +46,23 @@ def main(fd: int, parent: int, gate: int, number: int) -> None:
     warming.start()
     # As a socket, which knows that it is TCP. By its number alone uvicorn takes it for a Unix socket, nobody switches
     # Nagle's algorithm off, and every answer waits 40 ms for an acknowledgement.
-    uvicorn.Server(
-        uvicorn.Config(
-            app,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            # The supervisor says where the server is; uvicorn's own greetings, once per process, would bury that.
-            log_level="debug" if settings.log_level.upper() == "DEBUG" else "warning",
-            access_log=False,
-            server_header=False,
-            backlog=2048,
-            # X-Forwarded-For is not believed, not even from this machine: limits go by the address that really calls.
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE_S,
-        )
-    ).run([socket.socket(fileno=fd)])
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        # The supervisor says where the server is; uvicorn's own greetings, once per process, would bury that.
+        log_level="debug" if settings.log_level.upper() == "DEBUG" else "warning",
+        access_log=False,
+        server_header=False,
+        backlog=2048,
+        # X-Forwarded-For is not believed, not even from this machine: limits go by the address that really calls.
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = https.Server(config, settings) if certificates.asked_for(settings) else uvicorn.Server(config)
+    server.run([socket.socket(fileno=fd)])
 
 
 def _warm() -> None:

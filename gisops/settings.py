@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from ipaddress import IPv4Network, IPv6Network
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -58,6 +59,16 @@ class Settings(BaseSettings):
     )
     metrics_token: SecretStr | None = Field(
         default=None, description="Bearer token that may read /metrics beside an administrator: the monitor's."
+    )
+    tls: bool = Field(
+        default=False, description="Whether the web server speaks HTTPS, by a certificate made here for a trial."
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="A certificate of yours to speak HTTPS by, with its chain: a PEM file."
+    )
+    tls_key: Path | None = Field(default=None, description="The private key of that certificate: a PEM file.")
+    tls_names: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        default=None, description="Further names and addresses the certificate made here is for."
     )
     public_url: str | None = Field(
         default=None, description="The address by which callers reach the server: scheme, host and port, no path."
@@ -135,6 +146,24 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip()) or None
         return value
 
+    @field_validator("tls_names", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        """Names are written with commas between them; what is none would spoil the certificate for all others."""
+        if value is None:
+            return None
+        told = value.split(",") if isinstance(value, str) else value
+        if not isinstance(told, list | tuple):
+            raise ValueError("is names with commas between them, as gis.local,192.168.1.20")
+        names = tuple(one.strip().lower() for one in told if one.strip())
+        for one in names:
+            try:
+                ip_address(one)
+            except ValueError:
+                if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", one) or ".." in one:
+                    raise ValueError(f"{one} is neither a host's name nor an address") from None
+        return names or None
+
     @field_validator("public_url")
     @classmethod
     def _origin(cls, value: str | None) -> str | None:
@@ -195,6 +224,10 @@ class Settings(BaseSettings):
         """A provider without our name there is of no use, and should be said at the start."""
         if (self.oidc_issuer is None) != (self.oidc_client_id is None):
             raise ValueError("GISOPS_OIDC_ISSUER and GISOPS_OIDC_CLIENT_ID go together")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("GISOPS_TLS_CERTIFICATE and GISOPS_TLS_KEY go together")
+        if (self.tls or self.tls_certificate) and self.public_url is not None and self.public_url.startswith("http:"):
+            raise ValueError("GISOPS_PUBLIC_URL says http, but the server is to speak https (GISOPS_TLS)")
         if self.mail is not None and self.mail_from is None and not Path(self.mail.get_secret_value()).is_absolute():
             raise ValueError("GISOPS_MAIL needs GISOPS_MAIL_FROM")
         return self

@@ -12,7 +12,10 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
+from api.https import ROOT_PATH, ROOT_TYPE
+from gisops import certificates
 from gisops.errors import NotFound
+from gisops.settings import Settings
 
 router = APIRouter(include_in_schema=False)
 
@@ -51,6 +54,19 @@ def asset(path: str, request: Request) -> Response:
     """A file whose name holds a hash of its content."""
     headers = _FOR_EVER | _ANY_PAGE if path.endswith(".woff2") else _FOR_EVER
     return _file(("assets", *path.split("/")), headers, request)
+
+
+@router.get(ROOT_PATH, openapi_extra={"x-permission": "public", "x-scope": "none"})
+def trial_root(request: Request) -> Response:
+    """The root certificate of a trial (`--tls`), for phones to trust; 404 where the server has none."""
+    settings: Settings = request.app.state.settings
+    try:
+        content = certificates.root_file(settings).read_bytes() if certificates.made_here(settings) else None
+    except OSError:
+        content = None
+    if content is None:
+        raise NotFound("This server has no root certificate of its own.")
+    return Response(content, media_type=ROOT_TYPE, headers=_ANEW)
 
 
 @router.get("/{name}", openapi_extra={"x-permission": "public", "x-scope": "none"})

@@ -318,6 +318,8 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     # The screens may be unbuilt.
     ("GET", "/"): [Right("/", fine=frozenset({200, 404}))],
     ("GET", "/assets/{path:path}"): [Right("/assets/none.js", fine=NONE)],
+    # This server speaks no HTTPS.
+    ("GET", "/gisops-root.crt"): [Right("/gisops-root.crt", fine=NONE)],
     ("GET", "/{name}"): [Right("/none", fine=NONE)],
 }
 
