@@ -2,9 +2,11 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import "../shared/design.css";
 import "../shared/parts.css";
-import { city, readCity } from "../shared/catalog";
+import "./desk.css";
+import { city } from "../shared/catalog";
 import { named } from "../shared/i18n";
 import { App } from "./app";
+import { begin } from "./state";
 import { own } from "./words";
 
 effect(() => {
@@ -12,4 +14,4 @@ effect(() => {
 });
 const root = document.getElementById("app");
 if (root) render(<App />, root);
-void readCity();
+void begin();
