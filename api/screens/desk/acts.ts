@@ -50,9 +50,10 @@ export const TAKEN_BACK = "not_acknowledged";
 /** The step a state waits for, which Enter does as it is marked. */
 export const MAIN: Partial<Record<string, Action>> = { accepted: "file", filed: "dispatch", returned: "dispatch", to_close: "close" };
 
-/** What the one who sits here may do from the desk, in the order of the table of moves. */
+/** What the one who sits here may do from the desk, what is done most first. */
+const ORDER = Object.keys(KINDS);
 export function actsOf(page: CasePage): Action[] {
-  return page.allowed.filter((action) => {
+  return [...page.allowed].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b)).filter((action) => {
     // Out of the holder's hands it comes by a request that is granted.
     if (action === "return") return page.state === "dispatched";
     return KINDS[action] !== undefined && KINDS[action]?.shape !== "site";

@@ -1,6 +1,6 @@
 // The list: what there is to do, the gravest first.
 import { useEffect, useRef } from "preact/hooks";
-import { dayAndTime, fill, language, named, wordFor } from "../shared/i18n";
+import { dayAndTime, fill, language, named } from "../shared/i18n";
 import { Icon } from "../shared/icons";
 import type { DeskCase } from "./calls";
 import { opened } from "./case_state";
@@ -24,6 +24,9 @@ export function Priority({ one }: { one: Pick<DeskCase, "priority" | "priority_z
 
 export const stateOf = (one: { state_zh: string; state_en: string }): string => (language.value === "en" ? one.state_en : one.state_zh);
 
+/** In these the desk itself holds a case, so that its holder says nothing. */
+const AT_DESK = new Set(["filed", "returned"]);
+
 function Row({ one }: { one: DeskCase }) {
   const text = own.value;
   const time = left(one.clock);
@@ -38,7 +41,7 @@ function Row({ one }: { one: DeskCase }) {
         aria-current={chosen} tabIndex={chosen ? 0 : -1} onClick={() => void openCase(one.case_no)}>
         <span class="row-what"><Priority one={one} /><strong>{named(one.category)}</strong></span>
         <span class={`row-left ${time.light}`} title={time.title}>{time.words}</span>
-        <span class="row-where small">{one.case_no.slice(-6)} · {named(one.organisation)}</span>
+        <span class="row-where small">{one.case_no.slice(-6)} · {one.stage > 2 && !AT_DESK.has(one.state) ? named(one.organisation) : fill(text.reportedAtClock, { t: dayAndTime(one.reported_at) })}</span>
         <span class="row-state small">{stateOf(one)}</span>
         {(one.ambiguous || one.report_count > 1 || one.return_count > 0 || one.urged_count > 0 || one.is_rework) && (
           <span class="row-marks small">
@@ -90,5 +93,3 @@ export function InboxList() {
   );
 }
 
-export const when = (at: string | null): string => (at ? dayAndTime(at) : "—");
-export const word = wordFor;

@@ -117,6 +117,8 @@ export const en: Messages = {
   reporterAccuracy: "Error",
   channelName: "Channel",
   reportedAt: "Reported",
+  reportedAtClock: "reported {t}",
+  mainMore: "Choose, or add a note",
   deadlineOfCase: "Due",
   part: "Part",
   moreReports: "{n} more reports are counted alone",

@@ -115,6 +115,8 @@ export const zhCN = {
   reporterAccuracy: "误差",
   channelName: "来源",
   reportedAt: "上报时间",
+  reportedAtClock: "{t} 上报",
+  mainMore: "另选或加说明",
   deadlineOfCase: "案件时限",
   part: "部件",
   moreReports: "另有 {n} 人次上报，未逐条列出",
