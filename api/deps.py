@@ -22,6 +22,7 @@ from api.database import Database
 from gisops import city as cities
 from gisops import photos
 from gisops.access import limits, scopes
+from gisops.cases import joining
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import NotAllowed, NotSignedIn
@@ -221,6 +222,21 @@ async def limit_anonymous_reports(request: Request, caller: Caller) -> None:
         return
     bucket = limits.key("report", address(request))
     await database_of(request).run(limits.take, bucket, settings_of(request).anonymous_reports_per_minute)
+
+
+async def limited_joining(request: Request, caller: Identity | None) -> bytes:
+    """The same for asking what was reported near by, each address as often as it may report; and what the words to join
+    by are sealed with.
+    """
+    bucket = limits.key("near", address(request)) if caller is None else None
+    per_minute = settings_of(request).anonymous_reports_per_minute
+
+    def key(conn: Connection) -> bytes:
+        if bucket is not None:
+            limits.take(conn, bucket, per_minute)
+        return joining.key(conn)
+
+    return await database_of(request).run(key)
 
 
 async def limit_anonymous_photos(request: Request, caller: Caller) -> None:

@@ -15,7 +15,7 @@ from gisops import dispatch, photos, positions, replays, wording
 from gisops import locate as boundaries
 from gisops.access import audit, scopes
 from gisops.access.people import Actor, knows_people, knows_whereabouts
-from gisops.cases import acts, auto_rules, cases, duplicates, intake, moves, reports
+from gisops.cases import acts, auto_rules, cases, duplicates, follow_ups, intake, joining, moves, reports
 from gisops.cases.reports import NewReport, Receipt
 from gisops.city import City
 from gisops.db.pool import Connection
@@ -108,8 +108,24 @@ def locate(
     }
 
 
+def near_reports(
+    conn: Connection,
+    city: City,
+    x: float,
+    y: float,
+    crs: str,
+    accuracy_m: float | None,
+    category: str,
+    sealed_with: bytes,
+) -> dict[str, Any]:
+    """Open cases near by that a report may be about, as anybody may be told of them; each with a word to join it by."""
+    return joining.near(conn, city, (x, y, crs, accuracy_m), category, sealed_with)
+
+
 def follow_report(conn: Connection, city: City, client_uid: UUID) -> dict[str, Any]:
-    """What became of a report, for whoever holds its key: states, organisation and post, nothing personal."""
+    """What became of a report, for whoever holds its key: states, organisation and post, nothing personal; what is
+    shown of it, and what he may say to it.
+    """
     row = reports.follow(conn, client_uid)
     organisation = {
         "code": row["organisation_code"],
@@ -122,8 +138,21 @@ def follow_report(conn: Connection, city: City, client_uid: UUID) -> dict[str, A
         "case": {
             "case_no": row["case_no"],
             **cases.standing(row["state"], row["stage"]),
+            **wording.public_step(row["state"], row["stage"]),
             "deadline": row["deadline"],
+            "closed_at": row["closed_at"],
+            "category": {
+                "code": row["code"],
+                "scheme": row["scheme"],
+                "name_zh": row["category_zh"],
+                "name_en": row["category_en"],
+            },
         },
+        "counted_only": row["counted_only"],
+        "photos": row["photos"],
+        "result_photos": row["result_photos"],
+        "score": row["score"],
+        "may": follow_ups.may(row),
         "organisation": organisation,
         "post": row["post_zh"] and {"post_zh": row["post_zh"], "post_en": row["post_en"]},
         "history": [

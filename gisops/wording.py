@@ -107,6 +107,22 @@ STATES: dict[str, tuple[str, str]] = {
     "voided": ("作废", "Voided"),
 }
 
+# What the public is told of how far a case is: the seven stages as four steps, and what became of one that is over.
+PUBLIC_STEPS: dict[int, tuple[str, str]] = {
+    1: ("已收到", "Received"),
+    2: ("已立案派遣", "Assigned"),
+    3: ("处置中", "Being handled"),
+    4: ("已办结", "Done"),
+}
+PUBLIC_ENDS: dict[str, tuple[str, str]] = {
+    "not_accepted": ("不予受理", "Not accepted"),
+    "not_filed": ("不予立案", "Not taken up"),
+    "voided": ("已作废", "Voided"),
+    "duplicate": ("已并入同一问题的其他上报", "Joined with another report of the same"),
+}
+_STEP_OF_STAGE = {1: 1, 2: 1, 3: 2, 4: 3, 5: 3, 6: 3, 7: 4}
+
+
 CHANNELS: dict[str, tuple[str, str]] = {
     "citizen": ("市民上报", "citizens"),
     "officer": ("监督员上报", "officers"),
@@ -218,6 +234,13 @@ def question(row: dict[str, Any], city: City) -> dict[str, str] | None:
         "zh": f"此处靠近分界线：问题在{names_zh[0]}一侧，还是{names_zh[1]}一侧？",
         "en": f"This is near a dividing line: is the problem on the side of {names_en[0]} or of {names_en[1]}?",
     }
+
+
+def public_step(code: str, stage: int) -> dict[str, Any]:
+    """How far a case is, as the public is told: ``{step, step_zh, step_en}``, of four."""
+    step = _STEP_OF_STAGE[stage]
+    zh, en = PUBLIC_ENDS.get(code, PUBLIC_STEPS[step])
+    return {"step": step, "step_zh": zh, "step_en": en}
 
 
 def state(code: str) -> dict[str, str]:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import ValidationError
 
 from api import answers, problems
 from api.auth import Identity
-from api.deps import Caller, Seeing, SeeingCtx, SignedIn, Working, limit_anonymous_reports
+from api.deps import (
+    Caller,
+    Looking,
+    Seeing,
+    SeeingCtx,
+    SignedIn,
+    Working,
+    limit_anonymous_reports,
+    limited_joining,
+)
 from api.schemas.answers import answering
 from api.schemas.answers import reports as described
 from api.schemas.reports import BatchIn, ReportIn
+from api.schemas.shapes import QueryText
 from gisops import operations
 from gisops.access import audit
 from gisops.cases.reports import NewReport, Receipt
@@ -82,6 +92,28 @@ def _batch(conn: Connection, city: City, body: BatchIn, caller: Identity) -> Res
     accepted = sum(not isinstance(outcome, GisopsError) for outcome in outcomes)
     head = f'{{"accepted":{accepted},"rejected":{len(parts) - accepted},"answers":['.encode()
     return answers.raw(head + b",".join(parts) + b"]}")
+
+
+@router.get(
+    "/near",
+    openapi_extra={"x-permission": "public", "x-scope": "write:reports"},
+    responses=answering(described.NearReports),
+)
+async def near(
+    request: Request,
+    caller: Caller,
+    look: Looking,
+    lon: Annotated[float, Query(description="In crs; east for a projected system.")],
+    lat: Annotated[float, Query(description="In crs; north for a projected system.")],
+    category: QueryText,
+    crs: Annotated[str, Query(max_length=64, description="WGS84, GCJ02, BD09, CGCS2000 or EPSG:n. Mandatory.")] = "",
+    accuracy_m: Annotated[float | None, Query()] = None,
+) -> Response:
+    """Open cases near a point that a report may be about, as anybody may be told of them: three at most, none of a
+    category that is not public; ``joins`` is what a report sends to be one more of that case.
+    """
+    sealed_with = await limited_joining(request, caller)
+    return answers.json(await look(operations.near_reports, lon, lat, crs, accuracy_m, category, sealed_with))
 
 
 @router.get(

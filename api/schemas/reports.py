@@ -40,7 +40,8 @@ class ReportIn(Body):
         default=None, description="How sure the device is of what it saw, 0 to 1; for the channels video and sensor."
     )
     joins: Code | None = Field(
-        default=None, description="Number of an open case near by that this is about, as `suggested` names it."
+        default=None,
+        description="An open case near by that this is about: its number, as `suggested` has it, or a word of `near`.",
     )
     outside: Literal["refuse", "desk"] = Field(
         default="refuse", description="What becomes of a point outside the city; a feed may ask for the duty desk."

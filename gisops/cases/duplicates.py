@@ -16,6 +16,7 @@ from uuid import UUID
 from gisops import notices, wording
 from gisops.access.people import Actor
 from gisops.access.scopes import Scope, scope_of
+from gisops.cases import joining
 from gisops.cases.twins import REWORK, Asked, Candidate, Choice, Key, Kind, choose, closeness, distance_m, near
 from gisops.city import City
 from gisops.db import queries
@@ -92,8 +93,11 @@ def fates(
     found = near(conn, asked)
     choices = [choose(candidates, now) for candidates in found]
     wanted = {choice.certain.key for choice in choices if choice.certain is not None}
-    numbers = {one.joins for one in asked if one.joins is not None}
-    held = _hold(conn, wanted, numbers, _crowd(city)) if wanted or numbers else []
+    named = {one.joins for one in asked if one.joins is not None}
+    words = joining.opened(conn, {name for name in named if joining.is_word(name)}, now)
+    numbers = named - words.keys()
+    hold = wanted | set(words.values())
+    held = _hold(conn, hold, numbers, _crowd(city)) if hold or numbers else []
     by_key = {(one.district_code, one.case_id): one for one in held}
     by_number = {one.row["case_no"]: one for one in held}
     # One that was closed between search and hold is nobody's to join; what it was is left to the next report.
@@ -107,7 +111,13 @@ def fates(
     answers: list[Fate | NotJoinable] = []
     for n, (one, choice) in enumerate(zip(asked, choices, strict=True)):
         if one.joins is not None:
-            fate = _joined(city, one, by_number.get(one.joins), scope)
+            word = words.get(one.joins)
+            # who was given a word knows what anybody may know, whatever his scope is
+            fate = (
+                _joined(city, one, by_key.get(word), None)
+                if word
+                else _joined(city, one, by_number.get(one.joins), scope)
+            )
             answers.append(_or_counted(fate, now, by) if isinstance(fate, Fate) else fate)
         elif (
             choice.certain is not None
@@ -181,8 +191,13 @@ def _joined(city: City, one: Asked, held: Held | None, scope: Scope | None) -> F
         category = city.by_category_id.get(held.row["category_id"], one.category)
         at = Asked(held.row["lon"], held.row["lat"], 0, category)
         reach = max(one.category.twin_radius_m, category.twin_radius_m)
-        if distance_m(one, at) <= reach + one.fuzz_m:
+        # where it was told to be, it is to a square of the grid
+        slack = joining.GRID_M if joining.is_word(one.joins) else 0.0
+        if distance_m(one, at) <= reach + one.fuzz_m + slack:
             return Fate("joined", held)
+    if joining.is_word(one.joins):
+        said = "There is no open case any more that this report could join by its word; send it without `joins`."
+        return NotJoinable(said, joins=one.joins)
     return NotJoinable(
         f"There is no open case {one.joins} near this point that a report could join; send it without `joins`.",
         case_no=one.joins,

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from gisops.access.people import Actor
-from gisops.cases import agreements, case_clocks, texts
+from gisops.cases import agreements, case_clocks, moves, texts
 from gisops.cases.facts import Facts, GuardFailed, Prepared, Sent
 from gisops.city import City
 from gisops.db import queries
@@ -67,6 +67,21 @@ def of_report(conn: Connection, client_uid: UUID) -> dict[str, Any]:
             "This report was counted alone; please report it anew.",
         )
     return row
+
+
+def may(row: dict[str, Any]) -> dict[str, Any]:
+    """What the reporter of a followed report may do now: ``urge``, ``rate``, ``reopen``; that until ``reopen_until``.
+    What was done lately is refused all the same: that says who acts.
+    """
+    over = row["stage"] == moves.OVER
+    until = row["closed_at"] + REOPEN_WITHIN if row["state"] == "closed" and row["was_first"] else None
+    has_word = not row["counted_only"]
+    return {
+        "urge": has_word and not over,
+        "rate": has_word and row["state"] in ("closed", "force_closed") and row["score"] is None,
+        "reopen": has_word and until is not None and row["now"] <= until,
+        "reopen_until": until if has_word else None,
+    }
 
 
 def visit(conn: Connection, facts: Facts, method: str, reached: bool, score: int | None, text: str, by: Actor) -> int:

@@ -100,6 +100,7 @@ REQUESTS: dict[tuple[str, str], list[Right]] = {
     ],
     ("POST", "/api/reports"): [Right("/api/reports", _report)],
     ("POST", "/api/reports/batch"): [Right("/api/reports/batch", lambda: {"reports": [_report()]})],
+    ("GET", "/api/reports/near"): [Right(f"/api/reports/near?{POINT}&category=E04-05")],
     ("GET", "/api/reports/{client_uid}"): [Right(f"/api/reports/{uuid4()}", fine=NONE)],
     # A body that is no picture: past the door it is that which is wrong.
     ("POST", "/api/photos"): [Right("/api/photos", lambda: {"no": "picture"}, frozenset({422}))],

@@ -21,6 +21,7 @@ from api.schemas.answers.shapes import (
     Moment,
     Named,
     Post,
+    PublicStep,
     Standing,
     State,
     closed,
@@ -58,6 +59,27 @@ class Suggested(Standing):
     case_no: str
     report_count: Many
     distance_m: Metres
+
+
+@closed
+class NearReport(PublicStep):
+    """An open case near by, as anybody may be told of it."""
+
+    joins: Annotated[str, Field(description="What a report sends to be one more of this case; another one each time.")]
+    valid_until: Annotated[Moment, Field(description="So long `joins` holds.")]
+    category: CategoryNamed
+    distance_m: Annotated[float, Field(description="Metres, to ten.")]
+    age_hours: Annotated[int, Field(description="Reported so many hours ago; from a day on, in whole days.", ge=0)]
+    reports_at_least: Annotated[int, Field(description="1, or how many there are at least: 5, 10, 20, 50, 100.")]
+
+
+@closed
+class NearReports(TypedDict):
+    """Open cases near a point, the likeliest first; and the point, as it was understood."""
+
+    lon: Lon
+    lat: Lat
+    near: Annotated[list[NearReport], Field(max_length=3)]
 
 
 @closed
@@ -122,10 +144,25 @@ class Batch(TypedDict):
 
 @closed
 class FollowedCase(Standing):
-    """Where the case of a report stands."""
+    """Where the case of a report stands; ``step`` of four, as the public is told."""
 
     case_no: str
+    step: Annotated[int, Field(ge=1, le=4)]
+    step_zh: str
+    step_en: str
     deadline: Moment | None
+    closed_at: Moment | None
+    category: CategoryNamed
+
+
+@closed
+class ReporterMay(TypedDict):
+    """What the holder of a report's key may do now."""
+
+    urge: bool
+    rate: bool
+    reopen: bool
+    reopen_until: Annotated[Moment | None, Field(description="Null where it is not his to open again.")]
 
 
 @closed
@@ -146,6 +183,11 @@ class Followed(TypedDict):
     client_uid: UUID
     received_at: Moment
     case: FollowedCase
+    counted_only: Annotated[bool, Field(description="It came when the case had its fill: it counts, and has no word.")]
+    photos: Annotated[list[str], Field(description="SHA-256 of those of the report itself.")]
+    result_photos: Annotated[list[str], Field(description="Of what shows that it is done, once that is over.")]
+    score: Annotated[int | None, Field(description="How content the reporter said he is.")]
+    may: ReporterMay
     organisation: Named
     post: Annotated[Post | None, Field(description="Who handles it, by post.")]
     history: list[FollowedEntry]

@@ -106,13 +106,17 @@ $$;
 DROP FUNCTION IF EXISTS followed_report;
 CREATE FUNCTION followed_report(uid uuid) RETURNS TABLE (
   received_at timestamptz, case_no text, state text, stage smallint, deadline timestamptz, organisation_code text, organisation_zh text, organisation_en text,
-  post_zh text, post_en text, history jsonb[])
+  post_zh text, post_en text, code text, scheme text, category_zh text, category_en text, closed_at timestamptz, counted_only boolean, was_first boolean,
+  score smallint, history jsonb[])
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, public, pg_temp
 -- What became of a report, for whoever knows its key, whoever that is: nothing personal. It may have moved to another case since: where it is now
 -- says its own row, and for a report of before its case, whose only one it was.
 AS $$
   SELECT k.answered_at, c.case_no, c.state, c.stage, c.deadline, o.code, o.name_zh, o.name_en, s.post_zh, s.post_en,
+         g.code, g.scheme, g.name_zh, g.name_en, c.closed_at, k.report_id IS NOT NULL AND r.report_id IS NULL,
+         NOT EXISTS (SELECT FROM reports q WHERE q.district_code = r.district_code AND q.case_id = r.case_id AND q.report_id < r.report_id),
+         (SELECT f.score FROM follow_ups f WHERE f.district_code = c.district_code AND f.case_id = c.case_id AND f.method = 'reporter' AND f.report_id = coalesce(r.report_id, k.case_id)),
          ARRAY(SELECT jsonb_build_object('at', h.at, 'action', h.action, 'state', h.to_state)
                FROM case_history h
                WHERE h.district_code = c.district_code AND h.case_id = c.case_id ORDER BY h.seq)
@@ -121,6 +125,7 @@ AS $$
   JOIN cases f ON f.district_code = k.district_code AND f.case_id = coalesce(r.case_id, k.case_id)
   JOIN cases c ON c.district_code = f.district_code AND c.case_id = CASE WHEN r.case_id IS NULL THEN coalesce(f.duplicate_of, f.case_id) ELSE f.case_id END
   JOIN organisations o ON o.organisation_id = c.organisation_id
+  JOIN categories g ON g.category_id = c.category_id
   LEFT JOIN staff s ON s.staff_id = c.handler_id
   WHERE k.client_uid = uid
 $$;

@@ -145,6 +145,38 @@ BEGIN
 END
 $$;
 
+DROP FUNCTION IF EXISTS near_for_strangers;
+CREATE FUNCTION near_for_strangers(lon float8, lat float8, reach_m float8, fuzz_m float8, category int, from_score float8, most int) RETURNS TABLE (
+  district_code text, case_id uuid, code text, scheme text, name_zh text, name_en text, distance_m float8, reported_at timestamptz, report_count int,
+  state text, stage smallint
+)
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 3
+SET search_path = pg_catalog, public, pg_temp
+-- Open cases of public categories that a report may be about, for anybody: scored as `twin_cases` scores them, without texts and parts. Whatever is not
+-- public takes nobody's place here. Where a case is counts to 0.0001 degrees only, in what is measured as in what is left out.
+AS $$
+  SELECT c.district_code, c.case_id, k.code, k.scheme, k.name_zh, k.name_en, d.distance_m, c.reported_at, c.report_count, c.state, c.stage
+  FROM (SELECT metres_per_degree_lon(near_for_strangers.lat) AS kx, metres_per_degree_lat(near_for_strangers.lat) AS ky,
+               reach_m + fuzz_m AS far_m OFFSET 0) m
+  CROSS JOIN categories a
+  JOIN cases c ON c.geom && ST_Expand(ST_SetSRID(ST_MakePoint(near_for_strangers.lon, near_for_strangers.lat), 4326), (m.far_m + 12) / m.kx, (m.far_m + 12) / m.ky)
+  JOIN categories k ON k.category_id = c.category_id
+  CROSS JOIN LATERAL (
+    SELECT local_distance_m(ST_SnapToGrid(c.geom, 0.0001), near_for_strangers.lon, near_for_strangers.lat, m.kx, m.ky) AS distance_m,
+           CASE WHEN k.category_id = a.category_id
+                  OR EXISTS (SELECT FROM category_map q WHERE q.from_scheme = a.scheme AND q.from_code = a.code AND q.to_scheme = k.scheme AND q.to_code = k.code)
+                  OR EXISTS (SELECT FROM category_map q WHERE q.from_scheme = k.scheme AND q.from_code = k.code AND q.to_scheme = a.scheme AND q.to_code = a.code)
+                THEN 1 WHEN k.pattern_major = a.pattern_major THEN 0.5 ELSE 0 END::float8 AS closeness
+    OFFSET 0
+  ) d
+  CROSS JOIN LATERAL (
+    SELECT 0.5 * greatest(0, least(1, (m.far_m - d.distance_m) / reach_m)) + 0.3 * d.closeness AS score OFFSET 0
+  ) s
+  WHERE a.category_id = category AND k.public AND c.stage < 7 AND d.closeness > 0 AND d.distance_m <= m.far_m AND s.score >= from_score
+  ORDER BY s.score DESC, d.distance_m, c.case_id
+  LIMIT most
+$$;
+
 DROP FUNCTION IF EXISTS move_reports;
 CREATE FUNCTION move_reports(district text, from_case uuid, to_case uuid, kind text, moved uuid[], by_account int) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -194,6 +226,7 @@ REVOKE ALL ON FUNCTION move_reports, text_commitment FROM PUBLIC;
 
 GRANT CREATE ON SCHEMA public TO gisops_windows;
 ALTER FUNCTION seen_near OWNER TO gisops_windows;
+ALTER FUNCTION near_for_strangers OWNER TO gisops_windows;
 REVOKE CREATE ON SCHEMA public FROM gisops_windows;
-REVOKE ALL ON FUNCTION seen_near FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION seen_near TO gisops_reader;
+REVOKE ALL ON FUNCTION seen_near, near_for_strangers FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION seen_near, near_for_strangers TO gisops_reader;
