@@ -25,6 +25,8 @@ export interface CityMapOptions {
   padding: () => Padding;
   /** Which layers this screen shows; the reader's switches unless it has its own mind. */
   shows?: (id: string) => boolean;
+  /** Is what is in sight written behind the # of the address? Not where something else stands there. */
+  inAddress?: boolean;
 }
 
 /** From here on what has a height is drawn upright. */
@@ -54,16 +56,16 @@ export function cityMap(container: HTMLElement, options: CityMapOptions): { map:
   const firstStyle = style.peek();
   const firstCity = city.peek();
   if (!firstStyle || !firstCity) throw new Error("the map was asked for before the city was read");
-  const { overlays, padding, shows = shown } = options;
+  const { overlays, padding, shows = shown, inAddress = true } = options;
   const pitched = signal(false);
   const look = (server: StyleSpecification): StyleSpecification =>
     composed(server, {
       language: language.value, shown: shows, pitched: pitched.value, broken: refusedStyles.value, overlays: overlays.composed(theme.value !== "day"),
     });
   // Read before the map is made, which writes its own view there.
-  const cameWithView = location.hash.includes("map=");
+  const cameWithView = inAddress && location.hash.includes("map=");
   let drawn = look(firstStyle);
-  const map = makeMap(container, drawn, firstCity.bbox, creditOf(firstCity));
+  const map = makeMap(container, drawn, firstCity.bbox, creditOf(firstCity), inAddress);
   overlays.attach(map);
   // For the browser's console, and for the tests that ask what is really drawn.
   Object.assign(window, { gisops: { map } });

@@ -56,7 +56,7 @@ class Credit implements IControl {
   }
 }
 
-export function makeMap(container: HTMLElement, style: StyleSpecification, bbox: Bbox, credit: string): MapLibreMap {
+export function makeMap(container: HTMLElement, style: StyleSpecification, bbox: Bbox, credit: string, inAddress = true): MapLibreMap {
   const [west, south, east, north] = bbox;
   const margin = Math.max(east - west, north - south);
   const text = words.peek().controls;
@@ -69,7 +69,7 @@ export function makeMap(container: HTMLElement, style: StyleSpecification, bbox:
     maxZoom: 20,
     maxPitch: 60,
     attributionControl: false,
-    hash: "map",
+    hash: inAddress && "map",
     fadeDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 200,
     // The worker's base address is its own file, so relative addresses are made absolute here.
     transformRequest: (url) => ({ url: new URL(url, location.origin).href }),
