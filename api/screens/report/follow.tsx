@@ -240,7 +240,7 @@ export function FollowView({ uid }: { uid: string }) {
       {away.value && <p class="note warn" role="status">{now ? fill(text.unreachable, { time: clock(now.readAt) }) : text.loadFailed}</p>}
       {now ? <Story uid={uid} followed={now.followed} /> : problem.value
         ? <div class="note warn" role="alert" data-problem={problem.value.code}><h2 id="follow-title" class="plain">{problem.value.code === "not_found" ? pending.value?.body.client_uid === uid ? text.unsent : text.notThere : problem.value.title}</h2></div>
-        : <h2 id="follow-title" class="plain" role="status">{text.followTitle}</h2>}
+        : <div role="status"><h2 id="follow-title" class="plain">{text.loading}</h2></div>}
       <div class="line">
         <button type="button" class="button" onClick={() => void read(uid)} data-act="refresh">{text.refresh}</button>
         <button type="button" class="button primary grow" onClick={() => go("what")} data-act="again"><Icon name="flag" />{text.again}</button>

@@ -78,6 +78,7 @@ export const en: Messages = {
   giveUp: "Stop waiting",
   notJoinable: "The case you chose is over or takes no more reports. Look at what is near once more, or send as it is.",
   nothingPersonal: "No sign-in; no name or telephone number is asked for.",
+  loading: "Reading…",
   followTitle: "What became of it",
   received: "Reported",
   receivedJoined: "Joined with the case that was there",

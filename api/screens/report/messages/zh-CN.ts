@@ -75,6 +75,7 @@ export const zhCN = {
   giveUp: "放弃等待",
   notJoinable: "刚才选的案件已办结或不再接受并入。请再看一次附近的上报，或直接提交。",
   nothingPersonal: "无需登录，不收集姓名和电话。",
+  loading: "正在读取……",
   followTitle: "上报进展",
   received: "上报成功",
   receivedJoined: "已并入同一问题的案件",
