@@ -21,6 +21,7 @@ from bench import (
     intake,
     loading,
     scope,
+    screens,
     tiles,
     tiles_hot,
     timers,
@@ -47,6 +48,7 @@ BENCHES: dict[str, Callable[..., Iterator[Result]]] = {
     "freshness": freshness.run,
     "timers": timers.run,
     "transitions": transitions.run,
+    "screens": screens.run,
 }
 RESULTS = Path(__file__).parent / "results.json"
 
