@@ -3,10 +3,10 @@
 ``map``: from the address of the wall to its first whole map, beside a page that has nothing but the same map: MapLibre,
 our style with the same layers shown, the same view. In turns, each with nothing in its cache; ratios of medians.
 ``case``: from the answer to a report until the case is drawn on the wall and is on the phone of who is to handle it,
-both of them open in one browser; one machine's clock. ``weight``: the scripts that a screen loads, as they are sent to a
-browser that takes Brotli. ``phone``: until the phone's list can be used, with a processor four times slower and a slow
-line (as Lighthouse's "slow 4G": 150 ms there and back, which a browser's own throttle takes for 562 ms a request; 1.44
-Mbit/s), and again without a line.
+both of them open in one browser; one machine's clock. ``weight``: the scripts that a screen loads, as they are sent to
+a browser that takes Brotli. ``phone``: until the phone's list can be used, with a processor four times slower and a
+slow line (as Lighthouse's "slow 4G": 150 ms there and back, which a browser's own throttle takes for 562 ms a request;
+1.44 Mbit/s), and again without a line.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ def _first_map(server: Served, browser: Browser, rounds: int) -> Result:
                     took.append(_whole(fresh))
     sent = (
         f"medians of {rounds} in turns with empty caches, {WALL['width']} × {WALL['height']}; the style, the layers"
-        f" shown ({len(view['hidden'])} style layers hidden) and the view are the wall's; until each tile in sight is drawn"
+        " shown"
+        f" ({len(view['hidden'])} style layers hidden) and the view are the wall's; until each tile in sight is drawn"
     )
     return Result("screens.map", statistics.median(ours), statistics.median(other), "ms", sent, at_most=1.5)
 
