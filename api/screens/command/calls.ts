@@ -41,6 +41,7 @@ export const calls = {
     ),
   byNumber: (case_no: string[]) => answered(GET("/api/cases", { params: { query: { case_no, limit: 100 } } })),
   openCount: () => answered(GET("/api/layers/{layer_id}/count", { params: { path: { layer_id: "cases" } } })),
+  held: () => answered(GET("/api/inbox", { params: { query: { state: ["suspended"], limit: 1 } } })),
   open: (severity: string | null, limit: number, after: string | null) =>
     answered(
       GET("/api/inbox", {

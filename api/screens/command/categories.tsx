@@ -37,7 +37,7 @@ export function TopTen() {
             <li key={row.subject.key}>
               <button type="button" class="bar-row" data-category={row.subject.key} aria-pressed={openNumber.value?.title === title}
                 onClick={() => openList({ code: "case_count", title, query: queryOf(row.values.case_count?.cases) })}>
-                <span class="bar-name">{said(row.subject)}</span>
+                <span class="bar-name" title={said(row.subject)}>{said(row.subject)}</span>
                 <span class="bar-track"><span class="bar-fill" style={{ width: `${(100 * count) / most}%` }} /></span>
                 <span class="bar-number">{written.count(count).number}</span>
               </button>

@@ -79,7 +79,7 @@ export function Curve() {
   const told = drawn ? `${text.curveAria}: ${drawn.today.map((n, hour) => (n === null ? "" : `${fill(text.hours, { h: hour })} ${n}`)).filter(Boolean).join(", ")}` : text.curveAria;
   return (
     <Panel id="curve" title={text.curve} figure={now}
-      aside={<span class="keys"><span class="key key-today">{text.curveToday}</span><span class="key key-usual">{text.curveUsual}</span></span>}>
+      aside={<span class="keys"><span class="key key-today">{text.curveToday}</span><span class="key key-usual" title={text.curveAria}>{text.curveUsual}</span></span>}>
       {drawn && <Plot of={JSON.stringify([drawn, text.curve])} label={told} option={(look) => option(look, drawn)} onPick={pick} />}
       <ol class="hour-list">
         {now.value?.now.rows.map((row) => (

@@ -1,4 +1,4 @@
-// The card of a number: what it counts, how it went in the last four weeks, and its cases.
+// The card of a number: what it counts, how it went in the last two weeks, and its cases.
 import type { EChartsCoreOption } from "echarts/core";
 import { useEffect, useState } from "preact/hooks";
 import { fill, language, named, wordFor, words } from "../shared/i18n";
@@ -13,7 +13,7 @@ import { meanings } from "./readings";
 import { openNumber, type OpenNumber, showCase } from "./state";
 import { own } from "./words";
 
-const TREND_DAYS = 28;
+const TREND_DAYS = 14;
 /** Seconds are no measure of days' work. */
 const HOUR_S = 3600;
 
@@ -32,7 +32,7 @@ function Trend({ number }: { number: OpenNumber }) {
     };
   }, [code, where]);
   const meaning = told?.indicators[0];
-  if (!told || !meaning) return <div class="trend" />;
+  if (!told || !meaning) return <div class="trend"><h3>{own.value.trend}</h3></div>;
   const scale = meaning.form === "rate" ? 100 : meaning.form === "duration" ? 1 / HOUR_S : 1;
   const days = told.rows.map((row) => row.subject.key ?? "");
   const values = told.rows.map((row) => row.values[code]?.value ?? null);
@@ -42,7 +42,7 @@ function Trend({ number }: { number: OpenNumber }) {
       grid: { left: look.px(2.4), right: look.px(0.5), top: look.px(0.6), bottom: look.px(1.4) },
       xAxis: {
         type: "category", data: days, axisTick: { show: false }, axisLine: { lineStyle: { color: look.line } },
-        axisLabel: { ...label, interval: 6, formatter: (day: string) => `${Number(day.slice(5, 7))}/${Number(day.slice(8))}` },
+        axisLabel: { ...label, interval: 3, formatter: (day: string) => `${Number(day.slice(5, 7))}/${Number(day.slice(8))}` },
       },
       yAxis: { type: "value", splitNumber: 2, scale: meaning.form === "rate", axisLabel: label, splitLine: { lineStyle: { color: look.line, opacity: 0.5 } } },
       tooltip: {

@@ -94,7 +94,13 @@ export function keepReading(): () => void {
     const unheard = cases.subscribe(() => {
       if (cases.peek().length > 0) hear();
     });
+    // A network that goes is said at once, and one that comes back is used at once.
+    const turned = (): void => void go([...readings]);
+    window.addEventListener("offline", turned);
+    window.addEventListener("online", turned);
     return () => {
+      window.removeEventListener("offline", turned);
+      window.removeEventListener("online", turned);
       unheard();
       window.clearInterval(timer);
       window.clearTimeout(soon);

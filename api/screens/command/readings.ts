@@ -34,7 +34,12 @@ async function lately(codes: string, days: number): Promise<Compared> {
 export const week = reading(() => lately(LATELY, 7));
 export const month = reading(() => lately("satisfaction_rate", 30));
 
-export const openCount = reading(() => calls.openCount(), { lively: true });
+/** What is not done, and how much of it is on hold. */
+export const openCount = reading(async () => {
+  const [{ count }, { counts }] = await Promise.all([calls.openCount(), calls.held()]);
+  const held = counts.find((one) => one.state === "suspended");
+  return { count: count ?? 0, held: `${held?.count ?? 0}${held?.more ? "+" : ""}` };
+}, { lively: true });
 export const overdue = reading(() => calls.overdue(100, null), { lively: true });
 
 /** What is dangerous or urgent and not done, by what runs out first. */

@@ -52,7 +52,8 @@ function signs(): Sign[] {
     counted("filed_count", today.figure.value, text.lastWeek),
     counted("closings", today.figure.value, text.lastWeek),
     {
-      code: "open", figure: open, shown: open.value ? written.count(open.value.count ?? 0) : valueOf("count", undefined), beside: null,
+      code: "open", figure: open, shown: open.value ? written.count(open.value.count) : valueOf("count", undefined),
+      beside: open.value && fill(text.ofWhich, { n: open.value.held }),
       opens: open.value ? { code: "open", title: text.names.open!, query: {} } : null,
     },
     {
@@ -75,7 +76,7 @@ function Change({ change, better, points }: { change: number; better: string | n
   const good = better ? (better === "higher") === up : null;
   return (
     <span class={`change ${good === null ? "" : good ? "good" : "bad"}`}>
-      <Icon name={up ? "up" : "down"} /><span class="visually-hidden">{up ? text.more : text.less}</span>{fill(points ? text.points : "{n}%", { n: Math.abs(change * 100).toFixed(Math.abs(change) < 0.1 ? 1 : 0) })}
+      <Icon name={up ? "up" : "down"} /><span class="visually-hidden">{up ? text.more : text.less}</span>{Math.abs(change * 100).toFixed(Math.abs(change) < 0.1 ? 1 : 0)}{points ? <span class="visually-hidden">{text.points}</span> : "%"}
     </span>
   );
 }

@@ -34,6 +34,14 @@ export function ranked(told: Numbers): Ranked[] {
   return found.sort((a, b) => b.rate - a.rate || b.denominator - a.denominator);
 }
 
+/** Where there is no room for all, the best and the worst: those between them are nobody's concern from across a room. */
+export function bestAndWorst(rows: Ranked[], room: number): { row: Ranked; rank: number; gap: boolean }[] {
+  const all = rows.map((row, n) => ({ row, rank: n + 1, gap: false }));
+  if (all.length <= room) return all;
+  const best = Math.ceil(room / 2);
+  return [...all.slice(0, best), ...all.slice(all.length - (room - best)).map((one, n) => ({ ...one, gap: n === 0 }))];
+}
+
 export function Streets() {
   const text = own.value;
   const figure = streets.figure.value;
@@ -45,15 +53,15 @@ export function Streets() {
     <Panel id="streets" title={text.streets} figure={figure} aside={<span class="small aside">{text.streetsOf}</span>}>
       {figure.value && rows.length === 0 && <p class="part-body small">{text.noStreets}</p>}
       <ol class="bars ranked" ref={list}>
-        {rows.slice(0, room).map((row, n) => {
+        {bestAndWorst(rows, room).map(({ row, rank, gap }) => {
           const title = `${row.name} · ${text.rate}`;
           return (
-            <li key={row.key}>
+            <li key={row.key} class={gap ? "gap" : ""}>
               <button type="button" class="bar-row" data-street={row.key} aria-pressed={openNumber.value?.title === title}
                 title={`${fill(text.ratio, { k: row.numerator, n: row.denominator })}${row.few ? ` · ${text.few}` : ""}`}
                 onClick={() => openList({ code: RATE, title, query: queryOf(row.cases) })}>
-                <span class="bar-rank">{n + 1}</span>
-                <span class="bar-name">{row.name}</span>
+                <span class="bar-rank">{rank}</span>
+                <span class="bar-name" title={row.name}>{row.name}</span>
                 <span class="bar-track"><span class="bar-fill" style={{ width: `${(100 * (row.rate - least)) / (1 - least)}%` }} /></span>
                 <span class="bar-number">{plain(written.rate(row.rate))}{row.few && <abbr class="few" title={text.few}>*</abbr>}</span>
               </button>
