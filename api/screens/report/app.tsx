@@ -21,7 +21,7 @@ const STEPS = ["what", "where", "more"] as const;
 function Head({ now }: { now: View }) {
   const text = own.value;
   const step = STEPS.indexOf(now.name as (typeof STEPS)[number]);
-  const titles = { what: text.title, where: text.whereTitle, more: text.moreTitle, mine: text.mine, follow: text.followTitle };
+  const titles = { what: text.title, where: text.whereTitle, more: text.checkTitle, mine: text.mine, follow: text.followTitle };
   return (
     <header class="report-head surface">
       {now.name === "what"

@@ -138,7 +138,7 @@ export function MoreStep() {
   return (
     <form class="more-step" onSubmit={(event) => { event.preventDefault(); send(); }} noValidate>
       <div class="page stack">
-        <h2 class="visually-hidden">{text.moreTitle}</h2>
+        <h2 class="visually-hidden">{text.checkTitle}</h2>
         <dl class="chosen-so-far surface">
           <div><dt class="visually-hidden">{text.changeKind}</dt><dd><KindIcon code={code} /><strong>{categoryName.value}</strong></dd>
             {!frozen.value && <button type="button" class="link" onClick={() => go("what")} data-act="change-kind">{text.changeKind}</button>}</div>

@@ -81,7 +81,10 @@ export async function restorePhotos(): Promise<void> {
   }
   photos.value = [...found, ...photos.peek()];
   change({ photos: found.map((one) => one.id) });
+  void sendPhotos().catch(() => undefined);
 }
+
+window.addEventListener("online", () => void sendPhotos().catch(() => undefined));
 
 export function forgetPhotos(): void {
   for (const one of photos.peek()) if (one.url) URL.revokeObjectURL(one.url);

@@ -1,7 +1,7 @@
 // The small map under the pin. Loaded only when it is looked at: MapLibre is most of what this page weighs.
 import { LngLat, type StyleSpecification } from "maplibre-gl";
 import { cityMap } from "../shared/city_map";
-import { circle, EMPTY, metresPerPixel, Overlays } from "../shared/map_view";
+import { circle, type Collection, EMPTY, metresPerPixel, Overlays } from "../shared/map_view";
 
 const ACCURACY = "overlay_accuracy";
 
@@ -36,9 +36,16 @@ export function placeMap(
   const { map, stop } = cityMap(container, { overlays, padding: () => ({ left: 0, right: 0, top: 0, bottom: 0 }), inAddress: false });
   if (start) map.jumpTo({ center: [start.lon, start.lat], zoom: NEAR_ZOOM });
   let known = map.getCenter();
+  let drawn: Collection = EMPTY;
+  const draw = (next: Collection): void => {
+    drawn = next;
+    overlays.set(ACCURACY, next);
+  };
+  // What is drawn before the style is there finds no source to go to.
+  map.once("load", () => overlays.set(ACCURACY, drawn));
   const told = (): void => {
     known = map.getCenter();
-    overlays.set(ACCURACY, EMPTY);
+    draw(EMPTY);
     const round = (degrees: number): number => Math.round(degrees * 1e7) / 1e7;
     pointed({ lon: round(known.lng), lat: round(known.lat) }, Math.max(BEST_M, Math.round(FINGER_PX * metresPerPixel(map))));
   };
@@ -51,7 +58,7 @@ export function placeMap(
       // Known before the move, which tells of itself at once.
       known = new LngLat(at.lon, at.lat);
       map.jumpTo({ center: known, zoom: Math.max(map.getZoom(), accuracy_m && accuracy_m > 60 ? NEAR_ZOOM - 1.5 : NEAR_ZOOM) });
-      overlays.set(ACCURACY, accuracy_m === null ? EMPTY : { type: "FeatureCollection", features: [{ type: "Feature", properties: {}, geometry: circle(at.lon, at.lat, accuracy_m) }] });
+      draw(accuracy_m === null ? EMPTY : { type: "FeatureCollection", features: [{ type: "Feature", properties: {}, geometry: circle(at.lon, at.lat, accuracy_m) }] });
     },
     point: told,
     stop,

@@ -44,6 +44,7 @@ export const zhCN = {
     WGS84: "GPS、北斗设备或国际地图（WGS84）", GCJ02: "国内手机地图，如高德、腾讯（GCJ02）", BD09: "百度地图（BD09）",
   } as Record<"WGS84" | "GCJ02" | "BD09", string>,
   pasteShow: "在地图上查看",
+  checkTitle: "核对并提交",
   moreTitle: "补充说明（都可不填）",
   changeKind: "更改类别",
   changePlace: "更改位置",
