@@ -27,6 +27,8 @@ export interface CityMapOptions {
   shows?: (id: string) => boolean;
   /** Is what is in sight written behind the # of the address? Not where something else stands there. */
   inAddress?: boolean;
+  /** From how far aside a reader who came with no view of his own looks at first, degrees. */
+  pitch?: number;
 }
 
 /** From here on what has a height is drawn upright. */
@@ -56,14 +58,14 @@ export function cityMap(container: HTMLElement, options: CityMapOptions): { map:
   const firstStyle = style.peek();
   const firstCity = city.peek();
   if (!firstStyle || !firstCity) throw new Error("the map was asked for before the city was read");
-  const { overlays, padding, shows = shown, inAddress = true } = options;
-  const pitched = signal(false);
+  const { overlays, padding, shows = shown, inAddress = true, pitch = 0 } = options;
+  // Read before the map is made, which writes its own view there.
+  const cameWithView = inAddress && location.hash.includes("map=");
+  const pitched = signal(!cameWithView && pitch > UPRIGHT_DEGREES);
   const look = (server: StyleSpecification): StyleSpecification =>
     composed(server, {
       language: language.value, shown: shows, pitched: pitched.value, broken: refusedStyles.value, overlays: overlays.composed(theme.value !== "day"),
     });
-  // Read before the map is made, which writes its own view there.
-  const cameWithView = inAddress && location.hash.includes("map=");
   let drawn = look(firstStyle);
   const map = makeMap(container, drawn, firstCity.bbox, creditOf(firstCity), inAddress);
   overlays.attach(map);
@@ -72,7 +74,7 @@ export function cityMap(container: HTMLElement, options: CityMapOptions): { map:
   map.setPadding(padding());
   if (!cameWithView) {
     map.fitBounds(firstCity.bbox, { animate: false, padding: 24 });
-    map.jumpTo({ zoom: map.getZoom() + fillingZoom(map, firstCity.bbox, padding()) });
+    map.jumpTo({ zoom: map.getZoom() + fillingZoom(map, firstCity.bbox, padding()), pitch });
   }
   const resized = (): void => {
     map.setPadding(padding());

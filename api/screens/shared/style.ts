@@ -26,6 +26,10 @@ export const catalogueId = (layer: LayerSpecification): string | null => {
 };
 
 /** What has a height is drawn upright only where the map is looked at from the side. */
+/** An overlay that lies under the server's points and labels, so that these can be read over it. */
+const lies = (layer: LayerSpecification): boolean => (layer.metadata as Metadata)?.["gisops:under"] === true;
+const above = (layer: LayerSpecification): boolean => ["points", "labels"].includes(String((layer.metadata as Metadata)?.["gisops:level"]));
+
 const uprightOnly = (layer: LayerSpecification): boolean => (layer.metadata as Metadata)?.["gisops:pitched"] === true;
 
 /** Layers whose own style the server could not compose. */
@@ -76,11 +80,14 @@ export function composed(server: StyleSpecification, look: Look): StyleSpecifica
     }
     return layer as unknown as LayerSpecification;
   });
+  const under = look.overlays.layers.filter(lies);
+  const first = layers.findIndex(above);
+  layers.splice(first < 0 ? layers.length : first, 0, ...under);
   const { glyphs: _never, ...rest } = server;
   return {
     ...rest,
     sources: { ...server.sources, ...look.overlays.sources },
-    layers: [...layers, ...look.overlays.layers],
+    layers: [...layers, ...look.overlays.layers.filter((each) => !lies(each))],
   } as StyleSpecification;
 }
 

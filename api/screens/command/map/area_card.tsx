@@ -59,7 +59,7 @@ function Row({ of }: { of: Inside }) {
 }
 
 /** The numbers that are asked for first. */
-const TOTALS = ["cases", "officers", "buildings", "fixtures"];
+const TOTALS = ["cases", "officers", "buildings", "fixtures"] as const;
 
 export function AreaCard() {
   const text = own.value;
@@ -77,8 +77,7 @@ export function AreaCard() {
           <dd class="small" title={text.residentsNote}>{fill(text.households, { n: number(people.households) })}</dd></div>}
         {TOTALS.map((id) => {
           const of = all.find((each) => each.layer === id && each.status === "answered");
-          const layer = city.value?.layers.find((each) => each.id === id);
-          return of && layer ? <div class="total" key={id}><dt>{titled(layer)}</dt><dd data-total={id}>{counted(of)}</dd></div> : null;
+          return of ? <div class="total" key={id}><dt>{text.totals[id]}</dt><dd data-total={id}>{counted(of)}</dd></div> : null;
         })}
       </dl>
       <ul class="inside">{all.map((each) => <Row key={each.layer} of={each} />)}</ul>
@@ -89,7 +88,7 @@ export function AreaCard() {
           const ring = area.value?.coordinates[0] ?? [];
           const [lons, lats] = [ring.map((at) => at[0]!), ring.map((at) => at[1]!)];
           goTo.value = { lon: (Math.min(...lons) + Math.max(...lons)) / 2, lat: (Math.min(...lats) + Math.max(...lats)) / 2 };
-        }}><Icon name="locate" />{text.areaTitle}</button>
+        }}><Icon name="locate" />{text.showArea}</button>
         <button type="button" class="button" data-act="clear-area" onClick={() => (area.value = null)}><Icon name="close" />{text.clear}</button>
       </div>
     </Card>

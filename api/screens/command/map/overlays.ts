@@ -10,6 +10,7 @@ export const HEAT = "overlay_heat";
 export const HEXAGONS = "overlay_hexagons";
 export const AREA = "overlay_area";
 export const ANSWER = "overlay_answer";
+export const MARKED = "overlay_marked";
 export const POINT = "overlay_point";
 export const ACCURACY = "overlay_accuracy";
 export const OFFICER_POINTS = "overlay_officers";
@@ -22,6 +23,7 @@ export const RAMP = ["#3b2a6b", "#7b2f83", "#c2456c", "#f28a4b", "#fbe08a"] as c
 /** How large text and signs are: a wall of 2160 lines is looked at from farther away than one of 1080. */
 const scale = (): number => Math.min(2, Math.max(1, innerHeight / 1080));
 
+const UNDER = { "gisops:under": true };
 const share: ExpressionSpecification = ["get", "share"];
 const ramp: ExpressionSpecification = [
   "interpolate", ["linear"], share, 0, RAMP[0], 0.25, RAMP[1], 0.5, RAMP[2], 0.75, RAMP[3], 1, RAMP[4],
@@ -31,7 +33,7 @@ function layers(): StyleSpecification["layers"] {
   const k = scale();
   return [
     {
-      id: `${HEAT}-glow`, type: "heatmap", source: HEAT,
+      id: `${HEAT}-glow`, type: "heatmap", source: HEAT, metadata: UNDER,
       paint: {
         "heatmap-radius": ["interpolate", ["exponential", 1.6], ["zoom"], 10, 12 * k, 13, 28 * k, 16, 70 * k],
         "heatmap-intensity": ["interpolate", ["linear"], ["zoom"], 10, 0.5, 15, 1.1],
@@ -40,11 +42,11 @@ function layers(): StyleSpecification["layers"] {
         "heatmap-color": ["interpolate", ["linear"], ["heatmap-density"], 0, "rgba(59,42,107,0)", 0.15, RAMP[0], 0.35, RAMP[1], 0.55, RAMP[2], 0.8, RAMP[3], 1, RAMP[4]],
       },
     },
-    { id: `${HEXAGONS}-fill`, type: "fill", source: HEXAGONS, paint: { "fill-color": ramp, "fill-opacity": ["interpolate", ["linear"], share, 0, 0.42, 1, 0.78] } },
-    { id: `${HEXAGONS}-edge`, type: "line", source: HEXAGONS, paint: { "line-color": ramp, "line-width": 1.2, "line-opacity": 0.9 } },
+    { id: `${HEXAGONS}-fill`, type: "fill", source: HEXAGONS, metadata: UNDER, paint: { "fill-color": ramp, "fill-opacity": ["interpolate", ["linear"], share, 0, 0.3, 1, 0.8] } },
+    { id: `${HEXAGONS}-edge`, type: "line", source: HEXAGONS, metadata: UNDER, paint: { "line-color": ramp, "line-width": 1.2, "line-opacity": 0.9 } },
     {
-      id: `${HEXAGONS}-count`, type: "symbol", source: HEXAGONS, minzoom: 12.5,
-      layout: { "text-field": ["to-string", ["get", "count"]], "text-font": [MAP_FONT], "text-size": 13 * k, "symbol-sort-key": ["-", ["get", "count"]] },
+      id: `${HEXAGONS}-count`, type: "symbol", source: HEXAGONS, minzoom: 12, filter: [">", ["get", "count"], 1],
+      layout: { "text-field": ["to-string", ["get", "count"]], "text-font": [MAP_FONT], "text-size": 13 * k, "symbol-sort-key": ["-", ["get", "count"]], "text-padding": 0 },
       paint: { "text-color": "#ffffff", "text-halo-color": GROUND, "text-halo-width": 1.6 },
     },
     { id: `${ANSWER}-fill`, type: "fill", source: ANSWER, paint: { "fill-color": ACCENT, "fill-opacity": 0.16 } },
@@ -67,13 +69,14 @@ function layers(): StyleSpecification["layers"] {
       paint: { "text-color": ["case", ["get", "old"], "#b1bfcc", "#9fe8d0"], "text-halo-color": GROUND, "text-halo-width": 1.6 },
     },
     ...caseLayers(true, true),
+    { id: `${MARKED}-ring`, type: "circle", source: MARKED, paint: { "circle-radius": 9 * k, "circle-opacity": 0, "circle-stroke-color": "#ffffff", "circle-stroke-width": 2.4 * k } },
     { id: `${ACCURACY}-edge`, type: "line", source: ACCURACY, paint: { "line-color": ACCENT, "line-width": 1.6 } },
     { id: `${POINT}-ring`, type: "circle", source: POINT, paint: { "circle-radius": 9 * k, "circle-color": GROUND, "circle-stroke-color": ACCENT, "circle-stroke-width": 2.4 * k } },
     { id: `${POINT}-dot`, type: "circle", source: POINT, paint: { "circle-radius": 4.5 * k, "circle-color": ACCENT } },
   ];
 }
 
-export const overlays = new Overlays([HEAT, HEXAGONS, AREA, ANSWER, ACCURACY, POINT, OFFICER_POINTS, CASES], layers);
+export const overlays = new Overlays([HEAT, HEXAGONS, AREA, ANSWER, ACCURACY, POINT, OFFICER_POINTS, CASES, MARKED], layers);
 
 const one = (geometry: GeoJSON.Geometry | null | undefined): Collection =>
   geometry ? { type: "FeatureCollection", features: [{ type: "Feature", geometry, properties: {} }] } : EMPTY;
@@ -86,6 +89,13 @@ export function drawAsked(at: { lon: number; lat: number; accuracy_m: number } |
 
 export const drawArea = (area: GeoJSON.Polygon | null): void => overlays.set(AREA, one(area));
 
+/** Cases of the list that is open, pointed out among the others. */
+export const drawMarked = (marked: { case_no: string; lon: number; lat: number }[]): void =>
+  overlays.set(MARKED, {
+    type: "FeatureCollection",
+    features: marked.map(({ case_no, lon, lat }) => ({ type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] }, properties: { case_no } })),
+  });
+
 export const drawHeat = (dots: Dot[]): void =>
   overlays.set(HEAT, {
     type: "FeatureCollection",
@@ -97,7 +107,8 @@ export const drawHexagons = (found: Hexagon[], fullest: number): void =>
     type: "FeatureCollection",
     features: found.map(({ id, count, ring }) => ({
       type: "Feature", geometry: { type: "Polygon", coordinates: [ring] },
-      // One case alone is no hotspot: the ramp begins at one and ends at the fullest.
-      properties: { id, count, share: fullest > 1 ? Math.min(1, (count - 1) / (fullest - 1)) : 0 },
+      // One case alone is no hotspot: the ramp begins at one and ends at the fullest. By the root, for one place that is
+      // far above all others would else leave the rest in one colour.
+      properties: { id, count, share: fullest > 1 ? Math.min(1, Math.sqrt((count - 1) / (fullest - 1))) : 0 },
     })),
   });

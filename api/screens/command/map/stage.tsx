@@ -7,18 +7,21 @@ import { city, shown, style } from "../../shared/catalog";
 import { cityMap, follow } from "../../shared/city_map";
 import { named } from "../../shared/i18n";
 import { addCase, cases, dropCase, listed, readCases } from "../../shared/live_cases";
-import { area, asked, goTo, touring } from "../state";
+import { area, asked, goTo, marked, touring } from "../state";
 import { drawing, stopDrawing } from "./drawing";
 import { responsible } from "./here";
 import { ask, fly, padding, theMap, tilted, TILT } from "./hold";
 import { fullest, hexagons, hotspots, shownDots } from "./hotspots";
 import { followOfficers, officerPoints, OFFICERS } from "./officers";
-import { drawArea, drawAsked, drawHeat, drawHexagons, OFFICER_POINTS, overlays } from "./overlays";
+import { drawArea, drawAsked, drawHeat, drawHexagons, drawMarked, OFFICER_POINTS, overlays } from "./overlays";
 import { followTour } from "./tour";
 import "./wall_map.css";
 
-/** Officers are drawn with the age of their position, which a tile does not tell by itself. */
-const shows = (id: string): boolean => id !== OFFICERS && shown(id);
+/**
+ * Officers are drawn with the age of their position, which a tile does not tell by itself; and where hotspots count the
+ * cases of a period, the dots of those that are open now would be taken for what is counted.
+ */
+const shows = (id: string): boolean => id !== OFFICERS && shown(id) && (id !== "cases" || hotspots.value === "off");
 
 function keys(map: MapLibreMap): () => void {
   const canvas = map.getCanvas();
@@ -59,6 +62,7 @@ function drawn(): (() => void)[] {
   return [
     effect(() => drawAsked(asked.value, responsible.value?.status === "answered" ? (responsible.value.told.boundary as GeoJSON.Geometry | null) : null)),
     effect(() => drawArea(area.value)),
+    effect(() => drawMarked(marked.value)),
     effect(() => drawHeat(hotspots.value === "heat" ? shownDots.value : [])),
     effect(() => drawHexagons(hotspots.value === "hexagons" ? hexagons.value : [], fullest.value)),
     effect(() => overlays.set(OFFICER_POINTS, officerPoints())),
@@ -66,9 +70,9 @@ function drawn(): (() => void)[] {
 }
 
 function begin(container: HTMLElement): () => void {
-  const { map, stop } = cityMap(container, { overlays, padding, shows });
+  // Where there are buildings to stand up closer by, the wall looks at its city from a little aside.
   const upright = style.peek()?.layers.some((each) => (each.metadata as Record<string, unknown> | undefined)?.["gisops:pitched"] === true) ?? false;
-  if (upright && !location.hash.includes("map=0")) map.jumpTo({ pitch: Math.max(map.getPitch(), TILT - 15) });
+  const { map, stop } = cityMap(container, { overlays, padding, shows, pitch: upright ? TILT - 15 : 0 });
   map.getCanvas().style.cursor = "crosshair";
   map.on("click", (event) => {
     if (!drawing.peek()) ask(map, event.lngLat);
@@ -114,7 +118,17 @@ function begin(container: HTMLElement): () => void {
 
 function Canvas() {
   const container = useRef<HTMLDivElement>(null);
-  useEffect(() => (container.current ? begin(container.current) : undefined), []);
+  useEffect(() => {
+    let stop: (() => void) | undefined;
+    // Once the panels stand: what they cover says where the city's middle is to be.
+    const soon = window.setTimeout(() => {
+      if (container.current) stop = begin(container.current);
+    });
+    return () => {
+      window.clearTimeout(soon);
+      stop?.();
+    };
+  }, []);
   return <div id="map" class="map" ref={container} />;
 }
 
