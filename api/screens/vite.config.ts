@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { build, defineConfig, type Plugin } from "vite";
+import { officerWorker } from "./officer_worker.ts";
 import { packed } from "./packed.ts";
 
 // One HTML file per screen; the server answers `/` with index.html and `/assets/…` with hashed files it may cache
@@ -27,7 +28,7 @@ const notebook: Plugin = {
   name: "notebook",
   async generateBundle() {
     const lib = { entry: "notebook/tiles.ts", formats: ["iife" as const], name: "gisopsTiles" };
-    const built = await build({ configFile: false, logLevel: "error", build: { write: false, target: "es2022", lib } });
+    const built = await build({ configFile: false, logLevel: "error", publicDir: false, build: { write: false, target: "es2022", lib } });
     const [output] = Array.isArray(built) ? built : [built];
     if (!output || !("output" in output)) throw new Error("the notebook's script was not built");
     this.emitFile({ type: "asset", fileName: "notebook_tiles.js", source: output.output[0].code });
@@ -55,7 +56,7 @@ const fonts: Plugin = {
 };
 
 export default defineConfig({
-  plugins: [licences, notebook, fonts, packed],
+  plugins: [licences, notebook, fonts, officerWorker, packed],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist",

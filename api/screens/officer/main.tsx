@@ -2,14 +2,21 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import "../shared/design.css";
 import "../shared/parts.css";
-import { city, readCity } from "../shared/catalog";
-import { named } from "../shared/i18n";
+import "./officer.css";
 import { App } from "./app";
+import { standing } from "./inside";
+import { begin } from "./state";
 import { own } from "./words";
 
 effect(() => {
-  document.title = `${own.value.title}${city.value ? ` · ${named(city.value)}` : ""}`;
+  document.title = own.value.title;
 });
+// For the browser's console, and for the tests that hold it against another's reckoning.
+Object.assign(window, { gisops: { standing } });
 const root = document.getElementById("app");
 if (root) render(<App />, root);
-void readCity();
+
+// After the list is there: what the worker fetches must not stand in its way.
+void begin().finally(() => {
+  if ("serviceWorker" in navigator) void navigator.serviceWorker.register("/officer_worker.js", { scope: "/officer" }).catch(() => undefined);
+});

@@ -1,0 +1,41 @@
+// Who works with this phone, his zones, what is kept here, and the way out.
+import { useRef } from "preact/hooks";
+import { fill, named, posted, words } from "../shared/i18n";
+import { signingIn } from "../shared/session";
+import { switchWatching, watching } from "./position";
+import { unsent } from "./sender";
+import { contact, leave, who, zones } from "./state";
+import { own } from "./words";
+
+export function Mine() {
+  const text = own.value;
+  const sure = useRef<HTMLDialogElement>(null);
+  const card = who.value!;
+  const waits = unsent.value.mine.length;
+  return (
+    <section class="page" aria-labelledby="mine-title">
+      <h1 id="mine-title" class="page-title">{text.tabs.mine}</h1>
+      <section class="card"><dl class="facts">
+        <div class="fact"><dt>{text.account}</dt><dd>{card.login}</dd></div>
+        {card.staff && <div class="fact"><dt>{text.post}</dt><dd>{posted(card.staff)} · {card.staff.code}</dd></div>}
+        {card.organisation && <div class="fact"><dt>{text.organisation}</dt><dd>{named(card.organisation)}</dd></div>}
+      </dl></section>
+      <section class="card"><h2>{text.zones}</h2>
+        {zones.value.length === 0 ? <p class="small">{text.zonesNone}</p>
+          : <ul class="zone-list">{zones.value.map(({ properties }) => <li key={properties.code + properties.assignment} data-zone={properties.code}><strong>{named(properties)}</strong><span class="small">{properties.code} · {text.assignments[properties.assignment]}</span></li>)}</ul>}
+      </section>
+      <section class="card">
+        <label class="switch-line"><span>{text.positionSwitch}</span><input type="checkbox" role="switch" checked={watching.value} onChange={(event) => switchWatching(event.currentTarget.checked)} /></label>
+        <p class="small">{text.positionHint}</p>
+        <p class="small">{text.keptHint}</p>
+      </section>
+      {contact.value === "ended" && <button type="button" class="button primary wide tall" onClick={() => (signingIn.value = true)}>{words.value.signIn}</button>}
+      <button type="button" class="button wide tall" data-act="sign-out" onClick={() => (waits > 0 ? sure.current?.showModal() : void leave())}>{words.value.signOut}</button>
+      <dialog ref={sure} class="dialog surface" aria-label={words.value.signOut}>
+        <div class="stack"><p>{fill(text.leaveUnsent, { n: waits })}</p>
+          <button type="button" class="button primary wide" onClick={() => { sure.current?.close(); void leave(); }} data-act="sign-out-sure">{words.value.signOut}</button>
+          <button type="button" class="button wide" onClick={() => sure.current?.close()}>{words.value.cancel}</button></div>
+      </dialog>
+    </section>
+  );
+}

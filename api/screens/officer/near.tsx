@@ -1,0 +1,78 @@
+// What is near: parts and places with their distance, of one layer at a time.
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { NoAnswer, Refused } from "../shared/api";
+import { city } from "../shared/catalog";
+import { language, titled } from "../shared/i18n";
+import { Icon } from "../shared/icons";
+import { ProblemNote } from "../shared/problem_note";
+import type { Problem } from "../shared/types";
+import { calls, type Near as Found } from "./calls";
+import { here } from "./position";
+import { own, away, far } from "./words";
+
+/** What an officer looks for; those that are open to him and drawn as points. */
+const LAYERS = ["fixtures", "places", "flood_control", "sensors", "party_building"];
+const layer = signal("fixtures");
+export const found = signal<Found[]>([]);
+const status = signal<"idle" | "asking" | "lost" | Problem>("idle");
+
+async function look(): Promise<void> {
+  const at = here.peek();
+  if (!at) return;
+  const asked = layer.peek();
+  status.value = "asking";
+  try {
+    const { features } = await calls.nearest(asked, at.lon, at.lat);
+    if (layer.peek() !== asked) return;
+    found.value = features;
+    status.value = "idle";
+  } catch (error) {
+    if (error instanceof Refused) status.value = error.problem;
+    else if (error instanceof NoAnswer) status.value = "lost";
+    else throw error;
+  }
+}
+
+const nameOf = ({ properties, id }: Found): string => {
+  const get = (key: string) => properties[language.value === "en" ? `${key}_en` : `${key}_zh`] ?? properties[`${key}_zh`];
+  return String(get("name") ?? get("category") ?? id ?? "");
+};
+const kindOf = ({ properties }: Found): string =>
+  [language.value === "en" ? properties.category_en : properties.category_zh, properties.supervisor_zh].filter(Boolean).join(" · ");
+const pointOf = ({ geometry }: Found): { lon: number; lat: number } | null =>
+  geometry.type === "Point" ? { lon: geometry.coordinates[0]!, lat: geometry.coordinates[1]! } : null;
+
+export function Near() {
+  const text = own.value;
+  const at = here.value;
+  const layers = LAYERS.map((id) => city.value?.layers.find((one) => one.id === id && one.allowed)).filter((one) => one !== undefined);
+  useEffect(() => void look(), [layer.value, at === null]);
+  const now = status.value;
+  return (
+    <section class="page" aria-labelledby="near-title">
+      <header class="page-head"><h1 id="near-title">{text.nearTitle}</h1>
+        <button type="button" class="button" onClick={() => void look()} disabled={!at} data-act="refresh">{text.refresh}</button></header>
+      <div class="chips" role="group" aria-label={text.nearTitle}>
+        {layers.map((one) => <button key={one.id} type="button" class="chip" aria-pressed={layer.value === one.id} data-layer={one.id}
+          onClick={() => { found.value = []; layer.value = one.id; }}>{titled(one)}</button>)}
+      </div>
+      {!at && <p class="empty"><Icon name="locate" />{text.nearNeeds}</p>}
+      {now === "lost" && <p class="note warn" role="alert">{text.nearOffline}</p>}
+      {typeof now === "object" && <ProblemNote problem={now} />}
+      {at && now === "idle" && found.value.length === 0 && <p class="empty">{text.nearNone}</p>}
+      <ol class="near-list" aria-busy={now === "asking"}>
+        {found.value.map((one) => {
+          const point = pointOf(one);
+          return (
+            <li key={`${one.layer}:${String(one.id)}`} data-near={String(one.id)}>
+              <strong>{nameOf(one)}</strong>
+              <span class="near-far">{at && point ? away(at, point) : far(one.distance_m)}</span>
+              <span class="small">{kindOf(one)}</span><span class="small near-id">{String(one.id)}</span>
+            </li>
+          );
+        })}
+      </ol>
+    </section>
+  );
+}

@@ -1,0 +1,330 @@
+// What the phone knows and the acts that change it. It shows what it kept at once, then asks; without an answer it stays with
+// what it has and says of when that is.
+import { computed, effect, signal } from "@preact/signals";
+import { api, NoAnswer, Refused } from "../shared/api";
+import { city } from "../shared/catalog";
+import { listen } from "../shared/live";
+import { forget, forgetKept, keep, recall, StorageFull } from "../shared/outbox";
+import { remember, remembered } from "../shared/remember";
+import { me, signingIn } from "../shared/session";
+import type { Category, City, Me } from "../shared/types";
+import { calls, type CasePage, type HandbookEntry, type Task, type ZoneFeature } from "./calls";
+import { counted, flushNow, line, sendsFor, unsent } from "./sender";
+import { tell, told } from "./tabs";
+
+/** `ended`: what was kept is shown, and nothing can be sent before he signs in again. */
+export type Contact = "asking" | "online" | "offline" | "ended";
+export const contact = signal<Contact>("asking");
+/** Whoever works with this phone: kept over the end of his sign-in, gone when he signs out. */
+export const who = signal<Me | null>(null);
+export const started = signal(false);
+export const tasks = signal<Task[]>([]);
+export const zones = signal<ZoneFeature[]>([]);
+export const categories = signal<Category[]>([]);
+/** When tasks and zones were last heard of (ms); 0 never. */
+export const heardAt = signal(0);
+/** The device has no room for what should be kept. */
+export const full = signal(false);
+
+// -- where in the page -------------------------------------------------------------------------------------------------
+
+export type Tab = "tasks" | "map" | "report" | "near" | "mine";
+export interface View {
+  tab: Tab;
+  case_no?: string;
+  /** The form of an action over the task's page. */
+  act?: string;
+  outbox?: boolean;
+}
+export const view = signal<View>({ tab: "tasks" });
+
+/** The phone's own way back leads to what was shown before. */
+export function go(to: View): void {
+  history.pushState(to, "");
+  view.value = to;
+}
+addEventListener("popstate", (event) => {
+  view.value = (event.state as View | null) ?? { tab: "tasks" };
+});
+
+// -- beginning ---------------------------------------------------------------------------------------------------------
+
+interface Kept {
+  me: Me;
+  tasks: Task[];
+  zones: ZoneFeature[];
+  at: number;
+}
+
+export async function begin(): Promise<void> {
+  try {
+    const kept = await recall<Kept>("work");
+    if (kept) show(kept);
+    categories.value = (await recall<Category[]>("categories")) ?? [];
+  } catch {
+    // No database in a private window: the page works while there is a network.
+  }
+  started.value = true;
+  if (remembered("leaving") && !(await left())) return;
+  await readAll();
+}
+
+function show(kept: Kept): void {
+  who.value = kept.me;
+  tasks.value = kept.tasks;
+  zones.value = kept.zones;
+  heardAt.value = kept.at;
+  sendsFor(kept.me.login, () => void readAll());
+}
+
+let reading: Promise<void> | null = null;
+let again = false;
+
+/** Asks who he is, for his tasks and zones. One question at a time; another one meanwhile is asked behind it. */
+export function readAll(): Promise<void> {
+  if (reading) {
+    again = true;
+    return reading;
+  }
+  reading = read().finally(() => {
+    reading = null;
+    if (again) {
+      again = false;
+      void readAll();
+    }
+  });
+  return reading;
+}
+
+async function read(): Promise<void> {
+  try {
+    const card = await myself();
+    if (!card) {
+      me.value = null;
+      contact.value = who.peek() ? "ended" : "online";
+      return;
+    }
+    const before = who.peek();
+    if (before && before.login !== card.login) await dropKept();
+    me.value = card;
+    const [work, mine] = await Promise.all([calls.tasks(), calls.zones()]);
+    const kept: Kept = { me: card, tasks: work.tasks, zones: mine.features as ZoneFeature[], at: Date.now() };
+    who.value = card;
+    tasks.value = kept.tasks;
+    zones.value = kept.zones;
+    heardAt.value = kept.at;
+    contact.value = "online";
+    if (before?.login !== card.login) sendsFor(card.login, () => void readAll());
+    else if (line.peek() !== "idle" && line.peek() !== "sending") flushNow();
+    await storing(() => keep("work", kept));
+    if (!city.peek()) city.value = (await api.city()) as City;
+    await readCategories();
+    await readHandbook();
+  } catch (error) {
+    if (error instanceof Refused && error.problem.status === 401) contact.value = who.peek() ? "ended" : "online";
+    else if (error instanceof NoAnswer || error instanceof Refused) contact.value = "offline";
+    else throw error;
+  }
+}
+
+/** Whoever was never signed in here is not asked for his card, which would be a refusal in his console. */
+async function myself(): Promise<Me | null> {
+  if (!who.peek()) {
+    const theCity = await api.city();
+    city.value = theCity;
+    if (!theCity.layers.some((layer) => layer.class !== "public" && layer.allowed)) return null;
+  }
+  try {
+    return await api.me();
+  } catch (error) {
+    if (error instanceof Refused && error.problem.status === 401) return null;
+    throw error;
+  }
+}
+
+async function readCategories(): Promise<void> {
+  const list = await api.categories();
+  categories.value = list.categories;
+  await storing(() => keep("categories", list.categories));
+}
+
+export async function storing(act: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await act();
+    full.value = false;
+    return true;
+  } catch (error) {
+    if (error instanceof StorageFull) full.value = true;
+    // Where there is no database nothing is kept, and the page says so where it matters.
+    return false;
+  }
+}
+
+// -- what the handbook says, and what was read of a case ---------------------------------------------------------------
+
+export const handbook = signal<Record<string, HandbookEntry[]>>({});
+
+/** Of the categories of his tasks, so that it can be read where there is no network. */
+async function readHandbook(): Promise<void> {
+  const codes = [...new Set(tasks.peek().map((one) => one.category.code))].filter((code) => !handbook.peek()[code]);
+  for (const code of codes.slice(0, 20)) {
+    handbook.value = { ...handbook.peek(), [code]: (await calls.handbook(code)).entries };
+  }
+  if (codes.length > 0) await storing(() => keep("handbook", handbook.peek()));
+}
+void recall<Record<string, HandbookEntry[]>>("handbook").then((kept) => {
+  if (kept) handbook.value = { ...kept, ...handbook.peek() };
+}, () => undefined);
+
+export const opened = signal<CasePage | null>(null);
+
+/** The whole case where there is a network; what was read of it before meanwhile, and without one. */
+export async function readCase(case_no: string): Promise<void> {
+  if (opened.peek()?.case_no !== case_no) opened.value = null;
+  const kept = await recall<CasePage>(`case:${case_no}`).catch(() => undefined);
+  if (kept && view.peek().case_no === case_no && !opened.peek()) opened.value = kept;
+  try {
+    const one = await calls.case(case_no);
+    if (view.peek().case_no === case_no) opened.value = one;
+    await storing(() => keep(`case:${case_no}`, one));
+  } catch (error) {
+    if (error instanceof Refused && error.problem.status === 404) await forget(`case:${case_no}`).catch(() => undefined);
+  }
+}
+effect(() => {
+  const { case_no } = view.value;
+  void heardAt.value;
+  if (case_no) void readCase(case_no);
+});
+
+// -- the task list as it is once what waits has been done --------------------------------------------------------------
+
+const AFTER: Record<string, { state: string; allowed: string[] }> = {
+  ack: { state: "handling", allowed: ["finish", "return"] },
+  finish: { state: "handled", allowed: [] },
+  return: { state: "returned", allowed: [] },
+  not_mine: { state: "reported", allowed: [] },
+  verify: { state: "reported", allowed: [] },
+  pass: { state: "to_close", allowed: [] },
+  fail: { state: "handling", allowed: [] },
+};
+
+export interface Shown {
+  task: Task;
+  state: string;
+  allowed: string[];
+  /** Acts of this phone that are not sent yet. */
+  waits: number;
+  refused: boolean;
+}
+
+const deadlineOf = ({ task }: Shown): string => task.clock.deadline ?? task.deadline ?? "9";
+
+/** By deadline; what is done on this phone and only waits to be sent comes last. */
+export const shownTasks = computed<Shown[]>(() =>
+  tasks.value
+    .map((task): Shown => {
+      const moves = unsent.value.mine.filter((one) => one.kind === "move" && one.case_no === task.case_no);
+      const last = moves.map((one) => (one.kind === "move" ? AFTER[one.action] : undefined)).filter(Boolean).at(-1);
+      const refused = moves.some((one) => one.problem);
+      return { task, state: last?.state ?? task.state, allowed: last?.allowed ?? task.allowed, waits: moves.length, refused };
+    })
+    .sort((a, b) => Number(a.allowed.length === 0) - Number(b.allowed.length === 0) || deadlineOf(a).localeCompare(deadlineOf(b))),
+);
+
+// -- live --------------------------------------------------------------------------------------------------------------
+
+const TOGETHER_MS = 300;
+
+/** Listens while the page is looked at; whatever happens where he looks may be a task of his. */
+effect(() => {
+  const box = city.value?.bbox;
+  if (!me.value || !box) return;
+  let timer: number | undefined;
+  let last = 0;
+  const look = (): void => {
+    if (timer !== undefined) return;
+    timer = window.setTimeout(() => {
+      timer = undefined;
+      last = Date.now();
+      void readAll();
+    }, Math.max(0, last + TOGETHER_MS - Date.now()));
+  };
+  let stop: (() => void) | null = null;
+  const seen = (): void => {
+    if (document.visibilityState === "visible") {
+      stop ??= listen(box, { onCase: look, onGone: look, onLayer: () => undefined, onResync: look });
+    } else {
+      stop?.();
+      stop = null;
+    }
+  };
+  seen();
+  document.addEventListener("visibilitychange", seen);
+  return () => {
+    stop?.();
+    window.clearTimeout(timer);
+    document.removeEventListener("visibilitychange", seen);
+  };
+});
+
+const back = (): void => {
+  if (document.visibilityState !== "visible") return;
+  void readAll();
+  flushNow();
+};
+addEventListener("online", back);
+addEventListener("offline", () => (contact.value = "offline"));
+document.addEventListener("visibilitychange", back);
+
+// -- sign-in -----------------------------------------------------------------------------------------------------------
+
+// The dialog has signed somebody in: his tasks, and what he left unsent.
+let wasSigning = false;
+effect(() => {
+  const now = signingIn.value;
+  if (wasSigning && !now && me.peek()) {
+    tell("account");
+    void readAll().then(flushNow);
+  }
+  wasSigning = now;
+});
+told("account", () => void readAll());
+
+async function dropKept(): Promise<void> {
+  await forgetKept().catch(() => undefined);
+  if ("caches" in window) await caches.delete("officer-seen").catch(() => false);
+  who.value = null;
+  tasks.value = [];
+  zones.value = [];
+  opened.value = null;
+  handbook.value = {};
+  heardAt.value = 0;
+}
+
+/** What he saw goes at once; what he has not sent stays for him. Without a network the server hears of it when there is one. */
+export async function leave(): Promise<void> {
+  sendsFor(null, () => undefined);
+  remember("leaving", "yes");
+  await dropKept();
+  me.value = null;
+  await left();
+  await counted();
+  tell("account");
+  history.replaceState(null, "");
+  view.value = { tab: "tasks" };
+}
+
+async function left(): Promise<boolean> {
+  try {
+    await api.signOut();
+  } catch (error) {
+    if (!(error instanceof Refused)) {
+      contact.value = "offline";
+      return false;
+    }
+  }
+  remember("leaving", null);
+  contact.value = "online";
+  return true;
+}
