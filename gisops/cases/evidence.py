@@ -199,7 +199,8 @@ def _named(city: City, asked: Asked, sent: Sent) -> list[Photo]:
 def _taken_in_time(facts: Facts, photo: Photo) -> None:
     """Since the case came to whoever shows it, and not in the future."""
     since = {
-        "after": facts.acknowledged_at or facts.dispatched_at or facts.reported_at,
+        # Not since he took it on: who does so without a network is heard of after his photographs were taken.
+        "after": facts.dispatched_at or facts.reported_at,
         "check": facts.handled_at or facts.reported_at,
         # of a case that is opened again, how it looks since it was closed
         "before": facts.closed_at or facts.reported_at,

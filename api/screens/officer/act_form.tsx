@@ -84,7 +84,7 @@ export function ActForm({ case_no, action }: { case_no: string; action: string }
         <div class="field"><label for="act-reason">{text.reason}{asks.reason === "optional" && ` (${text.optional})`}</label>
           <textarea id="act-reason" class="input" rows={3} maxLength={1000} value={draftOf(form).text} onInput={(event) => write(form, event.currentTarget.value)} /></div>
         {wrong && <p class="note bad" role="alert" data-wrong>{wrong}</p>}
-        <button type="submit" class="button primary wide tall" disabled={busy} data-act="submit">{text.submit}</button>
+        <div class="act-bar"><button type="submit" class="button primary wide tall" disabled={busy} data-act="submit">{text.submit}</button></div>
       </form>
     </section>
   );

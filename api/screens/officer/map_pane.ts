@@ -54,16 +54,17 @@ function toZones(map: MapLibreMap): void {
   const bounds = boundsOfZones();
   if (bounds) map.fitBounds(bounds, { padding: 32, maxZoom: 17, animate: !calm() });
 }
-function toHere(map: MapLibreMap): void {
+/** At once where the page has just changed: its size does too, which would end any movement. */
+function toHere(map: MapLibreMap, animate = false): void {
   const at = here.peek();
-  if (at) map.easeTo({ center: [at.lon, at.lat], zoom: Math.max(map.getZoom(), 16), animate: !calm() });
+  if (at) map.easeTo({ center: [at.lon, at.lat], zoom: Math.max(map.getZoom(), 16), animate: animate && !calm() });
 }
 
 /** Draws into the container until the returned function is called. */
 export function phoneMap(container: HTMLElement): () => void {
   const overlays = new Overlays([ZONES, ACCURACY, TASKS, PLACE, HERE], layers);
   const { map, stop } = cityMap(container, { overlays, padding: () => ({ left: 0, right: 0, top: 0, bottom: 0 }) });
-  map.addControl(new Buttons(() => toHere(map), () => toZones(map)), "top-right");
+  map.addControl(new Buttons(() => toHere(map, true), () => toZones(map)), "top-right");
   const bounds = boundsOfZones();
   if (!location.hash.includes("map=") || bounds) toZones(map);
   map.on("click", `${TASKS}-dot`, (event) => {
@@ -77,7 +78,20 @@ export function phoneMap(container: HTMLElement): () => void {
   // Its place is small on one page and large on the next.
   const sized = new ResizeObserver(() => map.resize());
   sized.observe(container);
-  const stops = [
+  const stops: (() => void)[] = [];
+  // What is told to a map before it has a style is lost.
+  map.once("style.load", () => stops.push(...drawing(map, overlays)));
+  return () => {
+    middle.value = null;
+    sized.disconnect();
+    for (const each of stops) each();
+    stop();
+  };
+}
+
+function drawing(map: MapLibreMap, overlays: Overlays): (() => void)[] {
+  let looked = false;
+  return [
     effect(() => {
       overlays.set(ZONES, {
         type: "FeatureCollection",
@@ -105,13 +119,11 @@ export function phoneMap(container: HTMLElement): () => void {
       const { case_no, act } = view.value;
       const task = case_no && !act && shownTasks.peek().find((one) => one.task.case_no === case_no)?.task;
       if (task) map.jumpTo({ center: [task.lon, task.lat], zoom: Math.max(16, Math.min(map.getZoom(), 17)) });
-      else if (view.value.tab === "report" && here.peek()) toHere(map);
+      else if (view.value.tab === "report") toHere(map);
+      else if (view.value.tab === "map" && !looked) {
+        looked = true;
+        toHere(map);
+      }
     }),
   ];
-  return () => {
-    middle.value = null;
-    sized.disconnect();
-    for (const each of stops) each();
-    stop();
-  };
 }

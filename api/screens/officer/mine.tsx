@@ -7,6 +7,9 @@ import { unsent } from "./sender";
 import { contact, leave, who, zones } from "./state";
 import { own } from "./words";
 
+/** More than so many stand in the way of what is below them. */
+const FEW = 5;
+
 export function Mine() {
   const text = own.value;
   const sure = useRef<HTMLDialogElement>(null);
@@ -20,9 +23,9 @@ export function Mine() {
         {card.staff && <div class="fact"><dt>{text.post}</dt><dd>{posted(card.staff)} · {card.staff.code}</dd></div>}
         {card.organisation && <div class="fact"><dt>{text.organisation}</dt><dd>{named(card.organisation)}</dd></div>}
       </dl></section>
-      <section class="card"><h2>{text.zones}</h2>
-        {zones.value.length === 0 ? <p class="small">{text.zonesNone}</p>
-          : <ul class="zone-list">{zones.value.map(({ properties }) => <li key={properties.code + properties.assignment} data-zone={properties.code}><strong>{named(properties)}</strong><span class="small">{properties.code} · {text.assignments[properties.assignment]}</span></li>)}</ul>}
+      <section class="card">
+        {zones.value.length === 0 ? <><h2>{text.zones}</h2><p class="small">{text.zonesNone}</p></>
+          : <details open={zones.value.length <= FEW}><summary>{text.zones} ({zones.value.length})</summary><ul class="zone-list">{zones.value.map(({ properties }) => <li key={properties.code + properties.assignment} data-zone={properties.code}><strong>{named(properties)}</strong><span class="small">{properties.code} · {text.assignments[properties.assignment]}</span></li>)}</ul></details>}
       </section>
       <section class="card">
         <label class="switch-line"><span>{text.positionSwitch}</span><input type="checkbox" role="switch" checked={watching.value} onChange={(event) => switchWatching(event.currentTarget.checked)} /></label>

@@ -12,7 +12,7 @@ import { here } from "./position";
 import { own, away, far } from "./words";
 
 /** What an officer looks for; those that are open to him and drawn as points. */
-const LAYERS = ["fixtures", "places", "flood_control", "sensors", "party_building"];
+const LAYERS = ["fixtures", "places", "flood_control", "sensors"];
 const layer = signal("fixtures");
 export const found = signal<Found[]>([]);
 const status = signal<"idle" | "asking" | "lost" | Problem>("idle");
@@ -38,8 +38,10 @@ const nameOf = ({ properties, id }: Found): string => {
   const get = (key: string) => properties[language.value === "en" ? `${key}_en` : `${key}_zh`] ?? properties[`${key}_zh`];
   return String(get("name") ?? get("category") ?? id ?? "");
 };
-const kindOf = ({ properties }: Found): string =>
-  [language.value === "en" ? properties.category_en : properties.category_zh, properties.supervisor_zh].filter(Boolean).join(" · ");
+const kindOf = (one: Found): string => {
+  const category = language.value === "en" ? one.properties.category_en : one.properties.category_zh;
+  return [category === nameOf(one) ? null : category, one.properties.supervisor_zh].filter(Boolean).join(" · ");
+};
 const pointOf = ({ geometry }: Found): { lon: number; lat: number } | null =>
   geometry.type === "Point" ? { lon: geometry.coordinates[0]!, lat: geometry.coordinates[1]! } : null;
 

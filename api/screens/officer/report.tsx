@@ -66,7 +66,7 @@ export function ReportTab() {
         <div class="field"><label for="report-text">{text.reason} ({text.optional})</label>
           <textarea id="report-text" class="input" rows={3} maxLength={4000} value={draft.text} onInput={(event) => write("report", event.currentTarget.value)} /></div>
         {wrong && <p class="note bad" role="alert" data-wrong>{wrong}</p>}
-        <button type="submit" class="button primary wide tall" data-act="send-report"><Icon name="flag" />{text.submit}</button>
+        <div class="act-bar"><button type="submit" class="button primary wide tall" data-act="send-report"><Icon name="flag" />{text.submit}</button></div>
       </form>
     </section>
   );

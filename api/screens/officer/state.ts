@@ -283,9 +283,12 @@ document.addEventListener("visibilitychange", back);
 let wasSigning = false;
 effect(() => {
   const now = signingIn.value;
-  if (wasSigning && !now && me.peek()) {
-    tell("account");
-    void readAll().then(flushNow);
+  // The server has set its cookie by the time the dialog closes; whoever closed it without signing in is nobody new.
+  if (wasSigning && !now) {
+    void readAll().then(() => {
+      tell("account");
+      flushNow();
+    });
   }
   wasSigning = now;
 });

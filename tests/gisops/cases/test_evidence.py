@@ -63,7 +63,7 @@ Handling = tuple[str, Facts, Actor]
 def handling(conn: Connection, city: City, everybody: Actor) -> Callable[..., Handling]:
     """A function that brings a new case to the officer who handles it."""
 
-    def make(channel: str = "citizen", shift: float = 0.0, **changes: Any) -> Handling:
+    def make(channel: str = "citizen", shift: float = 0.0, late: str = "0", **changes: Any) -> Handling:
         west, south, east, north = city.extent
         lon, lat = (west + east) / 2 + shift, (south + north) / 2
         report = NewReport(uuid4(), channel, "E04-05", lon, lat, "WGS84", 5.0, **changes)
@@ -73,6 +73,7 @@ def handling(conn: Connection, city: City, everybody: Actor) -> Callable[..., Ha
         assert row["state"] == "dispatched", row
         facts = acts.read(conn, city, row["case_no"], None)
         handler = replace(everybody, role="handler", staff_id=facts.handler_id, organisation_id=facts.organisation_id)
+        conn.execute("SELECT set_config('gisops.clock_offset', %s, true)", [late])
         acts.act(conn, city, row["case_no"], "ack", Sent(facts.version), handler)
         return row["case_no"], acts.read(conn, city, row["case_no"], None), handler
 
@@ -219,6 +220,20 @@ def test_when_it_may_be_taken(
         assert finish(conn, city, case, named).state == "handled"
     else:
         assert refused(conn, city, case, named).facts["guard"] == "photo_time"
+
+
+def test_of_who_took_it_on_without_a_network_it_may_be_older_than_that_is_known(
+    conn: Connection, city: City, handling: Callable[..., Handling], tmp_path: Path
+) -> None:
+    """Taken on, photographed and handed in on the spot, heard of three hours later: it counts since it was sent to him."""
+    case_no, facts, handler = handling(late="3 hours")
+    assert facts.dispatched_at is not None
+    assert facts.acknowledged_at == facts.dispatched_at + timedelta(hours=3)
+    named = shown(facts, take(conn, tmp_path, jpeg(8)))
+    before = named | {"captured_at": (facts.dispatched_at - timedelta(minutes=6)).isoformat()}
+    assert refused(conn, city, (case_no, facts, handler), before).facts["guard"] == "photo_time"
+    named["captured_at"] = (facts.dispatched_at + timedelta(minutes=20)).isoformat()
+    assert finish(conn, city, (case_no, facts, handler), named).state == "handled"
 
 
 def test_a_place_in_another_system_is_converted(
