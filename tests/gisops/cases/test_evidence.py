@@ -225,7 +225,7 @@ def test_when_it_may_be_taken(
 def test_of_who_took_it_on_without_a_network_it_may_be_older_than_that_is_known(
     conn: Connection, city: City, handling: Callable[..., Handling], tmp_path: Path
 ) -> None:
-    """Taken on, photographed and handed in on the spot, heard of three hours later: it counts since it was sent to him."""
+    """Taken on, photographed and handed in at once, heard of three hours later: it counts since it was sent to him."""
     case_no, facts, handler = handling(late="3 hours")
     assert facts.dispatched_at is not None
     assert facts.acknowledged_at == facts.dispatched_at + timedelta(hours=3)
