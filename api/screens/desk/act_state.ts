@@ -76,7 +76,11 @@ export function begin(action: Action): void {
   const kind = KINDS[action];
   if (!now || !kind || busy.peek() || !actsOf(now).includes(action)) return;
   batch(() => {
-    if (form.peek()?.action !== action || form.peek()?.case_no !== now.case_no) reset();
+    const other = form.peek()?.action !== action || form.peek()?.case_no !== now.case_no;
+    // What was typed for an act that somebody else forestalled is there for the next one.
+    const kept = doing.peek().status === "conflict" && !form.peek() ? text.peek() : "";
+    if (other) reset();
+    if (other && kept) text.value = kept;
     form.value = { case_no: now.case_no, action, version: now.version };
     if (action === "return") reason.value = TAKEN_BACK;
     if (action === "correct") category.value = now.category.code;
@@ -192,7 +196,7 @@ async function refused(sent: Sent, problem: Problem): Promise<void> {
   batch(() => {
     const wrote = text.peek().trim() !== "";
     if (found && form.peek() && actsOf(found).includes(sent.action)) form.value = { ...form.peek()!, version: found.version };
-    else if (!wrote) form.value = null;
+    else form.value = null;
     doing.value = found
       ? { status: "conflict", sent, entry: newer(found, sent.version), wrote }
       : { status: "refused", sent, problem };

@@ -219,7 +219,7 @@ export function StepCard({ page }: { page: CasePage }) {
       {acts.length > 0 && (
         <div class="acts" role="group" aria-label={text.otherActs}>
           {acts.filter((one) => one !== open || (one === main && !form.value)).map((one) => (
-            <button key={one} type="button" class={`button ${one === "accept" ? "primary" : ""}`} data-act={one} disabled={busy.value} onClick={() => act(one)}>
+            <button key={one} type="button" class={`button ${one === "accept" && !form.value ? "primary" : ""}`} data-act={one} disabled={busy.value} onClick={() => act(one)}>
               {one === open ? text.mainMore : wordFor(text.acts, one)}<Key>{KINDS[one]!.key.toUpperCase()}</Key>
             </button>
           ))}
