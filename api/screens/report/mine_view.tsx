@@ -30,7 +30,8 @@ export function MineView() {
   useEffect(() => void read(), []);
   return (
     <section class="page stack" aria-labelledby="mine-title">
-      <div><h2 id="mine-title">{text.mine}</h2><p class="small">{text.mineHint}</p></div>
+      <h2 id="mine-title" class="visually-hidden">{text.mine}</h2>
+      <p class="small">{text.mineHint}</p>
       {pending.value && (
         <button type="button" class="mine surface" onClick={() => go("more")} data-unsent><strong>{named(pending.value.mine.category)}</strong><span class="badge warn">{text.unsent}</span></button>
       )}

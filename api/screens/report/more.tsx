@@ -97,7 +97,7 @@ function Progress() {
   const now = sending.value;
   if (now.status === "waiting") {
     return (
-      <div class="note warn" role="status" data-waiting={pending.value ? "answer" : "photos"}>
+      <div class="note warn stack-s" role="status" data-waiting={pending.value ? "answer" : "photos"}>
         <p>{online.value && pending.value ? text.unknown : text.offline}</p>
         <div class="line">
           <button type="button" class="button" onClick={() => void pump()} data-act="retry">{text.retryNow}</button>
@@ -121,6 +121,7 @@ function sendLabel(): string {
     return fill(text.sendingPhotos, { n: photos.value.filter((one) => one.state === "sent").length + 1, all: photos.value.length });
   }
   if (now.status === "sending" || now.status === "photos") return text.sending;
+  if (now.status === "waiting") return text.sendingLater;
   return draft.value.joins ? text.sendMeToo : text.send;
 }
 
@@ -139,12 +140,12 @@ export function MoreStep() {
     <form class="more-step" onSubmit={(event) => { event.preventDefault(); send(); }} noValidate>
       <div class="page stack">
         <h2 class="visually-hidden">{text.checkTitle}</h2>
-        <dl class="chosen-so-far surface">
-          <div><dt class="visually-hidden">{text.changeKind}</dt><dd><KindIcon code={code} /><strong>{categoryName.value}</strong></dd>
-            {!frozen.value && <button type="button" class="link" onClick={() => go("what")} data-act="change-kind">{text.changeKind}</button>}</div>
-          <div><dt class="visually-hidden">{text.changePlace}</dt><dd><Icon name="ask" /><span>{place?.name || text.fromMap}{place && <span class="small"> ±{metres(place.told.accuracy_m)}</span>}</span></dd>
-            {!frozen.value && <button type="button" class="link" onClick={() => go("where")} data-act="change-place">{text.changePlace}</button>}</div>
-        </dl>
+        <ul class="chosen-so-far surface">
+          <li><KindIcon code={code} /><strong>{categoryName.value}</strong>
+            {!frozen.value && <button type="button" class="link" onClick={() => go("what")} data-act="change-kind">{text.changeKind}</button>}</li>
+          <li><Icon name="ask" /><span>{place?.name || text.fromMap}{place && <span class="small"> ±{metres(place.told.accuracy_m)}</span>}</span>
+            {!frozen.value && <button type="button" class="link" onClick={() => go("where")} data-act="change-place">{text.changePlace}</button>}</li>
+        </ul>
         {category.value?.severity === "danger" && <p class="note bad"><strong>{text.danger}</strong></p>}
         <Near />
         <p class="label-line">{text.moreTitle}</p>
@@ -154,10 +155,10 @@ export function MoreStep() {
           <textarea id="note" class="input" rows={3} maxLength={LONGEST_TEXT} placeholder={text.noteHint} value={written} disabled={frozen.value} dir="auto"
             onInput={(event) => change({ text: event.currentTarget.value })} />
         </div>
-        {!online.value && sending.value.status !== "waiting" && <p class="note warn" role="status" data-offline>{text.offline}</p>}
-        <Progress />
       </div>
       <div class="sheet">
+        {!online.value && sending.value.status !== "waiting" && <p class="note warn" role="status" data-offline>{text.offline}</p>}
+        <Progress />
         <button type="submit" class="button primary wide big" disabled={busy || frozen.value} data-act="send"><Icon name="flag" />{sendLabel()}</button>
       </div>
     </form>

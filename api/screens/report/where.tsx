@@ -11,7 +11,7 @@ import { readNear } from "./near";
 import { PasteDialog } from "./paste";
 import type { PlaceMap } from "./place_map";
 import { go } from "./view";
-import { check, checked, deviceError, findDevice, findingDevice, foundByName, moved, pointedAt, useSuggestion } from "./where_acts";
+import { check, checked, deviceError, findDevice, findingDevice, foundByName, foundWide, looksAt, pointedAt, useSuggestion } from "./where_acts";
 import { own } from "./words";
 
 const POOR_M = 100;
@@ -36,12 +36,13 @@ function MapUnderPin() {
     let stop = (): void => undefined;
     void import("./place_map").then(({ placeMap }) => {
       if (gone || !box.current) return;
-      made = placeMap(box.current, draft.peek().place?.shown ?? null, pointedAt);
+      made = placeMap(box.current, pointedAt);
       const map = made;
+      const place = draft.peek().place;
+      looksAt.value = place && { ...place.shown, accuracy_m: place.from === "map" ? null : place.told.accuracy_m };
       stop = effect(() => {
-        void moved.value;
-        const place = draft.peek().place;
-        if (place) map.show(place.shown, place.from === "map" ? null : place.told.accuracy_m);
+        const at = looksAt.value;
+        if (at) map.show(at, at.accuracy_m, draft.peek().place !== null);
       });
     });
     return () => {
@@ -103,6 +104,7 @@ function Search() {
 function PlaceWords() {
   const text = own.value;
   const place = draft.value.place;
+  if (!place && foundWide.value) return <p class="place-words" role="status" data-how="wide">{fill(text.foundWide, { name: foundWide.value })}</p>;
   if (!place) {
     return <p class="place-words" role="status">{findingDevice.value ? text.finding : deviceError.value ? text.deviceErrors[deviceError.value] : text.movePin}</p>;
   }
@@ -116,6 +118,7 @@ function PlaceWords() {
     <div class="place-words" role="status">
       <p><strong data-areas>{where || text.movePin}</strong></p>
       <p class="small" data-how={place.from}>{how}</p>
+      {place.from === "map" && place.told.accuracy_m > POOR_M && <p class="note warn">{fill(text.pointCloser, { n: accuracy })}</p>}
       {place.from === "device" && place.told.accuracy_m > POOR_M && <p class="note warn">{fill(text.poorAccuracy, { n: accuracy })}</p>}
       {deviceError.value && <p class="small">{text.deviceErrors[deviceError.value]}</p>}
     </div>

@@ -11,15 +11,28 @@ export const checked = signal<Checked>({ status: "none" });
 export const findingDevice = signal(false);
 /** A code of messages.deviceErrors. */
 export const deviceError = signal<string | null>(null);
-/** Grows whenever the place came from elsewhere than from the map itself, which then has to go there. */
-export const moved = signal(0);
+/** Where the map has to go, when the place came from elsewhere than from the map itself; the circle says how exact that is. */
+export const looksAt = signal<{ lon: number; lat: number; accuracy_m: number | null } | null>(null);
+/** The name of something too long or too wide to be a place: the map is there, and the reader points. */
+export const foundWide = signal<string | null>(null);
 
 const SETTLED_MS = 350;
 let timer: number | undefined;
 let asking: AbortController | undefined;
 
+/** Of what is larger than this, a name says too little. */
+const WIDE_M = 120;
+
+/** Half the way across what was found, metres. */
+function spread(hit: Hit): number {
+  const [west = 0, south = 0, east = 0, north = 0] = hit.bbox;
+  return Math.hypot((east - west) * 111_320 * Math.cos((hit.lat * Math.PI) / 180), (north - south) * 110_574) / 2;
+}
+
 function take(place: Place): void {
+  foundWide.value = null;
   change({ place });
+  if (place.from !== "map") looksAt.value = { ...place.shown, accuracy_m: place.told.accuracy_m };
   checked.value = { status: "asking" };
   window.clearTimeout(timer);
   timer = window.setTimeout(() => void check(), place.from === "map" ? SETTLED_MS : 0);
@@ -48,8 +61,14 @@ export function pointedAt(at: { lon: number; lat: number }, accuracy_m: number):
 
 export function foundByName(hit: Hit): void {
   const at = { lon: hit.lon, lat: hit.lat };
-  take({ shown: at, told: { ...at, crs: "WGS84", accuracy_m: 30 }, from: "search", name: hit.label });
-  moved.value += 1;
+  const wide = spread(hit);
+  if (wide <= WIDE_M) return take({ shown: at, told: { ...at, crs: "WGS84", accuracy_m: Math.max(10, Math.round(wide)) }, from: "search", name: hit.label });
+  window.clearTimeout(timer);
+  asking?.abort();
+  change({ place: null });
+  checked.value = { status: "none" };
+  foundWide.value = hit.label;
+  looksAt.value = { ...at, accuracy_m: wide };
 }
 
 /** Sent as they were declared; where the map shows them is the server's answer. Throws what the server refused. */
@@ -59,7 +78,6 @@ export async function pasted(x: number, y: number, crs: string): Promise<void> {
   take({ shown: { lon: located.lon, lat: located.lat }, told, from: "pasted" });
   checked.value = { status: "fine", located };
   window.clearTimeout(timer);
-  moved.value += 1;
 }
 
 /** Uses a point that the server itself suggested, of a pair that was the wrong way round. */
@@ -67,7 +85,6 @@ export function useSuggestion(at: { lon: number; lat: number }): void {
   const told = draft.peek().place?.told;
   if (!told) return;
   take({ shown: at, told: { ...told, ...at }, from: "pasted" });
-  moved.value += 1;
 }
 
 export function findDevice(): void {
@@ -88,8 +105,7 @@ export function findDevice(): void {
         shown: at, told: { ...at, crs: "WGS84", accuracy_m: Math.min(5_000, Math.max(1, Math.round(coords.accuracy))) }, from: "device",
         captured_at: new Date(timestamp).toISOString(),
       });
-      moved.value += 1;
-    },
+        },
     (error) => {
       findingDevice.value = false;
       deviceError.value = String(error.code);

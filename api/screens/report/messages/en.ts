@@ -28,6 +28,8 @@ export const en: Messages = {
   fromSearch: "As found: {name}",
   fromPasted: "Converted from {crs}",
   poorAccuracy: "The position is rough (about {n}): please move the map to the problem.",
+  foundWide: "Here is {name}: move the map until the pin points at the problem.",
+  pointCloser: "Zoom in and point more exactly (now about {n}).",
   here: "Here it is",
   checking: "Checking the place…",
   deviceErrors: {
@@ -71,6 +73,7 @@ export const en: Messages = {
   noteHint: "For example: cover sticks up, no light at night. No names or telephone numbers, please.",
   send: "Send report",
   sendMeToo: "Me too, send",
+  sendingLater: "Waiting to be sent",
   sending: "Sending…",
   sendingPhotos: "Sending photo {n} of {all}…",
   offline: "No network. Everything is kept on this device and is sent when there is one.",

@@ -26,6 +26,8 @@ export const zhCN = {
   fromSearch: "搜索到的位置：{name}",
   fromPasted: "按 {crs} 坐标换算后的位置",
   poorAccuracy: "定位不够准（误差约 {n}），请移动地图对准问题。",
+  foundWide: "已到“{name}”一带，请移动地图，让图钉对准问题所在。",
+  pointCloser: "请放大地图，让图钉对得更准（现在误差约 {n}）。",
   here: "就是这里",
   checking: "正在核对位置……",
   deviceErrors: {
@@ -68,6 +70,7 @@ export const zhCN = {
   noteHint: "例如：井盖翘起，晚上没有灯。请勿填写姓名、电话等个人信息。",
   send: "提交上报",
   sendMeToo: "我也遇到了，提交",
+  sendingLater: "等待提交",
   sending: "正在提交……",
   sendingPhotos: "正在上传照片 {n}/{all}……",
   offline: "当前没有网络。内容和照片已保存在本机，联网后自动提交。",
