@@ -98,6 +98,9 @@ def screen(browser: Any, wall_server: Any) -> Iterator[Watched]:
 def wall(screen: Watched) -> Iterator[Watched]:
     """The wall, with no card open, in Chinese and in a small window."""
     yield screen
+    screen.page.context.set_offline(False)
+    if screen.page.evaluate("document.documentElement.lang") != "zh-CN":
+        screen.page.click("[data-act=language]")
     screen.page.set_viewport_size({"width": 1366, "height": 768})
     for act in ("close-case", "close-list"):
         if screen.page.locator(f"[data-act={act}]").count():
@@ -290,7 +293,7 @@ def test_whoever_is_not_signed_in_has_the_map_and_a_door(open_page: Callable[...
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog[open]", state="detached")
     watched.wait_for_map()
-    assert page.locator("[data-panel]").count() == 0
+    assert page.locator(".wall-left, .wall-right").count() == 0
     assert page.locator("[data-sign]").count() == 0
     page.click("[data-act=sign-in]")
     page.wait_for_selector("dialog[open] #login")

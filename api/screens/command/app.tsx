@@ -43,7 +43,11 @@ function useCovered() {
         top: (box(".signs")?.bottom ?? box(".head")?.bottom ?? whole.top) - whole.top,
         bottom: whole.bottom - (box(".wall-bottom")?.top ?? whole.bottom),
       };
-      for (const [side, px] of Object.entries(covered)) document.documentElement.style.setProperty(`--wall-${side}`, `${Math.round(px)}px`);
+      const root = document.documentElement.style;
+      for (const [side, px] of Object.entries(covered)) {
+        const told = `${Math.round(px)}px`;
+        if (root.getPropertyValue(`--wall-${side}`) !== told) root.setProperty(`--wall-${side}`, told);
+      }
     };
     const watch = new ResizeObserver(measure);
     for (const each of [at, ...at.querySelectorAll(".head, .signs, .wall-left, .wall-right, .wall-cards, .wall-bottom")]) watch.observe(each);
@@ -62,6 +66,18 @@ effect(() => {
   });
 });
 
+/** Escape closes the card that is uppermost, before the map hears of it. */
+function closing(): () => void {
+  const close = (event: KeyboardEvent): void => {
+    const open = openCase.peek() ? openCase : openNumber.peek() ? openNumber : null;
+    if (event.key !== "Escape" || !open || document.querySelector("dialog[open], :popover-open")) return;
+    event.preventDefault();
+    open.value = null;
+  };
+  document.addEventListener("keydown", close, true);
+  return () => document.removeEventListener("keydown", close, true);
+}
+
 function Cards() {
   return openCase.value ? <CaseCard /> : openNumber.value ? <Drawer /> : <><HereCard /><AreaCard /></>;
 }
@@ -70,6 +86,7 @@ export function App() {
   const text = words.value;
   const wall = useCovered();
   useEffect(keepReading, []);
+  useEffect(closing, []);
   // A wall without a sign-in is a map; somebody who opens it wants more.
   const stranger = city.value !== null && !me.value;
   useEffect(() => {

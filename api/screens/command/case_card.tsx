@@ -9,7 +9,7 @@ import type { Problem } from "../shared/types";
 import { calls, type CasePage } from "./calls";
 import { due, moment } from "./city_time";
 import { Panel } from "./panel";
-import { goTo, openCase, openNumber } from "./state";
+import { casePlace, goTo, openCase, openNumber } from "./state";
 import { own } from "./words";
 
 const OVER = 7;
@@ -91,7 +91,11 @@ export function CaseCard() {
   useEffect(() => {
     if (!case_no) return;
     let gone = false;
-    calls.case(case_no).then((one) => !gone && setShown({ case_no, one, problem: null }), (error: unknown) => {
+    calls.case(case_no).then((one) => {
+      if (gone) return;
+      setShown({ case_no, one, problem: null });
+      casePlace.value = { lon: one.lon, lat: one.lat };
+    }, (error: unknown) => {
       if (gone) return;
       const problem: Problem = error instanceof Refused ? error.problem : { type: "about:blank", status: 0, code: "no_answer", title: words.peek().loadFailed };
       if (!(error instanceof Refused || error instanceof NoAnswer)) throw error;
@@ -100,6 +104,7 @@ export function CaseCard() {
     });
     return () => {
       gone = true;
+      casePlace.value = null;
     };
   }, [case_no, live?.at, live?.state]);
   if (!case_no) return null;

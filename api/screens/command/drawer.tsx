@@ -34,6 +34,8 @@ function Trend({ number }: { number: OpenNumber }) {
   const meaning = told?.indicators[0];
   if (!told || !meaning) return <div class="trend"><h3>{own.value.trend}</h3></div>;
   const scale = meaning.form === "rate" ? 100 : meaning.form === "duration" ? 1 / HOUR_S : 1;
+  const { units } = own.value;
+  const unit = meaning.form === "rate" ? units.percent : meaning.form === "duration" ? units.hours : units.cases;
   const days = told.rows.map((row) => row.subject.key ?? "");
   const values = told.rows.map((row) => row.values[code]?.value ?? null);
   const option = (look: Look): EChartsCoreOption => {
@@ -59,7 +61,7 @@ function Trend({ number }: { number: OpenNumber }) {
   };
   return (
     <div class="trend">
-      <h3>{own.value.trend}</h3>
+      <h3>{own.value.trend}{unit && ` · ${unit}`}</h3>
       <Plot of={`${code}${where}${language.value}${JSON.stringify(values)}`} option={option} label={fill(own.value.trendAria, { name: number.title })} />
     </div>
   );

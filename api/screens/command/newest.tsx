@@ -1,6 +1,5 @@
 // The newest cases, as they come in.
 import { named, wordFor, words } from "../shared/i18n";
-import { LiveBadge } from "../shared/live_badge";
 import { cases } from "../shared/live_cases";
 import { moment } from "./city_time";
 import { useFit } from "./fit";
@@ -14,7 +13,7 @@ export function Newest() {
   const text = own.value;
   const [list, room] = useFit(ROW_REM);
   return (
-    <Panel id="newest" title={text.newest} aside={<LiveBadge />}>
+    <Panel id="newest" title={text.newest}>
       {cases.value.length === 0 && <p class="part-body small">{text.newestNone}</p>}
       <ul class="rows" ref={list}>
         {cases.value.slice(0, room).map((one) => (

@@ -89,12 +89,12 @@ function Tile({ sign }: { sign: Sign }) {
   const { number, unit } = shown;
   return (
     <li class="sign" data-sign={code}>
-      <button type="button" class="sign-face glass" disabled={!opens} aria-describedby={means} aria-pressed={opens !== null && openNumber.value?.code === code}
+      <button type="button" class="sign-face glass" disabled={!opens} aria-describedby={means} aria-pressed={opens !== null && openNumber.value?.title === opens.title}
         onClick={() => opens && openList(opens)}>
-        <span class="sign-name">{text.names[code]}<Stale figure={figure} /></span>
+        <span class="sign-name">{text.names[code]}</span>
         <span class="sign-number"><strong data-value>{number}</strong>{unit && <span class="unit">{unit}</span>}
           {sign.few && <span class="badge warn" data-few>{text.few}</span>}</span>
-        <span class="sign-beside">{sign.change != null && sign.beside && <Change change={sign.change} better={sign.better} points={sign.points ?? false} />}<span>{sign.beside ?? "\u00a0"}</span></span>
+        <span class="sign-beside">{figure.failing ? <Stale figure={figure} /> : <>{sign.change != null && sign.beside && <Change change={sign.change} better={sign.better} points={sign.points ?? false} />}<span>{sign.beside ?? "\u00a0"}</span></>}</span>
       </button>
       <span class="means" id={means} role="tooltip">{text.means[code]}</span>
     </li>

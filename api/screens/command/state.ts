@@ -17,6 +17,8 @@ export const area = signal<GeoJSON.Polygon | null>(null);
 
 /** The case whose card is open. */
 export const openCase = signal<string | null>(null);
+/** Where it is, as soon as that is known. */
+export const casePlace = signal<Place | null>(null);
 
 /** The number whose cases are listed: an indicator, and for which part of the city or of the day. */
 export interface OpenNumber {
@@ -47,5 +49,6 @@ export function openList(number: OpenNumber): void {
 /** Shows a case on its card and on the map. */
 export function showCase(case_no: string, at?: Place): void {
   openCase.value = case_no;
+  casePlace.value = at ? { lon: at.lon, lat: at.lat } : null;
   if (at) goTo.value = { lon: at.lon, lat: at.lat, zoom: 16 };
 }

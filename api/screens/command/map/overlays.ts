@@ -3,6 +3,7 @@ import type { ExpressionSpecification, StyleSpecification } from "maplibre-gl";
 import { caseLayers, CASES } from "../../shared/case_overlay";
 import { MAP_FONT } from "../../shared/fonts";
 import { circle, type Collection, EMPTY, Overlays } from "../../shared/map_view";
+import type { Place } from "../state";
 import type { Hexagon } from "./hexagons";
 import type { Dot } from "./hotspots";
 
@@ -69,7 +70,13 @@ function layers(): StyleSpecification["layers"] {
       paint: { "text-color": ["case", ["get", "old"], "#b1bfcc", "#9fe8d0"], "text-halo-color": GROUND, "text-halo-width": 1.6 },
     },
     ...caseLayers(true, true),
-    { id: `${MARKED}-ring`, type: "circle", source: MARKED, paint: { "circle-radius": 9 * k, "circle-opacity": 0, "circle-stroke-color": "#ffffff", "circle-stroke-width": 2.4 * k } },
+    {
+      id: `${MARKED}-ring`, type: "circle", source: MARKED,
+      paint: {
+        "circle-opacity": 0, "circle-radius": ["case", ["get", "open"], 15 * k, 8 * k],
+        "circle-stroke-color": ["case", ["get", "open"], "#ffffff", ACCENT], "circle-stroke-width": ["case", ["get", "open"], 3.2 * k, 2 * k],
+      },
+    },
     { id: `${ACCURACY}-edge`, type: "line", source: ACCURACY, paint: { "line-color": ACCENT, "line-width": 1.6 } },
     { id: `${POINT}-ring`, type: "circle", source: POINT, paint: { "circle-radius": 9 * k, "circle-color": GROUND, "circle-stroke-color": ACCENT, "circle-stroke-width": 2.4 * k } },
     { id: `${POINT}-dot`, type: "circle", source: POINT, paint: { "circle-radius": 4.5 * k, "circle-color": ACCENT } },
@@ -87,14 +94,16 @@ export function drawAsked(at: { lon: number; lat: number; accuracy_m: number } |
   overlays.set(ANSWER, one(boundary));
 }
 
-export const drawArea = (area: GeoJSON.Polygon | null): void => overlays.set(AREA, one(area));
-
-/** Cases of the list that is open, pointed out among the others. */
-export const drawMarked = (marked: { case_no: string; lon: number; lat: number }[]): void =>
+/** The cases of the list that is open, pointed out among the others; and the one whose card is open, more so. */
+export const drawMarked = (marked: (Place & { case_no: string })[], open: Place | null): void =>
   overlays.set(MARKED, {
     type: "FeatureCollection",
-    features: marked.map(({ case_no, lon, lat }) => ({ type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] }, properties: { case_no } })),
+    features: [...marked.map((each) => ({ ...each, open: false })), ...(open ? [{ ...open, case_no: null, open: true }] : [])].map(({ lon, lat, ...properties }) => ({
+      type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] }, properties,
+    })),
   });
+
+export const drawArea = (area: GeoJSON.Polygon | null): void => overlays.set(AREA, one(area));
 
 export const drawHeat = (dots: Dot[]): void =>
   overlays.set(HEAT, {

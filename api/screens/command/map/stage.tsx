@@ -7,7 +7,7 @@ import { city, shown, style } from "../../shared/catalog";
 import { cityMap, follow } from "../../shared/city_map";
 import { named } from "../../shared/i18n";
 import { addCase, cases, dropCase, listed, readCases } from "../../shared/live_cases";
-import { area, asked, goTo, marked, touring } from "../state";
+import { area, asked, casePlace, goTo, marked, touring } from "../state";
 import { drawing, stopDrawing } from "./drawing";
 import { responsible } from "./here";
 import { ask, fly, padding, theMap, tilted, TILT } from "./hold";
@@ -62,7 +62,7 @@ function drawn(): (() => void)[] {
   return [
     effect(() => drawAsked(asked.value, responsible.value?.status === "answered" ? (responsible.value.told.boundary as GeoJSON.Geometry | null) : null)),
     effect(() => drawArea(area.value)),
-    effect(() => drawMarked(marked.value)),
+    effect(() => drawMarked(marked.value, casePlace.value)),
     effect(() => drawHeat(hotspots.value === "heat" ? shownDots.value : [])),
     effect(() => drawHexagons(hotspots.value === "hexagons" ? hexagons.value : [], fullest.value)),
     effect(() => overlays.set(OFFICER_POINTS, officerPoints())),
