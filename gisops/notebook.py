@@ -124,7 +124,9 @@ class CityData:
         return self._read(_SQL["cases"], since=self._moment(since), until=self._moment(until), **box)
 
     def zones(self, at: Moment | None = None) -> gpd.GeoDataFrame:
-        """Return the responsibility zones in force at a moment, by default now; polygons."""
+        """Return the responsibility zones in force at a moment, by default now, with how many ``officers`` look after
+        each and how many ``stand_ins`` there are; polygons.
+        """
         return self._read(_SQL["zones"], at=self._moment(at))
 
     def grid_cells(self, at: Moment | None = None) -> gpd.GeoDataFrame:
@@ -252,6 +254,7 @@ class CityData:
         colour: str = "colour",
         tooltip: list[str] | None = None,
         ground: bool = True,
+        legend: dict[str, str] | None = None,
     ) -> folium.Map:
         """Draw frames over the city; a notebook shows the map, ``.save("map.html")`` keeps it.
 
@@ -266,6 +269,8 @@ class CityData:
             Columns shown under the pointer; by default the first six.
         ground
             Whether the city is drawn underneath: tiles of the server named to `connect`, else roads and water.
+        legend
+            What the colours mean: words and the CSS colour each stands for, in the order they are listed.
         """
 
         def layer(layer_id: str, around: Bounds) -> gpd.GeoDataFrame | None:
@@ -273,7 +278,12 @@ class CityData:
 
         there = self.layers()
         return notebook_map.draw(
-            shown, colour=colour, tooltip=tooltip, server=self._server, layer=layer if ground else None
+            shown,
+            colour=colour,
+            tooltip=tooltip,
+            server=self._server,
+            layer=layer if ground else None,
+            legend=legend or {},
         )
 
     def _counted(self, cases: gpd.GeoDataFrame, edge_m: float, flat: bool, area: gpd.GeoDataFrame | None) -> Hexagons:

@@ -19,13 +19,19 @@ WHERE (%(since)s::timestamptz IS NULL OR c.reported_at >= %(since)s)
 ORDER BY c.reported_at, c.case_no;
 
 -- name: zones
--- Zones in force at a moment, by default now.
+-- Zones in force at a moment, by default now, and how many look after each and stand in: numbers, nobody is named.
 SELECT z.code, s.code AS zone_set, z.name_zh, z.name_en, z.kind, array_to_string(z.scope, ' ') AS scope, z.priority, z.area_m2,
-       o.code AS organisation, o.name_zh AS organisation_zh, lower(z.valid * s.valid) AS valid_from, upper(z.valid * s.valid) AS valid_to,
-       ST_AsBinary(z.geom) AS geom
+       o.code AS organisation, o.name_zh AS organisation_zh, w.officers, w.stand_ins, lower(z.valid * s.valid) AS valid_from,
+       upper(z.valid * s.valid) AS valid_to, ST_AsBinary(z.geom) AS geom
 FROM zones z
 JOIN zone_sets s ON s.zone_set_id = z.zone_set_id
 JOIN organisations o ON o.organisation_id = z.organisation_id
+CROSS JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE a.role = 'primary') AS officers, count(*) FILTER (WHERE a.role = 'backup') AS stand_ins
+  FROM zone_staff a
+  JOIN staff p ON p.staff_id = a.staff_id AND p.active
+  WHERE a.zone_id = z.zone_id AND in_force(a.valid, coalesce(%(at)s, app_now()))
+) w
 WHERE in_force(z.valid, coalesce(%(at)s, app_now())) AND in_force(s.valid, coalesce(%(at)s, app_now()))
 ORDER BY s.code, z.code;
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from html import escape
 from importlib.resources import files
 from typing import Any
 from urllib.error import URLError
@@ -32,6 +33,23 @@ GROUND: dict[str, dict[str, Any]] = {
     "roads": {"line": "#c9c4b8", "width": 2},
 }
 _LAND = "#f4f1ea"
+# The screens' own type and colours (api/screens/shared/design.css), in a page that stands alone.
+_SHEET = f"""
+.folium-map.leaflet-container {{ background: {_LAND}; font-family: "Noto Sans SC", "Noto Sans CJK SC", "PingFang SC",
+  "Microsoft YaHei", sans-serif; font-size: 13px; color: #17212b; }}
+.leaflet-container .leaflet-tooltip {{ border: 1px solid #d5dbe1; border-radius: 5px; padding: 6px 8px; color: #17212b;
+  box-shadow: 0 1px 2px rgb(16 32 48 / 14%); }}
+.leaflet-tooltip table {{ font-size: 12px; border-spacing: 0 1px; }}
+.leaflet-tooltip th {{ color: #4a5764; font-weight: 400; text-align: left; padding-right: 8px; }}
+.leaflet-tooltip td {{ font-variant-numeric: tabular-nums; }}
+.leaflet-control-scale-line:not(:first-child),
+.leaflet-control .leaflet-attribution-flag {{ display: none !important; }}
+.gisops-legend {{ position: fixed; left: 10px; bottom: 44px; z-index: 1000; margin: 0; padding: 8px 12px;
+  list-style: none; background: #ffffff; border: 1px solid #d5dbe1; border-radius: 5px;
+  font: 12px/1.7 "Noto Sans SC", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif; color: #17212b; }}
+.gisops-legend span {{ display: inline-block; width: 12px; height: 12px; margin-right: 8px; border-radius: 2px;
+  vertical-align: -1px; }}
+"""
 # Drawn into the page these would make it heavy; of tiles only those in sight are asked for.
 _ONLY_AS_TILES = {"buildings", "green_areas"}
 _MOST_TILED_ZOOM = 18
@@ -44,6 +62,7 @@ def draw(
     tooltip: list[str] | None,
     server: str | None,
     layer: Callable[[str, Bounds], gpd.GeoDataFrame | None] | None,
+    legend: Mapping[str, str],
 ) -> folium.Map:
     """Draw frames over the city, the first lowest; see `gisops.notebook.CityData.map`.
 
@@ -74,6 +93,9 @@ def draw(
     for frame in shown:
         _add(drawn, frame, colour, tooltip)
     drawn.fit_bounds([[south, west], [north, east]])
+    if legend:
+        page: Any = drawn.get_root()
+        page.html.add_child(folium.Element(_legend(legend)))
     return drawn
 
 
@@ -88,6 +110,15 @@ def _add(drawn: folium.Map, frame: gpd.GeoDataFrame, colour: str, tooltip: list[
         marker=folium.CircleMarker(radius=5, fill=True),
         tooltip=folium.GeoJsonTooltip([name for name in fields if name in frame.columns]) if fields else None,
     ).add_to(drawn)
+
+
+def _legend(entries: Mapping[str, str]) -> str:
+    """What colours mean, in a corner of the map; words and colours are text, whatever stands in them."""
+    rows = "".join(
+        f'<li><span style="background:{escape(colour)}"></span>{escape(words)}</li>'.replace("{", "&#123;")
+        for words, colour in entries.items()
+    )
+    return f'<ul class="gisops-legend">{rows}</ul>'
 
 
 def _style(colour: str) -> dict[str, Any]:
@@ -131,7 +162,7 @@ class _OfflineMap(folium.Map):
         self.default_css = [("leaflet_css", _leaflet("leaflet.css", "text/css"))]
         super().__init__(**options)
         page: Any = self.get_root()
-        page.header.add_child(folium.Element(f"<style>.leaflet-container {{background: {_LAND}}}</style>"))
+        page.header.add_child(folium.Element(f"<style>{_SHEET}</style>"))
 
 
 class _Tiles(JSCSSMixin, Layer):
