@@ -418,6 +418,48 @@ def test_a_call_is_written_down_once_even_when_its_answer_is_lost(town: City, si
     assert [error for error in watched.errors if "ERR_CONNECTION" not in error] == []
 
 
+def test_the_dispatcher_grants_refuses_and_gives_back(town: City, sit: Callable[..., Any]) -> None:
+    def in_hand(east: float) -> str:
+        case_no: str = town.report(east, 0.0055, category="E01-10", accuracy_m=400)["case_no"]
+        told = town.as_("department").get("/api/me").json()["organisation"]["code"]
+        town.act("dispatcher", case_no, "dispatch", organisation=told, reason="样例：按约定")
+        return case_no
+
+    granted, declined, returned = (in_hand(east) for east in (-0.001, 0.0, 0.001))
+    for case_no in (granted, declined):
+        town.act("department", case_no, "ack")
+        asked = town.as_("department").post(
+            f"/api/cases/{case_no}/approvals", json={"kind": "extend", "reason": "样例：等配件"}
+        )
+        assert asked.status_code in (200, 201), asked.text
+    town.act("department", returned, "return", reason_code="wrong_class")
+
+    watched = sit("dispatcher")
+    page = watched.page
+    page.keyboard.press("i")
+    page.click(f"[data-approval^='{granted}/'] [data-act=grant]")
+    page.wait_for_selector(f"[data-approval^='{granted}/']", state="detached")
+    page.click(f"[data-approval^='{declined}/'] [data-act=decline]")
+    page.fill(f"[data-approval^='{declined}/'] textarea", "样例：时限足够")
+    page.click(f"[data-approval^='{declined}/'] [data-act=decline-send]")
+    page.wait_for_selector(f"[data-approval^='{declined}/']", state="detached")
+    assert [town.read(one)["extended_count"] for one in (granted, declined)] == [1, 0]
+    assert [one["state"] for one in town.read(declined)["approvals"]] == ["refused"]
+
+    page.keyboard.press("i")
+    opened(page, returned)
+    assert page.locator("[data-candidate]").count() > 0 or page.wait_for_selector("[data-candidate]")
+    page.keyboard.press("t")
+    page.keyboard.press("Enter")
+    assert page.wait_for_selector("#why[aria-invalid=true]"), "it says why"
+    page.keyboard.type("样例：不是这一类")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"[data-done='{returned}'][data-done-act=to_acceptor]")
+    assert town.read(returned)["state"] == "accepted"
+    assert town.read(returned)["history"][-1]["reason"] == "样例：不是这一类"
+    assert watched.errors == []
+
+
 def test_nothing_runs_over_the_edge(town: City, sit: Callable[..., Any]) -> None:
     case_no = town.report(-0.004, -0.002)["case_no"]
     page = sit("dispatcher", 1366, 768, query=f"?case={case_no}").page

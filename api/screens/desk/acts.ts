@@ -39,6 +39,10 @@ export const KINDS: Partial<Record<Action, Kind>> = {
   fail: { key: "", shape: "site" },
 };
 
+/** Possible at any time, and no step that a case waits for. */
+const BESIDE = new Set<Action>(["correct", "void", "force_close", "unlink", "return"]);
+export const isStep = (action: Action): boolean => !BESIDE.has(action);
+
 /** As `GET /docs` and docs/reference/moves.md list them; a test holds this to the table of moves. */
 export const REASONS: Partial<Record<Action, readonly string[]>> = {
   refuse: ["out_of_scope", "cannot_locate", "not_found", "incomplete", "abusive", "other"],

@@ -5,6 +5,7 @@ import type { components } from "../shared/openapi";
 type Described = components["schemas"];
 export type DeskCase = Described["DeskCase"];
 export type Inbox = Described["Inbox"];
+export type CaseRow = Described["CaseSummary"];
 export type CasePage = Described["CasePage"];
 export type Duplicate = Described["Duplicate"];
 export type Entry = Described["HistoryEntry"];
@@ -18,13 +19,21 @@ export type Action = CasePage["allowed"][number];
 /** What every move says: the version it was decided on; the rest is its own. */
 export type MoveBody = { expected_version: number } & Record<string, unknown>;
 
+/** The last of the seven stages. */
+const OVER = 7;
 const of = (case_no: string) => ({ path: { case_no } });
 
 export const calls = {
-  /** The signal ends a question whose answer nobody waits for any more. */
   inbox: (state: readonly string[], limit: number) =>
     answered(GET("/api/inbox", { params: { query: { state: [...state], limit } } })),
   page: (case_no: string) => answered(GET("/api/cases/{case_no}", { params: of(case_no) })),
+  /** Open cases in the street around a point; those of one's scope, as everything. */
+  near: async (lon: number, lat: number): Promise<CaseRow[]> => {
+    const [east, north] = [0.004, 0.003];
+    const bbox = [lon - east, lat - north, lon + east, lat + north].map((degrees) => degrees.toFixed(6)).join(",");
+    const { cases } = await answered(GET("/api/cases", { params: { query: { bbox, limit: 200 } } }));
+    return cases.filter((one) => one.stage < OVER);
+  },
   duplicates: (case_no: string) => answered(GET("/api/cases/{case_no}/duplicates", { params: of(case_no) })),
   /** Who would be responsible by today's rules, with every candidate by name; without a change it is the case as it is. */
   candidates: (case_no: string) => answered(GET("/api/cases/{case_no}/reroute", { params: of(case_no) })),

@@ -1,7 +1,7 @@
 // The case: what is to be decided first, then everything that is known of it.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { NoAnswer, Refused } from "../shared/api";
-import { day, dayAndTime, fill, language, metres, named, posted, said, wordFor, words } from "../shared/i18n";
+import { dayAndTime, fill, language, metres, named, posted, said, wordFor, words } from "../shared/i18n";
 import { Icon } from "../shared/icons";
 import { ProblemNote } from "../shared/problem_note";
 import type { Problem } from "../shared/types";
@@ -94,7 +94,7 @@ function Facts({ one }: { one: CasePage }) {
         <div class="fact"><dt>{text.deadlineOfCase}</dt><dd>{one.deadline ? dayAndTime(one.deadline) : shared.noDeadline}</dd></div>
       </dl>
       {decision && decision.dispatch.reasons.length > 0 && (
-        <details class="because"><summary>{text.whyThis}</summary>
+        <details class="because"><summary>{text.whyDecided}</summary>
           <ol class="reasons">{decision.dispatch.reasons.map((each) => <li key={each.code}>{said(each)}</li>)}</ol></details>
       )}
     </section>
@@ -145,7 +145,7 @@ function HandbookHint({ one }: { one: CasePage }) {
         <div class="fact"><dt>{text.filedUnder}</dt><dd>{(inEnglish && entry.text_en) || entry.text_zh}{limits && <span class="small"> · {fill(text.limit, { t: limits })}</span>}</dd></div>
         <div class="fact"><dt>{text.closedWhen}</dt><dd>{(inEnglish && entry.closing_en) || entry.closing_zh || "—"}</dd></div>
       </dl>
-      <p class="small">{said(entry.certainty)}{entry.valid_from && ` · ${day(entry.valid_from)}`}</p>
+      <p class="small">{said(entry.certainty)}</p>
     </section>
   );
 }

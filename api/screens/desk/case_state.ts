@@ -2,7 +2,7 @@
 import { batch, signal } from "@preact/signals";
 import { Refused } from "../shared/api";
 import { me } from "../shared/session";
-import { calls, type CasePage, type Duplicate, type Late, type Reroute } from "./calls";
+import { calls, type CasePage, type CaseRow, type Duplicate, type Late, type Reroute } from "./calls";
 import { selected } from "./inbox_state";
 import { learn } from "./names";
 
@@ -15,6 +15,8 @@ export const compared = signal(0);
 export const candidates = signal<Reroute | "failed" | null>(null);
 export const load = signal<ReadonlyMap<string, Late>>(new Map());
 export const outlines = signal<{ zone: GeoJSON.Geometry | null; cell: GeoJSON.Geometry | null }>({ zone: null, cell: null });
+/** Other open cases around it. */
+export const near = signal<CaseRow[]>([]);
 /** Somebody moved it while a form was open: it is read again when the form closes. */
 export const outOfDate = signal(false);
 /** The photograph that is shown large. */
@@ -43,6 +45,7 @@ function forget(): void {
   compared.value = 0;
   candidates.value = null;
   outlines.value = { zone: null, cell: null };
+  near.value = [];
   outOfDate.value = false;
 }
 
@@ -112,6 +115,9 @@ async function beside(found: CasePage): Promise<void> {
     found.grid_cell ? quietly(calls.outline("grid_cells", found.grid_cell)) : null,
   ]).then(([zone, cell]) => {
     if (page.peek()?.case_no === found.case_no) outlines.value = { zone, cell };
+  }));
+  jobs.push(quietly(calls.near(found.lon, found.lat)).then((told) => {
+    if (page.peek()?.case_no === found.case_no) near.value = (told ?? []).filter((one) => one.case_no !== found.case_no);
   }));
   await Promise.all(jobs);
 }

@@ -7,9 +7,9 @@ import { cityMap, follow } from "../shared/city_map";
 import { circle, type Collection, EMPTY, metresPerPixel, Overlays } from "../shared/map_view";
 import { words } from "../shared/i18n";
 import { callPlace } from "./call_state";
-import { compared, duplicates, outlines, page } from "./case_state";
-import { readInbox, rows } from "./inbox_state";
-import { onCase, onGone, whereWas } from "./live_state";
+import { compared, duplicates, near, outlines, page } from "./case_state";
+import { rows } from "./inbox_state";
+import { caughtUp, onCase, onGone, whereWas } from "./live_state";
 import { calling, openCase } from "./state";
 import { own } from "./words";
 
@@ -82,13 +82,14 @@ export function DeskMap() {
         const twin = duplicates.value[compared.value]?.case_no;
         overlays.set(NEAR, {
           type: "FeatureCollection",
-          features: rows.value.filter((one) => one.case_no !== page.value?.case_no).map((one) => ({
+          // Before a case is open, those of the list; then what lies around it.
+          features: (page.value ? near.value : rows.value).map((one) => ({
             type: "Feature", geometry: { type: "Point", coordinates: [one.lon, one.lat] },
             properties: { case_no: one.case_no, twin: one.case_no === twin },
           })),
         });
       }),
-      follow(map, { before: whereWas, onCase, onGone, read: () => void readInbox() }),
+      follow(map, { before: whereWas, onCase, onGone, read: caughtUp }),
       stop,
     ];
     map.on("click", (event) => {

@@ -26,6 +26,12 @@ export function onGone(): void {
   soon();
 }
 
+/** Nobody knows what was missed: list and case are read anew. */
+export function caughtUp(anew: boolean): void {
+  soon();
+  if (anew && opened.peek() && !busy.peek() && !form.peek()) void reread().catch(() => undefined);
+}
+
 export const whereWas = (case_no: string): { lon: number; lat: number } | undefined => {
   const open = page.peek();
   return open?.case_no === case_no ? open : rows.peek().find((one) => one.case_no === case_no);

@@ -5,7 +5,7 @@ import { ProblemNote } from "../shared/problem_note";
 import {
   act, busy, cancel, category, checkNow, choices, choose, conditions, confirm, current, dispatchWhy, doing, form, mark, missing, reason, text as written, typedCode,
 } from "./act_state";
-import { actsOf, KINDS, mainOf, onSite, REASONS } from "./acts";
+import { actsOf, isStep, KINDS, mainOf, onSite, REASONS } from "./acts";
 import type { CasePage } from "./calls";
 import { candidates, load } from "./case_state";
 import { CategoryBox } from "../shared/category_box";
@@ -213,7 +213,7 @@ export function StepCard({ page }: { page: CasePage }) {
     <section class="step" aria-labelledby="step-title" data-step={page.state}>
       <h3 id="step-title">{text.nextStep}</h3>
       <Outcome page={page} />
-      {acts.length === 0 && !onSite(page) && <p class="small" data-no-step>{text.noStep} {text.noStepHint}</p>}
+      {!acts.some(isStep) && !onSite(page) && <p class="small" data-no-step>{text.noStep} {text.noStepHint}</p>}
       {onSite(page) && <p class="note" data-on-site>{text.onSite} <a href="/officer">{text.onSiteOpen}</a></p>}
       {open && <Form page={page} />}
       {acts.length > 0 && (

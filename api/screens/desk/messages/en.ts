@@ -77,6 +77,7 @@ export const en: Messages = {
   load: "{red} late · {yellow} nearly",
   loadNone: "Nothing late",
   whyThis: "Why this one",
+  whyDecided: "Why it is theirs",
   dispatchWhy: "Note of the dispatch",
   dispatchFirst: "Sent as proposed to {name}.",
   dispatchOther: "Sent to {name} and not as proposed.",

@@ -75,6 +75,7 @@ export const zhCN = {
   load: "超期 {red} · 临期 {yellow}",
   loadNone: "无超期",
   whyThis: "推荐理由",
+  whyDecided: "责任认定依据",
   dispatchWhy: "派遣说明",
   dispatchFirst: "按推荐派给{name}。",
   dispatchOther: "改派给{name}，未采用推荐单位。",
