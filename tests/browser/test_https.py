@@ -104,9 +104,7 @@ def test_who_does_not_trust_it_is_warned_and_may_go_on_with_map_and_position(
     assert proceeded.evaluate(POSITION) == [HERE["latitude"], HERE["longitude"]]
 
 
-def test_who_trusts_it_is_not_warned_and_has_the_position(
-    server: Secure, phone: Callable[..., Any]
-) -> None:
+def test_who_trusts_it_is_not_warned_and_has_the_position(server: Secure, phone: Callable[..., Any]) -> None:
     assert server.host != "127.0.0.1", "this machine has no other address"
     page = phone(server.root)
     # as it is typed
