@@ -257,7 +257,7 @@ def _phone(server: Served, browser: Browser, rounds: int) -> Iterator[Result]:
 
 
 # The list is there, be it empty, and the page has answered a touch's worth of work.
-_USABLE = "() => document.querySelector('[data-panel=tasks] [data-task], [data-panel=tasks] [data-none]')"
+_USABLE = "() => document.querySelector('[data-tasks]')"
 
 
 def _usable(page: Page, address: str) -> float:
