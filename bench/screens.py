@@ -189,8 +189,10 @@ def _cases(server: Served, town: Town, browser: Browser, count: int) -> Iterator
                 answered = time.time() * 1000
                 told = answer.raise_for_status().json()
                 number = told["case"]["case_no"]
-                # What looks like another open case waits for the desk first, so it is nobody's task yet.
-                his = told["case"]["state"] in ("simple_open", "dispatched")
+                # What looks like another open case waits for the desk first, and shifts end: then it is not his task.
+                case = client.get(f"/api/cases/{number}").raise_for_status().json()
+                at_work = case["state"] in ("simple_open", "dispatched")
+                his = at_work and (case["handler"] or {}).get("code") == handler
                 for name, page in (("wall", wall), ("phone", phone))[: 2 if his else 1]:
                     page.wait_for_function("number => window.seen[number]", arg=number, timeout=20_000)
                     took[name].append(float(page.evaluate("number => window.seen[number]", number)) - answered)

@@ -21,6 +21,8 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from docs.pictures.faces import faces
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 LOGIN, PASSWORD = "dispatcher", "for the pictures"
@@ -80,18 +82,18 @@ def settled(page: Page) -> None:
 def take(page: Page, name: str) -> None:
     """Keep what the page shows."""
     settled(page)
-    keep(page.screenshot(), name)
+    keep(page.screenshot(), HERE / f"{name}.png")
 
 
-def keep(png: bytes, name: str) -> None:
+def keep(png: bytes, path: Path) -> None:
     """Write a picture with 256 colours: a map has few, and a repository keeps every version for ever.
 
     The rare colours of small dots are what the legend speaks of, so coverage counts, not how often one is met.
     """
     few = Image.open(io.BytesIO(png)).convert("RGB")
     few = few.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
-    few.save(HERE / f"{name}.png", optimize=True)
-    print(f"docs/pictures/{name}.png {(HERE / f'{name}.png').stat().st_size // 1000} kB")
+    few.save(path, optimize=True)
+    print(f"{path.relative_to(ROOT)} {path.stat().st_size // 1000} kB")
 
 
 def views(browser: Browser, address: str, name: str, places: tuple[tuple[float, float, float], ...]) -> None:
@@ -179,6 +181,7 @@ def main() -> None:
         with server("--size", "city") as address:
             views(browser, address, "city", CITY)
             pictures(browser, address)
+            faces(browser, address, PASSWORD, keep)
         if EXTRACT.is_file():
             with server("--from", str(EXTRACT)) as address:
                 views(browser, address, "helsinki", REAL_CITY)
