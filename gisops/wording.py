@@ -110,7 +110,7 @@ STATES: dict[str, tuple[str, str]] = {
 # What the public is told of how far a case is: the seven stages as four steps, and what became of one that is over.
 PUBLIC_STEPS: dict[int, tuple[str, str]] = {
     1: ("已收到", "Received"),
-    2: ("已立案派遣", "Assigned"),
+    2: ("已立案", "Taken up"),
     3: ("处置中", "Being handled"),
     4: ("已办结", "Done"),
 }

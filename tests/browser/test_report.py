@@ -12,6 +12,7 @@ import pytest
 
 from gisops import coordinates
 from gisops.db.pool import Connection, connect
+from tests.browser.axe import grave
 from tests.photos import jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -221,6 +222,7 @@ def test_somebody_has_reported_it_already_me_too(phone: Callable[..., Any], owne
     second.page.wait_for_selector("[data-near]")
     button = second.page.locator("[data-near] [data-act=me-too]").first
     button.click()
+    assert grave(second.page) == []
     assert button.get_attribute("aria-pressed") == "true"
     assert "我也遇到了" in second.page.inner_text("[data-act=send]")
     second.page.click("[data-act=send]")
@@ -269,6 +271,7 @@ def test_the_link_shows_the_result_takes_stars_and_opens_it_again(
     )
     assert page.locator(f"[data-pictures=result] a[href*='{after}']").count() == 1
     page.locator(".star-label").nth(3).click()
+    assert grave(page) == []
     page.fill("#rate-text", "样例：修好了")
     page.click("[data-act=rate]")
     page.wait_for_selector("[data-rated='4']")

@@ -89,7 +89,7 @@ class Coded(TypedDict):
 
 @closed
 class PublicStep(TypedDict):
-    """How far a case is, as the public is told: 1 received, 2 assigned, 3 being handled, 4 over."""
+    """How far a case is, as the public is told: 1 received, 2 taken up, 3 being handled, 4 over."""
 
     step: Annotated[int, Field(ge=1, le=4)]
     step_zh: str

@@ -200,6 +200,7 @@ function Story({ uid, followed }: { uid: string; followed: Followed }) {
   const text = own.value;
   const { case: one, may } = followed;
   const fresh = lastAnswer.value?.uid === uid ? lastAnswer.value.answer : null;
+  const before = <Pictures uid={uid} title={text.yourPhotos} hashes={followed.photos} kind="report" />;
   return (
     <>
       {fresh && <p class="received" role="status" data-received={one.case_no}><Icon name="check" />{fresh.joined ? text.receivedJoined : text.received}{fresh.joined && fresh.joined.code !== "joined" && <span class="small"> {said(fresh.joined)}</span>}</p>}
@@ -215,14 +216,14 @@ function Story({ uid, followed }: { uid: string; followed: Followed }) {
             : <div class="fact"><dt>{text.deadline}</dt><dd>{one.deadline ? dayAndTime(one.deadline) : text.noDeadline}</dd></div>}
         </dl>
         {followed.counted_only && <p class="note warn">{text.countedOnly}</p>}
-        <Pictures uid={uid} title={text.resultPhotos} hashes={followed.result_photos} kind="result" />
+        {followed.result_photos.length > 0 && <div class="before-after">{before}<Pictures uid={uid} title={text.resultPhotos} hashes={followed.result_photos} kind="result" /></div>}
         {may.rate && <Rate uid={uid} />}
         {followed.score !== null && (
           <p class="rated" data-rated={followed.score}>{text.rated}: <span class="stars" role="img" aria-label={`${followed.score} · ${text.stars[followed.score - 1]}`}>{STARS.map((n) => <Star key={n} full={n <= followed.score!} />)}</span> {text.stars[followed.score - 1]}</p>
         )}
         {may.reopen && <NotDone uid={uid} until={may.reopen_until} />}
         {may.urge && <Urge uid={uid} />}
-        <Pictures uid={uid} title={text.yourPhotos} hashes={followed.photos} kind="report" />
+        {followed.result_photos.length === 0 && before}
         <details class="history"><summary>{text.history}</summary>
           <ol>{followed.history.map((entry, index) => <li key={index}><span class="small">{dayAndTime(entry.at)}</span> {said(entry)}</li>)}</ol></details>
       </div>
