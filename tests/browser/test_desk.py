@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -235,6 +237,14 @@ def test_a_shift_of_mixed_cases_needs_four_keys_each_at_the_most(
     assert max(closing.values()) <= MOST_KEYS, closing
     for watched in (acceptor, leader, sender):
         assert watched.errors == []
+
+
+def test_the_desk_offers_the_reasons_that_the_table_of_moves_names() -> None:
+    source = (Path(__file__).parents[2] / "api" / "screens" / "desk" / "acts.ts").read_text("utf-8")
+    for action in ("refuse", "reject"):
+        listed = re.search(rf"\n  {action}: \[(.*?)\],\n", source)
+        assert listed is not None
+        assert tuple(re.findall(r'"(\w+)"', listed[1])) == rule_of(action).reasons
 
 
 # -- what goes wrong -------------------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ function Desk() {
         <Done />
       </section>
       <section class="column middle surface" ref={middle} aria-label={calling.value ? text.newCall : text.facts} tabIndex={-1}>
-        <button type="button" class="button quiet narrow-only" onClick={() => { calling.value = false; close(); }}>{text.inbox}</button>
+        <button type="button" class="button quiet narrow-only" onClick={() => { calling.value = false; close(); }}><span aria-hidden="true">←</span>{text.inbox}</button>
         {calling.value ? <CallForm /> : <CasePane />}
       </section>
       <section class="column map-column" aria-label={text.map}><DeskMap /></section>
