@@ -6,7 +6,7 @@ import { area, goTo, openCase } from "../state";
 import { MOST_INSIDE } from "./calls";
 import { Card } from "./card";
 import { again, areaM2, closed, inside, type Inside, residents } from "./inside";
-import { grouped } from "./names";
+import { grouped, listed } from "./names";
 import { number } from "./time";
 import { own } from "./words";
 
@@ -81,7 +81,7 @@ export function AreaCard() {
         })}
       </dl>
       <ul class="inside">{all.map((each) => <Row key={each.layer} of={each} />)}</ul>
-      {closed.value.length > 0 && <p class="small">{fill(text.notCounted, { names: closed.value.map(titled).join("、") })}</p>}
+      {closed.value.length > 0 && <p class="small">{fill(text.notCounted, { names: listed(closed.value.map(titled)) })}</p>}
       <div class="inside-actions">
         {failed && <button type="button" class="button" onClick={() => (again.value += 1)}>{words.value.tryAgain}</button>}
         <button type="button" class="button" data-act="show-area" onClick={() => {

@@ -9,7 +9,7 @@ import { asked, goTo, openCase } from "../state";
 import type { Found, Happening } from "./calls";
 import { Card, Told } from "./card";
 import { again, AROUND_M, BACK_DAYS, categories, category, happened, responsible, under } from "./here";
-import { nameOf } from "./names";
+import { listed, nameOf } from "./names";
 import { when } from "./time";
 import { own } from "./words";
 
@@ -61,7 +61,7 @@ function What({ found, more }: { found: Found[]; more: boolean }) {
           return (
             <div class="fact" key={layer.id} data-under-layer={layer.id}>
               <dt>{titled(layer)}</dt>
-              <dd>{names.slice(0, LISTED).join("、")}{its.length > LISTED && <span class="small"> {fill(own.value.andMore, { n: its.length })}</span>}</dd>
+              <dd>{listed(names.slice(0, LISTED))}{its.length > LISTED && <span class="small"> {fill(own.value.andMore, { n: its.length })}</span>}</dd>
             </div>
           );
         })}

@@ -17,3 +17,5 @@ export function grouped(found: Found[]): [name: string, count: number][] {
   for (const each of found) counts.set(nameOf(each), (counts.get(nameOf(each)) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1]);
 }
+
+export const listed = (names: string[]): string => names.join(language.value === "en" ? ", " : "、");

@@ -96,9 +96,10 @@ export function followTour(): () => void {
     };
     asked.value = null;
     void round();
-    // A hand on the wall ends it, but for the hand that began it.
+    // A hand on the wall ends it, but for the hand on its own button, which ends it by itself.
     const touched = (event: Event): void => {
-      if (event.target instanceof Element && event.target.closest("[data-act=tour]")) return;
+      const pressing = event.type === "pointerdown" || (event instanceof KeyboardEvent && [" ", "Enter"].includes(event.key));
+      if (pressing && event.target instanceof Element && event.target.closest("[data-act=tour]")) return;
       touring.value = false;
     };
     const events = ["pointerdown", "wheel", "keydown"] as const;

@@ -38,7 +38,7 @@ export const en: Messages = {
   whyTitle: "Why",
   areaTitle: "In the drawn area",
   showArea: "Go to the area",
-  totals: { cases: "Open cases", officers: "Officers", buildings: "Buildings", fixtures: "Parts" },
+  totals: { cases: "Open cases", officers: "Officers", buildings: "Buildings", fixtures: "Fixtures" },
   areaSize: "{n} km²",
   areaSizeM: "{n} m²",
   residents: "Residents",
