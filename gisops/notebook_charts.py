@@ -65,8 +65,8 @@ def curves(
     lines: Sequence[tuple[str, Sequence[float], Sequence[float]]], *, title: str, x_name: str, y_name: str
 ) -> Chart:
     """Lines of shares (0 to 1) over shares, with the diagonal: Lorenz curves."""
-    width, height, left, head, foot = 560.0, 380.0, 52.0, 46.0, 46.0
-    wide, tall = width - left - 130, height - head - foot
+    width, height, left, head, foot = 610.0, 380.0, 52.0, 46.0, 46.0
+    wide, tall = width - left - 180, height - head - foot
     out = [_open(width, height), _text(0, 14, title, size=14, colour=INK, weight=600)]
     for n in range(5):
         x, y = left + wide * n / 4, head + tall * (1 - n / 4)

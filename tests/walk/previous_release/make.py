@@ -45,13 +45,14 @@ from gisops import city as cities
 from gisops import cluster as private_cluster
 from gisops.access import accounts, api_keys, audit, devices, lockout, people, scopes, sealing
 from gisops.access.people import Actor
-from gisops.cases import acts, approvals, case_messages, cases, follow_ups, handbook, joint, supervision
+from gisops.cases import acts, approvals, auto_rules, case_messages, cases, follow_ups, handbook, joint, supervision
 from gisops.cases.facts import Facts, Sent
 from gisops.cases.reports import CHANNELS, NewReport
 from gisops.cluster import APP, OWNER
 from gisops.db.migrate import migrate
 from gisops.db.pool import connect
 from gisops.errors import GisopsError
+from gisops.indicators import outcomes
 from gisops.loads import mapping, publishing, staging, targets
 from gisops.sample.year import tell_year
 from gisops.settings import Settings
@@ -91,6 +92,7 @@ def main(to: Path) -> None:
             agree(own.url(OWNER), own.url(APP), settings)
             work(own.url(APP))
             be_looked_after(own.url(OWNER), own.url(APP))
+            rule(own.url(APP))
             to.write_bytes(lzma.compress(dump(own.url("postgres")).encode(), preset=9 | lzma.PRESET_EXTREME))
         finally:
             private_cluster.stop(own)
@@ -385,6 +387,23 @@ def be_looked_after(owner: str, app: str) -> None:
         # One that no seal has yet.
         scopes.look_as(conn, admin.actor.account_id)
         audit.looked(conn, "officers", "14/1/1", 2)
+
+
+def rule(url: str) -> None:
+    """Which reports file themselves, as a district has it; and what counting has gathered of cases that are over."""
+    with connect(url) as conn:
+        city = cities.load(conn)
+        admin = people.account(conn, "admin")
+        district = conn.execute("SELECT code FROM admin_areas WHERE level = 2 ORDER BY code LIMIT 1").fetchone()
+        assert admin is not None
+        assert district is not None
+        scopes.look_as(conn, admin.actor.account_id)
+        for code, enabled in (("E04-05", True), ("E01", False)):
+            wanted = auto_rules.Wanted(enabled, "样例: 试行 / sample trial", None, min_photos=1 if enabled else None)
+            auto_rules.set_rule(conn, city, district["code"], code, wanted, admin.actor)
+        conn.commit()
+    with connect(url, autocommit=True, unhurried=True) as conn:
+        print(f"{outcomes.gather(conn)} outcomes")
 
 
 def dump(url: str) -> str:
