@@ -92,7 +92,7 @@ def main(to: Path) -> None:
             agree(own.url(OWNER), own.url(APP), settings)
             work(own.url(APP))
             be_looked_after(own.url(OWNER), own.url(APP))
-            rule(own.url(APP))
+            rule(own.url(OWNER), own.url(APP))
             to.write_bytes(lzma.compress(dump(own.url("postgres")).encode(), preset=9 | lzma.PRESET_EXTREME))
         finally:
             private_cluster.stop(own)
@@ -389,20 +389,19 @@ def be_looked_after(owner: str, app: str) -> None:
         audit.looked(conn, "officers", "14/1/1", 2)
 
 
-def rule(url: str) -> None:
+def rule(owner: str, app: str) -> None:
     """Which reports file themselves, as a district has it; and what counting has gathered of cases that are over."""
-    with connect(url) as conn:
+    with connect(owner) as conn:
         city = cities.load(conn)
         admin = people.account(conn, "admin")
         district = conn.execute("SELECT code FROM admin_areas WHERE level = 2 ORDER BY code LIMIT 1").fetchone()
         assert admin is not None
         assert district is not None
-        scopes.look_as(conn, admin.actor.account_id)
         for code, enabled in (("E04-05", True), ("E01", False)):
             wanted = auto_rules.Wanted(enabled, "样例: 试行 / sample trial", None, min_photos=1 if enabled else None)
             auto_rules.set_rule(conn, city, district["code"], code, wanted, admin.actor)
         conn.commit()
-    with connect(url, autocommit=True, unhurried=True) as conn:
+    with connect(app, autocommit=True, unhurried=True) as conn:
         print(f"{outcomes.gather(conn)} outcomes")
 
 
