@@ -87,7 +87,7 @@ def faces(browser: Browser, address: str, password: str, keep: Callable[[bytes, 
                 page = context.new_page()
                 page.set_default_timeout(120_000)
                 page.goto(address + view.path)
-                page.wait_for_selector(view.ready)
+                page.wait_for_selector(view.ready, state="attached")
                 if view.act:
                     view.act(page)
                 _settled(page)

@@ -27,6 +27,9 @@ interface Sign {
 
 const indicatorOf = (told: Numbers, code: string) => told.indicators.find((one) => one.code === code);
 
+/** By how much more; of nothing there is no share, and nothing twice is the same. */
+const times = (now: number, before: number): number | null => (before !== 0 ? now / before - 1 : now === 0 ? 0 : null);
+
 /** A number out of the indicators, beside the same of the time before. */
 function counted(code: string, figure: Figure<Compared>, beside: string): Sign {
   const title = own.value.names[code] ?? code;
@@ -34,7 +37,7 @@ function counted(code: string, figure: Figure<Compared>, beside: string): Sign {
   const value = now?.total[code];
   const past = before?.total[code];
   const form = (now && indicatorOf(now, code)?.form) ?? "count";
-  const change = value?.value != null && past?.value != null ? (form === "rate" ? value.value - past.value : past.value && value.value / past.value - 1) : null;
+  const change = value?.value != null && past?.value != null ? (form === "rate" ? value.value - past.value : times(value.value, past.value)) : null;
   return {
     code, figure, change, points: form === "rate", shown: valueOf(form, value), beside: past ? fill(beside, { n: plain(valueOf(form, past)) }) : null,
     better: now && (indicatorOf(now, code)?.better ?? null), few: fewOf(value) && value?.value != null,
