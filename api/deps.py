@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
@@ -23,6 +24,7 @@ from gisops import city as cities
 from gisops import photos
 from gisops.access import limits, scopes
 from gisops.cases import joining
+from gisops.cases.duplicates import NotJoinable
 from gisops.city import City
 from gisops.db.pool import Connection
 from gisops.errors import NotAllowed, NotSignedIn
@@ -31,6 +33,10 @@ from gisops.settings import Settings
 from layers.catalog import Catalog
 
 CITY_KEPT_S = 30.0
+# How often somebody without a sign-in asks what is near: in an hour, times what he may in a minute.
+NEAR_PER_HOUR = 4
+# And how often he may be wrong about what he joins.
+MISSED_JOINS_PER_HOUR = 12
 # Of a route that is open to everybody: the layer asked for decides.
 PUBLIC_ROUTE = {"x-permission": "public", "x-scope": "read:layers"}
 
@@ -225,18 +231,47 @@ async def limit_anonymous_reports(request: Request, caller: Caller) -> None:
 
 
 async def limited_joining(request: Request, caller: Identity | None) -> bytes:
-    """The same for asking what was reported near by, each address as often as it may report; and what the words to join
-    by are sealed with.
+    """The same for asking what was reported near by, each address and each account as often as somebody may report, and
+    an address four times that in an hour: enough for a walk, and too little for a map of the city. Returns what the
+    words to join by are sealed with.
     """
-    bucket = limits.key("near", address(request)) if caller is None else None
     per_minute = settings_of(request).anonymous_reports_per_minute
+    of_account = limits.key("near of account", None, str(caller.actor.account_id)) if caller is not None else None
 
     def key(conn: Connection) -> bytes:
-        if bucket is not None:
-            limits.take(conn, bucket, per_minute)
+        if of_account is not None:
+            limits.take(conn, of_account, per_minute)
+        else:
+            limits.take(conn, limits.key("near", address(request)), per_minute)
+            limits.take_hourly(conn, limits.key("near in an hour", address(request)), NEAR_PER_HOUR * per_minute)
         return joining.key(conn)
 
     return await database_of(request).run(key)
+
+
+def joiner(request: Request, caller: Identity | None) -> str | None:
+    """By what it is known that somebody without a sign-in joined a case before: a digest of his address."""
+    return limits.key("join", address(request)) if caller is None else None
+
+
+@asynccontextmanager
+async def trying_to_join(request: Request, caller: Identity | None, joins: str | None) -> AsyncIterator[None]:
+    """Let an address without a sign-in name a case it cannot join only so often an hour: what is refused and what is
+    not would tell, try by try, where a case is.
+    """
+    if caller is not None or joins is None:
+        yield
+        return
+    run, bucket = database_of(request).run, limits.key("missed join", address(request))
+    await run(limits.take_hourly, bucket, MISSED_JOINS_PER_HOUR)
+    try:
+        yield
+    except NotJoinable:
+        raise
+    except BaseException:
+        await run(limits.give_back, bucket, MISSED_JOINS_PER_HOUR)
+        raise
+    await run(limits.give_back, bucket, MISSED_JOINS_PER_HOUR)
 
 
 async def limit_anonymous_photos(request: Request, caller: Caller) -> None:

@@ -205,16 +205,16 @@ def visit(
 
 def reporter_urges(conn: Connection, city: City, client_uid: UUID, text: str) -> dict[str, Any]:
     """Who reported asks when it will be done, by the key of his report."""
-    case_no = follow_ups.of_report(conn, client_uid)["case_no"]
-    supervision.urge(conn, acts.read(conn, city, case_no, None), text, None)
-    return {"case_no": case_no, "urged": True}
+    case = follow_ups.of_report(conn, client_uid)
+    supervision.urge(conn, acts.read(conn, city, case["case_no"], None), text, None)
+    return {"case_no": case["told_no"], "urged": True}
 
 
 def reporter_says(conn: Connection, city: City, client_uid: UUID, score: int, text: str) -> dict[str, Any]:
     """Who reported says how content he is. What he said first stands."""
     case = follow_ups.of_report(conn, client_uid)
     new = follow_ups.say(conn, case, score, text)
-    return {"case_no": case["case_no"], "kept": new}
+    return {"case_no": case["told_no"], "kept": new}
 
 
 def reporter_reopens(conn: Connection, city: City, client_uid: UUID, reason: str) -> dict[str, Any]:

@@ -24,16 +24,24 @@ from gisops.positions import Kept
 from gisops.positions import Sent as SentPosition
 
 
-def receive_report(conn: Connection, city: City, report: NewReport, by: Actor | None) -> Receipt:
-    """A report comes in: find who is responsible, open a case, tell them. The same again gets the same answer."""
-    outcome = receive_batch(conn, city, [report], by)[0]
+def receive_report(
+    conn: Connection, city: City, report: NewReport, by: Actor | None, sender: str | None = None
+) -> Receipt:
+    """A report comes in: find who is responsible, open a case, tell them. The same again gets the same answer.
+    ``sender`` is where it comes from if nobody is signed in (`limits.key`).
+    """
+    outcome = receive_batch(conn, city, [report], by, sender)[0]
     if isinstance(outcome, GisopsError):
         raise outcome
     return outcome
 
 
 def receive_batch(
-    conn: Connection, city: City, sent: Sequence[NewReport | GisopsError], by: Actor | None
+    conn: Connection,
+    city: City,
+    sent: Sequence[NewReport | GisopsError],
+    by: Actor | None,
+    sender: str | None = None,
 ) -> list[Receipt | GisopsError]:
     """Many reports come in, each answered on its own, in order. One that is wrong leaves the others alone.
 
@@ -51,7 +59,7 @@ def receive_batch(
                 prepared[report.client_uid] = one
         except GisopsError as error:
             errors[n] = error
-    settled = _decide_and_record(conn, city, prepared, by)
+    settled = _decide_and_record(conn, city, prepared, by, sender)
 
     def is_kept(n: int, uid: UUID) -> bool:
         return first.get(uid) == n and isinstance(settled.get(uid), Receipt)
@@ -124,20 +132,23 @@ def near_reports(
 
 def follow_report(conn: Connection, city: City, client_uid: UUID) -> dict[str, Any]:
     """What became of a report, for whoever holds its key: states, organisation and post, nothing personal; what is
-    shown of it, and what he may say to it.
+    shown of it, and what he may say to it. Of a case that is another's he is told how far it is, and no more.
     """
     row = reports.follow(conn, client_uid)
-    organisation = {
+    organisation = row["organisation_code"] and {
         "code": row["organisation_code"],
         "name_zh": row["organisation_zh"],
         "name_en": row["organisation_en"],
     }
+    told = row["state"], row["stage"]
+    if row["is_others"]:
+        told = wording.public_state(*told)
     return {
         "client_uid": row["client_uid"],
         "received_at": row["received_at"],
         "case": {
             "case_no": row["case_no"],
-            **cases.standing(row["state"], row["stage"]),
+            **cases.standing(*told),
             **wording.public_step(row["state"], row["stage"]),
             "deadline": row["deadline"],
             "closed_at": row["closed_at"],
@@ -207,7 +218,7 @@ def replay(
 
 
 def _decide_and_record(
-    conn: Connection, city: City, prepared: dict[UUID, reports.Prepared], by: Actor | None
+    conn: Connection, city: City, prepared: dict[UUID, reports.Prepared], by: Actor | None, sender: str | None
 ) -> dict[UUID, Receipt | GisopsError]:
     """Decide and keep; a report whose key was taken by somebody else is in neither receipts nor errors."""
     decided: list[tuple[reports.Prepared, dispatch.Decision]] = []
@@ -224,7 +235,7 @@ def _decide_and_record(
                 outcomes[one.report.client_uid] = error
     if decided:
         asked = [intake.asked_of(*pair) for pair in decided]
-        found = duplicates.fates(conn, city, asked, decided[0][1].at, by)
+        found = duplicates.fates(conn, city, asked, decided[0][1].at, by, sender)
         ruled = auto_rules.standing(conn, [(pair[1].row["district_code"], pair[0].category) for pair in decided])
         new: list[intake.Opened] = []
         place: dict[int, int] = {}  # what is refused here leaves a gap in the batch

@@ -280,12 +280,15 @@ def show(conn: Connection, sha256: str, size: str, to: Actor, key_id: int | None
     raise no_such(sha256)
 
 
-def show_to_reporter(conn: Connection, client_uid: UUID, sha256: str, size: str) -> tuple[str, str]:
-    """The same for whoever holds the key of the report that showed this photograph first. Raises ``NotFound``."""
+def show_to_reporter(conn: Connection, client_uid: UUID, sha256: str, size: str) -> tuple[str, str, bool]:
+    """The same for whoever holds the key of the report that showed this photograph first, or of whose case it shows the
+    result; and whether it is the report's own: what shows a result is withdrawn where the case is opened again. Raises
+    ``NotFound``.
+    """
     row = conn.execute(_SQL["of_report"], {"client_uid": client_uid, "sha256": sha256}).fetchone()
     if row is None:
         raise no_such(sha256)
-    return _copy(sha256, size, row["copies"])
+    return *_copy(sha256, size, row["copies"]), row["is_own"]
 
 
 def no_such(sha256: str) -> NotFound:

@@ -60,7 +60,7 @@ JOIN photos p ON p.sha256 = %(sha256)s;
 
 -- name: of_report
 -- A photograph of a report, for whoever knows the report's key.
-SELECT copies FROM photo_of_report(%(client_uid)s, %(sha256)s);
+SELECT copies, is_own FROM photo_of_report(%(client_uid)s, %(sha256)s);
 
 -- name: unused
 -- Photographs whose time is over and that were never used, oldest first; the least time is a day.

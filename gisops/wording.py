@@ -121,6 +121,7 @@ PUBLIC_ENDS: dict[str, tuple[str, str]] = {
     "duplicate": ("已并入同一问题的其他上报", "Joined with another report of the same"),
 }
 _STEP_OF_STAGE = {1: 1, 2: 1, 3: 2, 4: 3, 5: 3, 6: 3, 7: 4}
+_BEGINS = {1: ("reported", 1), 2: ("filed", 3), 3: ("handling", 4)}
 
 
 CHANNELS: dict[str, tuple[str, str]] = {
@@ -243,6 +244,13 @@ def public_step(code: str, stage: int) -> dict[str, Any]:
     return {"step": step, "step_zh": zh, "step_en": en}
 
 
+def public_state(code: str, stage: int) -> tuple[str, int]:
+    """The state and stage with which the public's step begins: told to whom the moves within it are nobody's to follow.
+    Of what is over only whether it was done.
+    """
+    return _BEGINS.get(_STEP_OF_STAGE[stage], ("closed", stage) if code == "force_closed" else (code, stage))
+
+
 def state(code: str) -> dict[str, str]:
     """A state in words: ``{state, state_zh, state_en}``."""
     zh, en = STATES[code]
@@ -295,14 +303,24 @@ JOINED: dict[str, tuple[str, str]] = {
 }
 
 
-def counted() -> dict[str, Any]:
-    """What the sender of a report is told that was counted, and of which nothing else was kept."""
-    return {
-        "counted_only": True,
-        "counted_zh": "该案件一小时内上报很多，您的上报已计入数量，文字和照片未保存；凭编号仍可查询进展。",
-        "counted_en": "Many reported this within the hour: yours was counted, without its text and photographs;"
+COUNTED: dict[str, tuple[str, str]] = {
+    "crowd": (
+        "该案件一小时内上报很多，您的上报已计入数量，文字和照片未保存；凭编号仍可查询进展。",
+        "Many reported this within the hour: yours was counted, without its text and photographs;"
         " its key still tells how the case goes.",
-    }
+    ),
+    "again": (
+        "该案件今天已有来自同一网络地址的上报，您的上报已计入数量，文字和照片未保存；凭编号仍可查询进展。",
+        "Somebody at the same network address reported this today: yours was counted, without its text and photographs;"
+        " its key still tells how the case goes.",
+    ),
+}
+
+
+def counted(why: str) -> dict[str, Any]:
+    """What the sender of a report is told that was counted, and of which nothing else was kept."""
+    zh, en = COUNTED[why]
+    return {"counted_only": True, "counted_zh": zh, "counted_en": en}
 
 
 def joined(kind: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,7 +14,7 @@ from api.auth import Identity
 from api.deps import Seeing, requires
 from api.schemas.answers import answering
 from api.schemas.answers import audit as described
-from api.schemas.shapes import QueryText
+from api.schemas.shapes import QueryMoment, QueryText
 from gisops.access import audit
 
 router = APIRouter(prefix="/api", tags=["audit"])
@@ -35,8 +34,8 @@ def read(
     account: Annotated[QueryText | None, Query(description="Login of the account whose acts are wanted")] = None,
     act: Annotated[QueryText | None, Query(description="sign_in, look, reveal, report, grant …")] = None,
     subject: Annotated[QueryText | None, Query(description="A layer or a table")] = None,
-    from_at: Annotated[datetime | None, Query(alias="from", description="RFC 3339, with a zone")] = None,
-    until_at: Annotated[datetime | None, Query(alias="until", description="RFC 3339, with a zone")] = None,
+    from_at: Annotated[QueryMoment | None, Query(alias="from", description="RFC 3339, with a zone")] = None,
+    until_at: Annotated[QueryMoment | None, Query(alias="until", description="RFC 3339, with a zone")] = None,
     after: Annotated[UUID | None, Query(description="As given by the page before, in `next`")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:

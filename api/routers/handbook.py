@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -11,7 +11,7 @@ from api import answers
 from api.deps import Caller, Seeing, SeeingCtx
 from api.schemas.answers import answering
 from api.schemas.answers import city as described
-from api.schemas.shapes import QueryText
+from api.schemas.shapes import QueryMoment, QueryText
 from gisops import work_calendar
 from gisops.cases import handbook
 
@@ -27,7 +27,7 @@ def read(
     city: SeeingCtx,
     category: QueryText | None = None,
     q: Annotated[QueryText | None, Query(description="looked for in all texts")] = None,
-    at: datetime | None = None,
+    at: QueryMoment | None = None,
 ) -> Response:
     """What must be so for a case to be filed and to be closed, within which time and by what standard: of one category
     or of all in the city's scheme, now or as it was at a moment; without a sign-in of what citizens may choose.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -11,7 +10,7 @@ from api import answers
 from api.deps import Seeing, SeeingCtx, SignedIn
 from api.schemas.answers import answering
 from api.schemas.answers import happened as described
-from api.schemas.shapes import QueryText
+from api.schemas.shapes import QueryMoment, QueryText
 from gisops.cases import happened as of_cases
 from gisops.coordinates import to_wgs84
 from gisops.errors import InvalidInput
@@ -30,8 +29,8 @@ def happened(
     caller: SignedIn,
     conn: Seeing,
     city: SeeingCtx,
-    since: Annotated[datetime | None, Query(alias="from", description="Reported from this moment on.")] = None,
-    until: Annotated[datetime | None, Query(alias="to", description="And before this one; now unless told.")] = None,
+    since: Annotated[QueryMoment | None, Query(alias="from", description="Reported from this moment on.")] = None,
+    until: Annotated[QueryMoment | None, Query(alias="to", description="And before this one; now unless told.")] = None,
     category: QueryText | None = None,
     bbox: Annotated[QueryText | None, Query(description="west,south,east,north in degrees (WGS-84)")] = None,
     lon: Annotated[float | None, Query(description="In crs; east for a projected system.")] = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import IO, Annotated, Literal
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from api import files
 from api.auth import Identity, identify
 from api.deps import Look, Looking, SignedIn, identities_of
 from api.schemas.answers import in_form
-from api.schemas.shapes import QueryText
+from api.schemas.shapes import QueryMoment, QueryText
 from gisops.cases import ledger
 from gisops.city import City
 from gisops.db.pool import Connection
@@ -43,8 +42,8 @@ async def save(
     category: QueryText | None = None,
     organisation: QueryText | None = None,
     bbox: QueryText | None = None,
-    since: Annotated[datetime | None, Query(alias="from")] = None,
-    until: Annotated[datetime | None, Query(alias="to")] = None,
+    since: Annotated[QueryMoment | None, Query(alias="from")] = None,
+    until: Annotated[QueryMoment | None, Query(alias="to")] = None,
 ) -> Response:
     """The ledger: the cases the caller may see, newest first, as CSV (UTF-8 with a mark that Excel knows it by) or as a
     workbook; ``from`` and ``to`` are moments of the report. Each page that is read for it is written down in the audit,

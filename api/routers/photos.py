@@ -167,17 +167,20 @@ async def thumb(request: Request, sha256: Hash, caller: SignedIn, look: Looking,
 async def of_report(
     request: Request, client_uid: UUID, sha256: Hash, look: Looking, size: Literal["view", "small", "large"] = "large"
 ) -> Response:
-    """A photograph of one's own report, for whoever holds its key; only what that report was the first to show."""
+    """A photograph of one's own report, for whoever holds its key: what that report was the first to show; or, once its
+    case is over, one that shows the result, which is asked for each time, as it goes when the case is opened again.
+    """
     return await _shown(request, *await look.at(photos.show_to_reporter, client_uid, sha256, size))
 
 
-async def _shown(request: Request, name: str, digest: str) -> Response:
-    """A copy, whose content never changes under its name: kept by this caller's own browser, and by nobody else. As a
-    picture and nothing else, whatever a browser would like to make of it.
+async def _shown(request: Request, name: str, digest: str, stays: bool = True) -> Response:
+    """A copy, whose content never changes under its name: kept by this caller's own browser, and by nobody else, and
+    shown without asking again where it ``stays`` his to see. As a picture and nothing else, whatever a browser would
+    like to make of it.
     """
     headers = {
         "ETag": f'"{digest}"',
-        "Cache-Control": "private, max-age=31536000, immutable",
+        "Cache-Control": "private, max-age=31536000, immutable" if stays else "private, no-cache",
         "Vary": "Authorization, Cookie",
         "Content-Disposition": f'inline; filename="{name[:16]}.jpg"',
         "Content-Security-Policy": "default-src 'none'; sandbox",

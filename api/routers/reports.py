@@ -18,8 +18,10 @@ from api.deps import (
     SeeingCtx,
     SignedIn,
     Working,
+    joiner,
     limit_anonymous_reports,
     limited_joining,
+    trying_to_join,
 )
 from api.schemas.answers import answering
 from api.schemas.answers import reports as described
@@ -48,14 +50,16 @@ ANYBODYS_CHANNELS = frozenset({"citizen", "open311"})
         described.ReportAnswer, status=201, again="The same report was answered before: the same answer again."
     ),
 )
-async def report(body: ReportIn, caller: Caller, work: Working) -> Response:
+async def report(request: Request, body: ReportIn, caller: Caller, work: Working) -> Response:
     """Report a problem at a point; the answer says who is responsible and why."""
-    receipt = await work(_receive, _told(body, caller), caller)
+    told = _told(body, caller)
+    async with trying_to_join(request, caller, told.joins):
+        receipt = await work(_receive, told, caller, joiner(request, caller))
     return answers.raw(receipt.answer, 201 if receipt.fresh else 200)
 
 
-def _receive(conn: Connection, city: City, told: NewReport, caller: Identity | None) -> Receipt:
-    receipt = operations.receive_report(conn, city, told, caller.actor if caller else None)
+def _receive(conn: Connection, city: City, told: NewReport, caller: Identity | None, sender: str | None) -> Receipt:
+    receipt = operations.receive_report(conn, city, told, caller.actor if caller else None, sender)
     _write_down(conn, caller, int(receipt.fresh))
     return receipt
 

@@ -4,9 +4,10 @@ checks.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 
 class Body(BaseModel):
@@ -26,6 +27,14 @@ def _storable(text: str) -> str:
     return text
 
 
+def _of_our_time(at: datetime) -> datetime:
+    if not _FIRST <= at < _LAST:
+        raise ValueError(f"must lie between {_FIRST.year} and {_LAST.year}")
+    return at
+
+
+_FIRST, _LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+
 Text = Annotated[str, Field(strict=True), AfterValidator(_storable)]
 """A text that can be stored; its owner says how long it may be."""
 
@@ -34,6 +43,9 @@ Code = Annotated[Text, Field(min_length=1, max_length=128)]
 
 QueryText = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_storable)]
 """A text in an address."""
+
+QueryMoment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
+"""A moment in an address, with its zone; of a time that keys and the database's clock can tell."""
 
 Coordinate = Annotated[float, Field(strict=True)]
 """One coordinate, a JSON number. NaN and infinity get as far as the ground, which says what would be right."""

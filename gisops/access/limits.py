@@ -11,6 +11,8 @@ from gisops.db.queries import load
 from gisops.errors import TooManyRequests
 
 _SQL = load("gisops.access", "limits.sql")
+# Of a bucket that takes a day to fill: it is kept so long.
+_LONG = "day:"
 
 
 def key(purpose: str, address: str | None, *more: str) -> str:
@@ -56,6 +58,14 @@ def take_hourly(conn: Connection, bucket: str, per_hour: int) -> None:
         )
 
 
+def first_today(conn: Connection, of: str, what: str) -> bool:
+    """Say whether it is the first time within a day that the sender ``of`` (a ``key``) does ``what``, and note it; in
+    the transaction of the act itself, so that what is rolled back was never done.
+    """
+    bucket = _LONG + hashlib.sha256(f"{of}\0{what}".encode()).hexdigest()
+    return _wait_s(conn, bucket, 1, 86_400) is None
+
+
 def _wait_s(conn: Connection, bucket: str, most: int, in_s: int) -> int | None:
     """Take a token; where none is left, say how long the next one takes."""
     row = conn.execute(_SQL["take"], {"key": bucket, "burst": most, "per_second": most / in_s}).fetchone()
@@ -68,5 +78,5 @@ def give_back(conn: Connection, bucket: str, per_minute: int) -> None:
 
 
 def prune(conn: Connection) -> int:
-    """Forget buckets nobody used for an hour; returns how many."""
+    """Forget buckets that nobody used for as long as they take to fill, an hour or a day; returns how many."""
     return conn.execute(_SQL["prune"]).rowcount

@@ -15,4 +15,4 @@ UPDATE rate_buckets SET tokens = LEAST(%(burst)s::real, tokens + 1) WHERE key = 
 
 -- name: prune
 -- Buckets that are full again by now say nothing that an absent row would not say.
-DELETE FROM rate_buckets WHERE filled_at < clock_timestamp() - interval '1 hour';
+DELETE FROM rate_buckets WHERE filled_at < clock_timestamp() - CASE WHEN key LIKE 'day:%%' THEN interval '1 day' ELSE interval '1 hour' END;

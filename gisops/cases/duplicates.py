@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from gisops import notices, wording
+from gisops.access import limits
 from gisops.access.people import Actor
 from gisops.access.scopes import Scope, scope_of
 from gisops.cases import joining
@@ -30,6 +31,10 @@ PRIORITY_AT = (3, 5, 10)
 MOST_PROPOSED = 5
 # So many reports a case takes up within so long; of what comes beyond that without a sign-in, the count is enough.
 ANONYMOUS_JOINS_PER_HOUR, CROWD = 60, timedelta(hours=1)
+
+
+# Why a report is counted alone: the case had its fill of this hour, or the same sender joined it today.
+Counted = Literal["crowd", "again"]
 
 
 class NotJoinable(Conflict):
@@ -62,7 +67,8 @@ class Fate:
     """What becomes of a report: it joins ``held``, or the case that the ``with_n``-th of its batch opens, or opens one.
 
     ``proposed`` is what anybody may be told of cases that it may be about, ``has_twin`` whether there is any; ``again``
-    is the closed case of which it is the same again. What is ``counted`` alone joins by its key and its answer.
+    is the closed case of which it is the same again. What is ``counted`` alone, and why, joins by its key and its
+    answer. ``near`` is what a stranger is told instead of ``proposed`` (`joining.near`).
     """
 
     kind: Kind | None = None
@@ -71,16 +77,18 @@ class Fate:
     proposed: tuple[dict[str, Any], ...] = ()
     has_twin: bool = False
     again: Again | None = None
-    counted: bool = False
+    counted: Counted | None = None
+    near: tuple[dict[str, Any], ...] = ()
 
 
 NEW = Fate()
 
 
 def fates(
-    conn: Connection, city: City, asked: Sequence[Asked], now: datetime, by: Actor | None
+    conn: Connection, city: City, asked: Sequence[Asked], now: datetime, by: Actor | None, sender: str | None = None
 ) -> list[Fate | NotJoinable]:
-    """Decide what becomes of reports that come in together, at the moment ``now``.
+    """Decide what becomes of reports that come in together, at the moment ``now``; ``sender`` is whom they come from
+    where nobody is signed in (`limits.key`), who counts in a case once a day.
 
     Reports of one part or one device wait for each other here, so that of two in the same instant the second finds the
     case that the first opened. A report that asks to join a case it cannot join is told so.
@@ -109,23 +117,25 @@ def fates(
     known = {key: row for key, row in standing.items() if row["public"] and _may_know(row, scope)}
     opened: dict[str, list[int]] = {}
     answers: list[Fate | NotJoinable] = []
+    sealed_with: bytes | None = None
     for n, (one, choice) in enumerate(zip(asked, choices, strict=True)):
         if one.joins is not None:
             word = words.get(one.joins)
             # who was given a word knows what anybody may know, whatever his scope is
             fate = (
-                _joined(city, one, by_key.get(word), None)
+                _joined(city, one, by_key.get(word), None, snapped=True)
                 if word
-                else _joined(city, one, by_number.get(one.joins), scope)
+                else _joined(city, one, by_number.get(one.joins), scope, snapped=by is None)
             )
-            answers.append(_or_counted(fate, now, by) if isinstance(fate, Fate) else fate)
+            answers.append(_or_counted(conn, fate, now, by, sender) if isinstance(fate, Fate) else fate)
         elif (
             choice.certain is not None
             and choice.certain.key in by_key
             # who may not know of a case is not told of it by joining it: his report opens one, and the desk links them
             and _may_know(by_key[choice.certain.key].row, scope)
         ):
-            answers.append(_or_counted(Fate(choice.certain.certain, by_key[choice.certain.key]), now, by))
+            fate = Fate(choice.certain.certain, by_key[choice.certain.key])
+            answers.append(_or_counted(conn, fate, now, by, sender))
         else:
             twin = _twin(one, asked, opened)
             if twin is not None:
@@ -133,9 +143,17 @@ def fates(
                 continue
             for key in _keys(one):
                 opened.setdefault(key, []).append(n)
-            told = _told(choice, known)
-            twin_is_open = any(one.is_open for one in choice.proposed)
-            answers.append(Fate(None, None, None, told, twin_is_open, _again(one, choice.recurrence, standing, now)))
+            fate = Fate(
+                has_twin=any(one.is_open for one in choice.proposed),
+                again=_again(one, choice.recurrence, standing, now),
+            )
+            if by is None:
+                # what anybody is told who asks, and nothing that is measured otherwise
+                sealed_with = sealed_with or joining.key(conn)
+                at = (one.lon, one.lat, one.accuracy_m)
+                answers.append(replace(fate, near=tuple(joining.told_near(conn, at, one.category, sealed_with))))
+            else:
+                answers.append(replace(fate, proposed=_told(choice, known)))
     return answers
 
 
@@ -144,10 +162,18 @@ def _crowd(city: City) -> int:
     return max(1, int(city.settings.get("anonymous_joins_per_hour", ANONYMOUS_JOINS_PER_HOUR)))
 
 
-def _or_counted(fate: Fate, now: datetime, by: Actor | None) -> Fate:
-    """The same; of a report without a sign-in, where the case has its fill of this hour, counted alone."""
-    since = fate.held.row["crowd_since"] if fate.held is not None else None
-    return replace(fate, counted=by is None and since is not None and now - since < CROWD)
+def _or_counted(conn: Connection, fate: Fate, now: datetime, by: Actor | None, sender: str | None) -> Fate:
+    """The same; of a report without a sign-in counted alone, where the case has its fill of this hour, or where the
+    sender is one of it already: else one person makes ten.
+    """
+    if by is not None or fate.held is None:
+        return fate
+    since = fate.held.row["crowd_since"]
+    if since is not None and now - since < CROWD:
+        return replace(fate, counted="crowd")
+    if sender is not None and not limits.first_today(conn, sender, str(fate.held.case_id)):
+        return replace(fate, counted="again")
+    return fate
 
 
 def _keys(one: Asked) -> list[str]:
@@ -185,15 +211,19 @@ def _twin(one: Asked, asked: Sequence[Asked], opened: Mapping[str, list[int]]) -
     return None
 
 
-def _joined(city: City, one: Asked, held: Held | None, scope: Scope | None) -> Fate | NotJoinable:
-    """The fate of a report whose sender says which case it is about: near enough, open, and one he may know of."""
+def _joined(city: City, one: Asked, held: Held | None, scope: Scope | None, *, snapped: bool) -> Fate | NotJoinable:
+    """The fate of a report whose sender says which case it is about: near enough, open, and one he may know of.
+    ``snapped``: measured from where a stranger is told that the case is, or many tries would find the place.
+    """
     if held is not None and _may_know(held.row, scope):
         category = city.by_category_id.get(held.row["category_id"], one.category)
-        at = Asked(held.row["lon"], held.row["lat"], 0, category)
+        where = ("near_lon", "near_lat") if snapped else ("lon", "lat")
+        at = Asked(held.row[where[0]], held.row[where[1]], 0, category)
         reach = max(one.category.twin_radius_m, category.twin_radius_m)
-        # where it was told to be, it is to a square of the grid
-        slack = joining.GRID_M if joining.is_word(one.joins) else 0.0
-        if distance_m(one, at) <= reach + one.fuzz_m + slack:
+        # who asked where he stood may send from a step beside it
+        slack = joining.GRID_M if snapped else 0.0
+        fuzz_m = min(one.fuzz_m, joining.STRANGERS_FUZZ_M) if snapped else one.fuzz_m
+        if distance_m(one, at) <= reach + fuzz_m + slack:
             return Fate("joined", held)
     if joining.is_word(one.joins):
         said = "There is no open case any more that this report could join by its word; send it without `joins`."
@@ -218,8 +248,8 @@ def _standing(choices: Sequence[Choice]) -> dict[Key, Mapping[str, Any]]:
 
 
 def _told(choice: Choice, known: Mapping[Key, Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """How many reported each proposed case, how far it is, where it stands: no text and no photo, as it goes into the
-    answer that is kept and given again to whoever holds the report's key.
+    """How many reported each proposed case, how far it is, where it stands, for somebody signed in: no text and no
+    photo, as it goes into the answer that is kept and given again to whoever holds the report's key.
     """
     named = [(one, known[one.key]) for one in choice.proposed if one.key in known]
     return tuple(

@@ -4,8 +4,10 @@ SELECT pg_advisory_xact_lock(hashtextextended('twins/' || k.key, 0)) FROM (SELEC
 
 -- name: hold
 -- The open ones of these cases, by key or by number, kept from moving until the transaction ends; in order, so that no two wait for each other. A case's
--- district is what its number begins with. `crowd_since` is when the last but so many of its reports came in; null where it has not that many.
+-- district is what its number begins with. `near_lon`, `near_lat` are where strangers are told that it is
+-- (`near_for_strangers`), `crowd_since` is when the last but so many of its reports came in; null where it has not that many.
 SELECT c.district_code, c.case_id, c.case_no, c.version, c.state, c.stage, c.flow, c.deadline, c.report_count, c.category_id, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat,
+       ST_X(ST_SnapToGrid(c.geom, 0.0001)) AS near_lon, ST_Y(ST_SnapToGrid(c.geom, 0.0001)) AS near_lat,
        c.unit_id, c.handler_id, c.superior_id, c.organisation_id, k.public, o.code AS organisation_code, o.name_zh AS organisation_zh,
        o.name_en AS organisation_en, h.post_zh, h.post_en,
        (SELECT r.received_at FROM reports r WHERE r.district_code = c.district_code AND r.case_id = c.case_id ORDER BY r.report_id DESC

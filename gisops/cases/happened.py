@@ -39,9 +39,14 @@ def happened(
     ``near`` is longitude, latitude (degrees, WGS-84) and a distance in metres; ``bbox`` west, south, east, north;
     one of them at most. Raises ``InvalidInput``.
     """
-    until = until or _now(conn)
-    since = since or until - _USUAL
-    if not timedelta() < until - since <= LONGEST:
+    try:
+        until = until or _now(conn)
+        since = since or until - _USUAL
+        is_period = timedelta() < until - since <= LONGEST
+    except (OverflowError, TypeError):
+        # a day before the first day there is; a moment without a zone
+        is_period = False
+    if not is_period:
         raise InvalidInput(
             f"A period goes from an earlier moment to a later one, {LONGEST.days} days at most.", parameter="from"
         )
@@ -56,10 +61,13 @@ def happened(
         "since": since, "until": until,
         "west": west, "south": south, "east": east, "north": north,
         "lon": lon, "lat": lat, "within_m": within_m,
-        "most": limit + 1,
+        # of a circle, all that its box holds: which of those lie in it is seen afterwards
+        "most": limit + 1 if near is None else MOST_ROWS + 1,
     }  # fmt: skip
-    rows = conn.execute(_SQL["happened"], asked).fetchall()
-    return {"from": since, "to": until, "cases": [_told(row) for row in rows[:limit]], "more": len(rows) > limit}
+    found = conn.execute(_SQL["happened"], asked).fetchall()
+    rows = [row for row in found if row["case_no"] is not None]
+    more = len(rows) > limit or found[0]["in_box"] > MOST_ROWS
+    return {"from": since, "to": until, "cases": [_told(row) for row in rows[:limit]], "more": more}
 
 
 def _now(conn: Connection) -> datetime:
@@ -74,5 +82,6 @@ def _around(lon: float, lat: float, within_m: float) -> tuple[float, float, floa
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
     names = ("code", "scheme", "name_zh", "name_en")
-    return {**{name: value for name, value in row.items() if not name.startswith("category_")},
+    hidden = ("in_box", "key", *(f"category_{name}" for name in names))
+    return {**{name: value for name, value in row.items() if name not in hidden},
             "category": {name: row[f"category_{name}"] for name in names}}  # fmt: skip

@@ -117,7 +117,7 @@ def record(conn: Connection, city: City, new: Sequence[Opened], by: Actor | None
         if fate.held is not None:
             held = fate.held
             row = _row(one, held.row["case_no"], by, held.case_id, new_key()) | {"district_code": held.district_code}
-            told = _told_joined(one, held, row["report_id"], counted=fate.counted)
+            told = _told_joined(one, held, row["report_id"], city, by)
         elif fate.with_n is not None:
             first = rows[fate.with_n]
             row = _row(one, first["case_no"], by, first["case_id"], new_key())
@@ -248,6 +248,7 @@ def _told(one: Opened, case_no: str, report_id: UUID, city: City) -> dict[str, A
         **_receipt(one, case_no, report_id),
         **({"joined": wording.joined(one.fate.kind)} if one.fate.kind else {}),
         **({"suggested": one.fate.proposed} if one.fate.proposed else {}),
+        **({"near": one.fate.near} if one.fate.near else {}),
         # Posts, never names: this answer is kept and given again to whoever holds the key.
         "dispatch": {**one.decision.shown(city, names=False), "auto_dispatched": dispatched},
     }
@@ -265,26 +266,33 @@ def _told(one: Opened, case_no: str, report_id: UUID, city: City) -> dict[str, A
     return {"answer": orjson.dumps(answer).decode(), "event_id": new_key(), "event": event}
 
 
-def _told_joined(one: Opened, held: Held, report_id: UUID, *, counted: bool) -> dict[str, Any]:
-    """The answer to a report that joins a case: where that stands, and who has it, and whether it was counted alone.
-    What is told others, the statement says, which alone knows how many reports it has by then.
+def _told_joined(one: Opened, held: Held, report_id: UUID, city: City, by: Actor | None) -> dict[str, Any]:
+    """The answer to a report that joins a case: where that stands, and who has it, and whether it was counted alone; a
+    stranger, to whom it is another's, is told how far it is and whose such a report is here, as anybody is. What is
+    told others, the statement says, which alone knows how many reports it has by then.
     """
-    row, kind = held.row, one.fate.kind or "joined"
-    holder = Name(row["organisation_code"], row["organisation_zh"], row["organisation_en"])
+    row, fate, knows = held.row, one.fate, by is not None
+    state, stage = row["state"], row["stage"]
+    if knows:
+        holder = Name(row["organisation_code"], row["organisation_zh"], row["organisation_en"])
+    else:
+        state, stage = wording.public_state(state, stage)
+        code = one.decision.row["organisation_code"]
+        holder = city.organisations.get(code, city.desk)
     answer = {
         "report": _received(one, report_id),
         "case": {
-            "case_no": row["case_no"],
-            **cases.standing(row["state"], row["stage"]),
-            "flow": row["flow"],
-            "deadline": row["deadline"],
+            "case_no": row["case_no"] if knows else None,
+            **cases.standing(state, stage),
+            "flow": row["flow"] if knows else None,
+            "deadline": row["deadline"] if knows else None,
             "category": one.prepared.category.names(),
         },
-        "joined": {**wording.joined(kind), **(wording.counted() if counted else {})},
+        "joined": {**wording.joined(fate.kind or "joined"), **(wording.counted(fate.counted) if fate.counted else {})},
         "dispatch": {
             "mode": "joined",
             "organisation": holder.as_dict(),
-            "handler": row["post_zh"] and {"post_zh": row["post_zh"], "post_en": row["post_en"]},
+            "handler": row["post_zh"] and {"post_zh": row["post_zh"], "post_en": row["post_en"]} if knows else None,
             "auto_dispatched": False,
         },
     }
@@ -300,7 +308,7 @@ def _row(
     return {
         "n": 0,
         "joins": one.fate.held is not None and not one.fate.counted,
-        "counted": one.fate.counted,
+        "counted": one.fate.counted is not None,
         "is_there": False,
         "link_kind": one.fate.kind,
         "source_ref": report.source_ref,

@@ -13,7 +13,7 @@ import hashlib
 import os
 import struct
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from gisops import wording
 from gisops.cases.reports import NewReport, prepare
-from gisops.cases.twins import PROPOSED_FROM, WORST_FUZZ_M, Key
-from gisops.city import City
+from gisops.cases.twins import PROPOSED_FROM, Key
+from gisops.city import Category, City
 from gisops.db import queries
 from gisops.db.pool import Connection
 
@@ -34,6 +34,8 @@ MOST_TOLD = 3
 HOLDS = timedelta(minutes=30)
 # Where a case is, is told on a grid so wide: asking at many points comes no nearer. `near_for_strangers` snaps to it.
 GRID_M = 12.0
+# A stranger's position is taken to be no worse than this: a wider circle would be a map of what is open.
+STRANGERS_FUZZ_M = 50.0
 # Of fewer than five reporters nobody learns how many they are.
 CROWDS = (5, 10, 20, 50, 100)
 
@@ -96,23 +98,37 @@ def near(
     """
     one = prepare(NewReport(UUID(int=0), "citizen", category, *asked), city)
     at = one.input
+    found = told_near(conn, (at.lon, at.lat, at.accuracy_m), one.category, sealed_with)
+    return {"lon": at.lon, "lat": at.lat, "near": found}
+
+
+def told_near(
+    conn: Connection, at: tuple[float, float, float], category: Category, sealed_with: bytes
+) -> list[dict[str, Any]]:
+    """The same for a position that was checked: degrees (WGS-84), and how exact in metres."""
+    lon, lat, accuracy_m = at
     rows = conn.execute(
         _SQL["near"],
         {
-            "lon": at.lon,
-            "lat": at.lat,
-            "reach_m": one.category.twin_radius_m,
-            "fuzz_m": min(at.accuracy_m, WORST_FUZZ_M),
-            "category_id": one.category.category_id,
+            "lon": lon,
+            "lat": lat,
+            "reach_m": category.twin_radius_m,
+            "fuzz_m": min(accuracy_m, STRANGERS_FUZZ_M),
+            "category_id": category.category_id,
             "from_score": PROPOSED_FROM,
             "most": MOST_TOLD,
         },
     ).fetchall()
-    return {"lon": at.lon, "lat": at.lat, "near": [_told(row, sealed_with) for row in rows]}
+    return [_told(row, sealed_with) for row in rows]
+
+
+def _hour(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _told(row: dict[str, Any], sealed_with: bytes) -> dict[str, Any]:
-    age_h = max(0, int((row["now"] - row["reported_at"]).total_seconds() // 3600))
+    # by the clock's hours: the moment at which the figure changes is the full hour's, and no case's
+    age_h = max(0, (_hour(row["now"]) - _hour(row["reported_at"])) // timedelta(hours=1))
     step = wording.public_step(row["state"], row["stage"])
     return {
         "joins": seal(sealed_with, (row["district_code"], row["case_id"]), row["now"] + HOLDS),

@@ -14,9 +14,13 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
+from api import deps
+from gisops import city as cities
 from gisops import coordinates
-from gisops.cases import joining
+from gisops.access import limits
+from gisops.cases import duplicates, joining, twins
 from gisops.db.pool import Connection, connect
+from tests.conftest import serve
 from tests.photos import jpeg, sent
 
 Call = Callable[..., httpx2.Client]
@@ -55,6 +59,13 @@ def reported(client: httpx2.Client, lon: float, lat: float, category: str = CATE
     assert answer.status_code == 201, answer.text
     told: dict[str, Any] = answer.json() | {"body": body}
     return told
+
+
+def counted(owner: Connection, told: dict[str, Any]) -> int:
+    row = owner.execute("SELECT report_count FROM cases WHERE case_no = %s", [told["case"]["case_no"]]).fetchone()
+    assert row is not None
+    count: int = row["report_count"]
+    return count
 
 
 def near(client: httpx2.Client, lon: float, lat: float, category: str = CATEGORY, **more: Any) -> list[dict[str, Any]]:
@@ -101,12 +112,15 @@ def test_the_position_is_taken_in_the_system_that_it_is_declared_in(caller: Call
     assert (refused.status_code, refused.json()["code"]) == (422, "unknown_crs")
 
 
-def test_a_report_with_its_word_is_one_more_of_the_case(caller: Call, quiet: tuple[float, float]) -> None:
+def test_a_report_with_its_word_is_one_more_of_the_case(
+    caller: Call, owner: Connection, quiet: tuple[float, float]
+) -> None:
     lon, lat = quiet
     first = reported(caller(), lon, lat)
     word = near(caller(), lon, lat)[0]["joins"]
     more = reported(caller(), lon, lat + 8 * M, joins=word)
-    assert more["case"]["case_no"] == first["case"]["case_no"]
+    assert more["case"]["case_no"] is None, "the number is another's"
+    assert counted(owner, first) == 2
     assert more["joined"]["code"] == "joined"
     # sent again it is the same, by another client too
     again = caller().post("/api/reports", json=more["body"])
@@ -115,7 +129,14 @@ def test_a_report_with_its_word_is_one_more_of_the_case(caller: Call, quiet: tup
     # both follow it, each by his own key; it was not the second one's to open again
     for told, was_first in ((first, True), (more, False)):
         followed = caller().get(f"/api/reports/{told['body']['client_uid']}").json()
-        assert followed["case"]["case_no"] == first["case"]["case_no"]
+        assert followed["case"]["case_no"] == (first["case"]["case_no"] if was_first else None)
+        # to join is not to watch: how far it is, and no more
+        assert bool(followed["organisation"]) == bool(followed["history"]) == was_first
+        if not was_first:
+            assert (followed["post"], followed["case"]["deadline"]) == (None, None)
+            assert followed["case"]["state"] in ("reported", "filed", "handling")
+            urged = caller().post(f"/api/reports/{told['body']['client_uid']}/urgings", json={})
+            assert urged.json() == {"case_no": None, "urged": True}
         assert followed["may"] == {"urge": True, "rate": False, "reopen": False, "reopen_until": None}, was_first
 
 
@@ -148,7 +169,8 @@ def test_a_word_that_is_bent_forged_old_or_of_another_place_opens_nothing(
         answer = caller().post("/api/reports", json=body | changes | {"client_uid": str(uuid4())})
         assert (answer.status_code, answer.json()["code"]) == (409, "not_joinable"), changes
         assert first["case"]["case_no"] not in answer.text
-    assert reported(caller(), lon, lat, joins=good)["case"]["case_no"] == first["case"]["case_no"]
+    assert reported(caller(), lon, lat, joins=good)["joined"]["code"] == "joined"
+    assert counted(owner, first) == 2
     owner.execute("UPDATE cases SET state = 'closed', stage = 7, closed_at = app_now() WHERE case_no = %s", [
         first["case"]["case_no"]
     ])  # fmt: skip
@@ -226,6 +248,167 @@ def test_a_word_is_as_long_and_holds_as_long_as_it_says() -> None:
         assert joining._open(bytes(32), word, now) is None
 
 
+def hidden_category(owner: Connection) -> dict[str, Any]:
+    row = owner.execute(
+        "SELECT category_id, code, name_zh FROM categories WHERE NOT public AND scheme = %s AND code LIKE 'E01-%%'"
+        " LIMIT 1",
+        [SCHEME],
+    ).fetchone()
+    assert row is not None
+    return row
+
+
+def test_a_key_does_not_tell_a_category_that_is_not_public(
+    caller: Call, owner: Connection, quiet: tuple[float, float]
+) -> None:
+    first = reported(caller(), *quiet)
+    hidden = hidden_category(owner)
+    owner.execute(
+        "UPDATE cases SET category_id = %s WHERE case_no = %s", [hidden["category_id"], first["case"]["case_no"]]
+    )
+    answer = caller().get(f"/api/reports/{first['body']['client_uid']}")
+    followed = answer.json()
+    assert (followed["case"]["category"]["code"], followed["history"]) == (CATEGORY, [])
+    assert hidden["name_zh"] not in answer.text
+
+
+def test_a_stranger_s_report_is_answered_with_what_near_tells(
+    caller: Call, owner: Connection, quiet: tuple[float, float]
+) -> None:
+    """Neither the number nor the place of what lies near by stands in the answer; who is signed in is told more."""
+    lon, lat = quiet
+    first = reported(caller(), lon, lat)
+    owner.execute("UPDATE cases SET report_count = 7 WHERE case_no = %s", [first["case"]["case_no"]])
+    known = near(caller(), lon, lat + 7 * M)
+    answer = reported(caller(), lon, lat + 7 * M)
+    assert "suggested" not in answer
+    [one] = answer["near"]
+    assert (one["reports_at_least"], one["distance_m"] % 10) == (5, 0)
+    same = set(one) - {"joins", "valid_until"}
+    assert {name: one[name] for name in same} == {name: known[0][name] for name in same}
+    assert first["case"]["case_no"] not in json.dumps(answer)
+    assert first["case"]["case_no"] in [
+        each["case_no"] for each in reported(caller("desk"), lon, lat + 7 * M)["suggested"]
+    ]
+
+
+def test_what_can_be_joined_is_measured_from_the_grid(
+    caller: Call, owner: Connection, quiet: tuple[float, float]
+) -> None:
+    """Two cases of one square can be joined from the same points, whatever accuracy is claimed."""
+    lon, lat = (math.floor(value * 10_000) / 10_000 for value in quiet)
+    told: list[list[bool]] = []
+    city = cities.load(owner)
+    category = city.category(CATEGORY)
+    for here in ((lon - 0.00003, lat + 0.00002), (lon + 0.00004, lat - 0.00004)):
+        case_no = reported(caller(), *here)["case"]["case_no"]
+        reaches = []
+        for m in range(20, 52, 2):
+            asked = twins.Asked(lon, lat + m * M, 0.0, category, joins=case_no)
+            [fate] = duplicates.fates(owner, city, [asked], datetime.now(UTC), None)
+            reaches.append(isinstance(fate, duplicates.Fate))
+        told.append(reaches)
+        owner.execute(
+            "UPDATE cases SET state = 'voided', stage = 7, closed_at = app_now() WHERE case_no = %s", [case_no]
+        )
+    assert told[0] == told[1]
+    assert set(told[0]) == {True, False}
+
+
+def test_who_claims_to_be_anywhere_is_told_of_what_is_here(caller: Call, quiet: tuple[float, float]) -> None:
+    lon, lat = quiet
+    reported(caller(), lon, lat)
+    assert len(near(caller(), lon, lat + 40 * M, accuracy_m=5_000)) == 1
+    assert near(caller(), lon, lat + 90 * M, accuracy_m=5_000) == []
+
+
+def test_a_stranger_s_joining_shows_in_the_figures_an_hour_later(
+    caller: Call, owner: Connection, quiet: tuple[float, float]
+) -> None:
+    lon, lat = quiet
+    first = reported(caller(), lon, lat)
+    for _ in range(3):
+        reported(caller("officer"), lon, lat, joins=near(caller("officer"), lon, lat)[0]["joins"])
+    reported(caller(), lon, lat, joins=near(caller(), lon, lat)[0]["joins"])
+    assert counted(owner, first) == 5
+    assert near(caller(), lon, lat)[0]["reports_at_least"] == 1
+    with owner.transaction():
+        owner.execute("SET LOCAL gisops.clock_offset = '61 minutes'")
+        told = joining.told_near(owner, (lon, lat, 5.0), cities.load(owner).category(CATEGORY), bytes(32))
+    assert told[0]["reports_at_least"] == 5
+
+
+def test_how_long_ago_is_told_by_the_clock_s_hours() -> None:
+    """The figure changes on the full hour, whenever the report came in."""
+    row = {"district_code": "460107", "case_id": UUID(int=7), "state": "reported", "stage": 1, "report_count": 1}
+    row |= {"code": CATEGORY, "scheme": SCHEME, "name_zh": "样例", "name_en": "Sample", "distance_m": 3.0}
+
+    def age(reported_at: datetime, now: datetime) -> int:
+        told = joining._told({**row, "reported_at": reported_at, "now": now}, bytes(32))
+        hours: int = told["age_hours"]
+        return hours
+
+    day = datetime(2026, 11, 2, tzinfo=UTC)
+    for minute in (0, 17, 59):
+        reported_at = day + timedelta(hours=9, minutes=minute)
+        assert age(reported_at, day + timedelta(hours=9, minutes=59, seconds=59)) == 0
+        assert age(reported_at, day + timedelta(hours=10)) == 1
+        assert age(reported_at, day + timedelta(hours=33)) == 24
+
+
+def test_so_often_is_asked_and_so_often_is_missed(
+    fresh_database: Callable[..., Any], quiet: tuple[float, float]
+) -> None:
+    """By address without a sign-in, in a minute and in an hour; by account with one; and a miss is one too many."""
+    lon, lat = quiet
+    asked = {"lon": lon, "lat": lat, "crs": "WGS84", "category": CATEGORY, "accuracy_m": 5}
+    here = "127.0.0.1"
+    with (
+        serve(fresh_database("sample_template")) as server,
+        connect(server.database.owner_url, autocommit=True) as own,
+        httpx2.Client(base_url=server.base_url, timeout=20) as client,
+    ):
+        told = client.post("/api/session", json={"login": "officer", "password": server.password}).json()
+        account = own.execute("SELECT account_id FROM accounts WHERE login = 'officer'").fetchone()
+        assert account is not None
+
+        def spend(bucket: str) -> None:
+            own.execute("UPDATE rate_buckets SET tokens = 0, filled_at = clock_timestamp() WHERE key = %s", [bucket])
+
+        def ask(**headers: str) -> dict[str, Any]:
+            answer: dict[str, Any] = client.get("/api/reports/near", params=asked, headers=headers).json()
+            return answer
+
+        client.cookies.clear()
+        bearer = {"Authorization": f"Bearer {told['token']}"}
+        buckets = (
+            (limits.key("near", here), {}, {"per_minute": 30}),
+            (limits.key("near in an hour", here), {}, {"per_hour": 120}),
+            (limits.key("near of account", None, str(account["account_id"])), bearer, {"per_minute": 30}),
+        )
+        for bucket, headers, most in buckets:
+            assert "near" in ask(**headers)
+            spend(bucket)
+            refused = ask(**headers)
+            assert refused["code"] == "too_many_requests"
+            assert most.items() <= refused.items()
+            own.execute("DELETE FROM rate_buckets WHERE key = %s", [bucket])
+
+        def tried(**more: Any) -> str:
+            body = {**asked, "client_uid": str(uuid4()), "channel": "citizen", **more}
+            answer = client.post("/api/reports", json=body)
+            return "" if answer.status_code == 201 else str(answer.json()["code"])
+
+        # what is right takes nothing: a miss does
+        assert tried() == ""
+        word = ask()["near"][0]["joins"]
+        assert [tried(joins=word) for _ in range(2)] == ["", ""]
+        codes = [tried(joins="near.bent") for _ in range(deps.MISSED_JOINS_PER_HOUR + 1)]
+        assert set(codes[:-1]) == {"not_joinable"}
+        assert codes[-1] == tried(joins=word) == "too_many_requests"
+        assert tried() == ""
+
+
 # ---- the end of it -------------------------------------------------------------------------------------------------
 
 
@@ -254,6 +437,12 @@ def test_the_holder_of_the_key_sees_the_result_once_it_is_over_and_says_how_cont
     assert followed["may"]["reopen"] is True
     shown = caller().get(f"/api/reports/{uid}/photos/{after}")
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    # it goes when the case is opened again, so it is asked for each time; one's own stays
+    assert shown.headers["cache-control"] == "private, no-cache"
+    own = caller().get(f"/api/reports/{uid}/photos/{mine}")
+    assert "immutable" in own.headers["cache-control"]
+    named = {"If-None-Match": shown.headers["etag"]}
+    assert caller().get(f"/api/reports/{uid}/photos/{after}", headers=named).status_code == 304
     # what shows who checked it stays with the city, and another's key opens none of it
     assert caller().get(f"/api/reports/{uid}/photos/{checked}").status_code == 404
     other = reported(caller(), lon, lat + 200 * M)["body"]["client_uid"]
@@ -274,6 +463,7 @@ def test_the_holder_of_the_key_sees_the_result_once_it_is_over_and_says_how_cont
     owner.execute("UPDATE categories SET public = false WHERE scheme = %s AND code = %s", [SCHEME, CATEGORY])
     try:
         assert caller().get(f"/api/reports/{uid}").json()["result_photos"] == []
+        assert caller().get(f"/api/reports/{uid}/photos/{after}", headers=named).status_code == 404
     finally:
         owner.execute("UPDATE categories SET public = true WHERE scheme = %s AND code = %s", [SCHEME, CATEGORY])
     owner.execute("UPDATE cases SET closed_at = app_now() - interval '8 days' WHERE case_no = %s", [case_no])

@@ -215,9 +215,9 @@ class Visited(TypedDict):
 
 @closed
 class ReporterUrged(TypedDict):
-    """That the reporter's asking was passed on."""
+    """That the reporter's asking was passed on; null where the case is another's."""
 
-    case_no: str
+    case_no: str | None
     urged: Literal[True]
 
 
@@ -225,7 +225,7 @@ class ReporterUrged(TypedDict):
 class ReporterSaid(TypedDict):
     """Whether it was kept: what he said first stands."""
 
-    case_no: str
+    case_no: str | None
     kept: bool
 
 

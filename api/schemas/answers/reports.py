@@ -44,17 +44,19 @@ class ReportReceived(TypedDict):
 
 @closed
 class CaseOfReport(Standing):
-    """The case that a report is in."""
+    """The case that a report is in. One without a sign-in that joined another's is told how far that is: no number, no
+    flow and no deadline, and the state that the public's step begins with.
+    """
 
-    case_no: str
-    flow: Flow
+    case_no: str | None
+    flow: Flow | None
     deadline: Moment | None
     category: CategoryNamed
 
 
 @closed
 class Suggested(Standing):
-    """A case near by that it may be about."""
+    """A case near by that it may be about, as somebody signed in is told."""
 
     case_no: str
     report_count: Many
@@ -84,7 +86,7 @@ class NearReports(TypedDict):
 
 @closed
 class JoinedDispatch(TypedDict):
-    """Who has the case that a report joined."""
+    """Who has the case that a report joined; without a sign-in, whose such a report is here."""
 
     mode: Mode
     organisation: Named
@@ -94,7 +96,9 @@ class JoinedDispatch(TypedDict):
 
 @closed
 class Joined(Coded):
-    """Why a report is in a case that was there; where that had its fill within the hour, that it was counted alone."""
+    """Why a report is in a case that was there; where that had its fill within the hour, or was joined from the same
+    address today, that it was counted alone.
+    """
 
     counted_only: NotRequired[Literal[True]]
     counted_zh: NotRequired[str]
@@ -104,7 +108,8 @@ class Joined(Coded):
 @closed
 class ReportAnswer(TypedDict):
     """The answer to a report, the same for ever: its case, who is responsible and why. ``joined`` says why it is in a
-    case that was there; ``suggested`` are cases near by that it may be about.
+    case that was there; ``suggested`` are cases near by that it may be about, and ``near`` the same without a sign-in,
+    as ``GET /api/reports/near`` tells them.
     """
 
     report: ReportReceived
@@ -112,6 +117,7 @@ class ReportAnswer(TypedDict):
     dispatch: Dispatch | JoinedDispatch
     joined: NotRequired[Joined]
     suggested: NotRequired[list[Suggested]]
+    near: NotRequired[list[NearReport]]
 
 
 @with_more
@@ -144,9 +150,11 @@ class Batch(TypedDict):
 
 @closed
 class FollowedCase(Standing):
-    """Where the case of a report stands; ``step`` of four, as the public is told."""
+    """Where the case of a report stands; ``step`` of four, as the public is told. Of another's case, which this report
+    joined without a sign-in, ``state`` is the one that its step begins with.
+    """
 
-    case_no: str
+    case_no: Annotated[str | None, Field(description="Null where it was not told when the report came in.")]
     step: Annotated[int, Field(ge=1, le=4)]
     step_zh: str
     step_en: str
@@ -188,6 +196,6 @@ class Followed(TypedDict):
     result_photos: Annotated[list[str], Field(description="Of what shows that it is done, once that is over.")]
     score: Annotated[int | None, Field(description="How content the reporter said he is.")]
     may: ReporterMay
-    organisation: Named
+    organisation: Annotated[Named | None, Field(description="Null where the case is another's.")]
     post: Annotated[Post | None, Field(description="Who handles it, by post.")]
-    history: list[FollowedEntry]
+    history: Annotated[list[FollowedEntry], Field(description="Empty of another's case, and where it is not public.")]

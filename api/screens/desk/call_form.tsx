@@ -32,7 +32,7 @@ function Found({ answer }: { answer: ReportAnswer }) {
           ))}</ul></div>
       )}
       <div class="form-acts">
-        <button type="button" class="button primary" data-act="call-open" onClick={() => { const no = answer.case.case_no; nextCall(); void openCase(no); }}>{text.callOpen}</button>
+        <button type="button" class="button primary" data-act="call-open" onClick={() => { const no = answer.case.case_no; nextCall(); if (no) void openCase(no); }}>{text.callOpen}</button>
         <button type="button" class="button" data-act="call-another" onClick={nextCall}>{text.callAnother}</button>
       </div>
     </div>

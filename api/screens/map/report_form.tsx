@@ -18,7 +18,7 @@ function Receipt({ answer }: { answer: ReportAnswer }) {
     <div class="stack" role="status" data-receipt={one.case_no}>
       <p class="received"><Icon name="check" />{text.received}</p>
       <dl class="facts">
-        <div class="fact"><dt>{text.caseNo}</dt><dd class="case-no">{one.case_no}</dd></div>
+        {one.case_no && <div class="fact"><dt>{text.caseNo}</dt><dd class="case-no">{one.case_no}</dd></div>}
         <div class="fact"><dt>{text.category}</dt><dd>{named(one.category)} <span class="small">{one.category.code}</span></dd></div>
         <div class="fact"><dt>{text.state}</dt><dd>{wordFor(text.states, one.state)}</dd></div>
         <div class="fact"><dt>{text.deadline}</dt><dd>{one.deadline ? dayAndTime(one.deadline) : text.noDeadline}</dd></div>

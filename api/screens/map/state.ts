@@ -140,7 +140,8 @@ export async function sendReport(): Promise<void> {
     const answer = await api.report(body);
     finished();
     sent.value = { status: "answered", answer };
-    addCase({
+    // One that joined another's is shown by whoever may see it.
+    if (answer.case.case_no) addCase({
       case_no: answer.case.case_no, action: "report", state: answer.case.state, stage: answer.case.stage, category: answer.case.category,
       organisation: answer.dispatch.organisation, lon: answer.report.lon, lat: answer.report.lat,
       at: answer.report.received_at, mine: true, seen: Date.now(),

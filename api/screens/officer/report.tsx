@@ -50,7 +50,7 @@ export function ReportTab() {
       {saved && <p class="note" role="status" data-saved><strong>{text.saved}</strong></p>}
       {receipts.value.map((answer) => (
         <p key={answer.case.case_no + answer.report.received_at} class="note good" role="status" data-receipt={answer.case.case_no}>
-          <strong>{text.sent} · {named(answer.case.category)}</strong>{fill(answer.joined ? text.joinedCase : text.caseNo, { n: answer.case.case_no })}
+          <strong>{text.sent} · {named(answer.case.category)}</strong>{fill(answer.joined ? text.joinedCase : text.caseNo, { n: answer.case.case_no ?? "" })}
         </p>
       ))}
       <form class="stack" onSubmit={(event) => void submit(event)} noValidate>

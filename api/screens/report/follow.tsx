@@ -208,12 +208,12 @@ function Story({ uid, followed }: { uid: string; followed: Followed }) {
         <div class="line spread"><h2 id="follow-title">{named(one.category)}</h2></div>
         <Steps followed={followed} />
         <dl class="facts">
-          <div class="fact"><dt>{text.caseNo}</dt><dd class="case-no">{one.case_no}</dd></div>
+          {one.case_no && <div class="fact"><dt>{text.caseNo}</dt><dd class="case-no">{one.case_no}</dd></div>}
           <div class="fact"><dt>{text.reportedAt}</dt><dd>{dayAndTime(followed.received_at)}</dd></div>
-          <div class="fact"><dt>{text.responsible}</dt><dd>{named(followed.organisation)}{followed.post && <span class="small"> · {posted(followed.post)}</span>}</dd></div>
+          {followed.organisation && <div class="fact"><dt>{text.responsible}</dt><dd>{named(followed.organisation)}{followed.post && <span class="small"> · {posted(followed.post)}</span>}</dd></div>}
           {one.closed_at && one.step === 4
             ? <div class="fact"><dt>{text.closedAt}</dt><dd>{dayAndTime(one.closed_at)}</dd></div>
-            : <div class="fact"><dt>{text.deadline}</dt><dd>{one.deadline ? dayAndTime(one.deadline) : text.noDeadline}</dd></div>}
+            : followed.organisation && <div class="fact"><dt>{text.deadline}</dt><dd>{one.deadline ? dayAndTime(one.deadline) : text.noDeadline}</dd></div>}
         </dl>
         {followed.counted_only && <p class="note warn">{text.countedOnly}</p>}
         {followed.result_photos.length > 0 && <div class="before-after">{before}<Pictures uid={uid} title={text.resultPhotos} hashes={followed.result_photos} kind="result" /></div>}
@@ -224,8 +224,8 @@ function Story({ uid, followed }: { uid: string; followed: Followed }) {
         {may.reopen && <NotDone uid={uid} until={may.reopen_until} />}
         {may.urge && <Urge uid={uid} />}
         {followed.result_photos.length === 0 && before}
-        <details class="history"><summary>{text.history}</summary>
-          <ol>{followed.history.map((entry, index) => <li key={index}><span class="small">{dayAndTime(entry.at)}</span> {said(entry)}</li>)}</ol></details>
+        {followed.history.length > 0 && <details class="history"><summary>{text.history}</summary>
+          <ol>{followed.history.map((entry, index) => <li key={index}><span class="small">{dayAndTime(entry.at)}</span> {said(entry)}</li>)}</ol></details>}
       </div>
       <SecretLink uid={uid} />
     </>

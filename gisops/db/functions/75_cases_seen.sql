@@ -107,19 +107,23 @@ DROP FUNCTION IF EXISTS followed_report;
 CREATE FUNCTION followed_report(uid uuid) RETURNS TABLE (
   received_at timestamptz, case_no text, state text, stage smallint, deadline timestamptz, organisation_code text, organisation_zh text, organisation_en text,
   post_zh text, post_en text, code text, scheme text, category_zh text, category_en text, closed_at timestamptz, counted_only boolean, was_first boolean,
-  score smallint, history jsonb[])
+  score smallint, history jsonb[], is_others boolean)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, public, pg_temp
 -- What became of a report, for whoever knows its key, whoever that is: nothing personal. It may have moved to another case since: where it is now
--- says its own row, and for a report of before its case, whose only one it was.
+-- says its own row, and for a report of before its case, whose only one it was. `is_others`: the case is that of whoever reported it first, and this
+-- report came to it without a sign-in. To join is not to watch: of it is told how far it is, and whatever its sender was told when he reported. Of a
+-- category that is not public, neither which it is now nor what happened.
 AS $$
-  SELECT k.answered_at, c.case_no, c.state, c.stage, c.deadline, o.code, o.name_zh, o.name_en, s.post_zh, s.post_en,
-         g.code, g.scheme, g.name_zh, g.name_en, c.closed_at, k.report_id IS NOT NULL AND r.report_id IS NULL,
-         NOT EXISTS (SELECT FROM reports q WHERE q.district_code = r.district_code AND q.case_id = r.case_id AND q.report_id < r.report_id),
+  SELECT k.answered_at, CASE WHEN w.is_others THEN k.answer::jsonb #>> '{case,case_no}' ELSE c.case_no END, c.state, c.stage,
+         CASE WHEN NOT w.is_others THEN c.deadline END, CASE WHEN NOT w.is_others THEN o.code END, o.name_zh, o.name_en,
+         CASE WHEN NOT w.is_others THEN s.post_zh END, CASE WHEN NOT w.is_others THEN s.post_en END,
+         t.code, t.scheme, t.name_zh, t.name_en, c.closed_at, w.counted_only, w.was_first,
          (SELECT f.score FROM follow_ups f WHERE f.district_code = c.district_code AND f.case_id = c.case_id AND f.method = 'reporter' AND f.report_id = coalesce(r.report_id, k.case_id)),
          ARRAY(SELECT jsonb_build_object('at', h.at, 'action', h.action, 'state', h.to_state)
                FROM case_history h
-               WHERE h.district_code = c.district_code AND h.case_id = c.case_id ORDER BY h.seq)
+               WHERE h.district_code = c.district_code AND h.case_id = c.case_id AND g.public AND NOT w.is_others ORDER BY h.seq),
+         w.is_others
   FROM intake_keys k
   LEFT JOIN reports r ON r.district_code = k.district_code AND r.report_id = k.report_id
   JOIN cases f ON f.district_code = k.district_code AND f.case_id = coalesce(r.case_id, k.case_id)
@@ -127,6 +131,18 @@ AS $$
   JOIN organisations o ON o.organisation_id = c.organisation_id
   JOIN categories g ON g.category_id = c.category_id
   LEFT JOIN staff s ON s.staff_id = c.handler_id
+  CROSS JOIN LATERAL (
+    SELECT k.report_id IS NOT NULL AND r.report_id IS NULL AS counted_only,
+           NOT EXISTS (SELECT FROM reports q WHERE q.district_code = r.district_code AND q.case_id = r.case_id AND q.report_id < r.report_id) AS was_first
+    OFFSET 0
+  ) f1
+  CROSS JOIN LATERAL (
+    SELECT f1.counted_only, f1.was_first, f1.counted_only OR NOT f1.was_first AND r.account_id IS NULL AS is_others OFFSET 0
+  ) w
+  CROSS JOIN LATERAL (
+    SELECT a.* FROM jsonb_to_record(CASE WHEN g.public THEN to_jsonb(g) ELSE k.answer::jsonb #> '{case,category}' END)
+      AS a (code text, scheme text, name_zh text, name_en text)
+  ) t
   WHERE k.client_uid = uid
 $$;
 

@@ -153,9 +153,15 @@ CREATE FUNCTION near_for_strangers(lon float8, lat float8, reach_m float8, fuzz_
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 3
 SET search_path = pg_catalog, public, pg_temp
 -- Open cases of public categories that a report may be about, for anybody: scored as `twin_cases` scores them, without texts and parts. Whatever is not
--- public takes nobody's place here. Where a case is counts to 0.0001 degrees only, in what is measured as in what is left out.
+-- public takes nobody's place here. Where a case is counts to 0.0001 degrees only, in what is measured as in what is left out. Who joined it within the
+-- hour without a sign-in is not counted yet: else whoever joins until a figure changes knows how many there were.
 AS $$
-  SELECT c.district_code, c.case_id, k.code, k.scheme, k.name_zh, k.name_en, d.distance_m, c.reported_at, c.report_count, c.state, c.stage
+  SELECT c.district_code, c.case_id, k.code, k.scheme, k.name_zh, k.name_en, d.distance_m, c.reported_at,
+         greatest(1, c.report_count - (
+           SELECT count(*) FROM reports r
+           WHERE r.district_code = c.district_code AND r.case_id = c.case_id AND r.account_id IS NULL AND r.report_id >= first_key(app_now() - interval '1 hour')
+             AND EXISTS (SELECT FROM reports q WHERE q.district_code = r.district_code AND q.case_id = r.case_id AND q.report_id < r.report_id)))::int,
+         c.state, c.stage
   FROM (SELECT metres_per_degree_lon(near_for_strangers.lat) AS kx, metres_per_degree_lat(near_for_strangers.lat) AS ky,
                reach_m + fuzz_m AS far_m OFFSET 0) m
   CROSS JOIN categories a
@@ -230,3 +236,5 @@ ALTER FUNCTION near_for_strangers OWNER TO gisops_windows;
 REVOKE CREATE ON SCHEMA public FROM gisops_windows;
 REVOKE ALL ON FUNCTION seen_near, near_for_strangers FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION seen_near, near_for_strangers TO gisops_reader;
+-- a stranger's report is answered with what he would be told if he asked
+GRANT EXECUTE ON FUNCTION near_for_strangers TO gisops_app;

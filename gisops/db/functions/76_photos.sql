@@ -27,12 +27,15 @@ AS $$
 $$;
 
 DROP FUNCTION IF EXISTS photo_of_report;
-CREATE FUNCTION photo_of_report(uid uuid, picture text) RETURNS TABLE (copies text[])
+CREATE FUNCTION photo_of_report(uid uuid, picture text) RETURNS TABLE (copies text[], is_own boolean)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, public, pg_temp
--- The copies of one of them, for whoever knows the key.
+-- The copies of one of them, for whoever knows the key; and whether it is the report's own, which it stays.
 AS $$
-  SELECT p.copies FROM photos p WHERE p.sha256 = picture AND EXISTS (SELECT FROM followed_photos(uid) f WHERE f.sha256 = picture)
+  SELECT p.copies, o.is_own
+  FROM photos p
+  CROSS JOIN LATERAL (SELECT bool_or(f.shows = 'report') AS is_own FROM followed_photos(uid) f WHERE f.sha256 = picture) o
+  WHERE p.sha256 = picture AND o.is_own IS NOT NULL
 $$;
 GRANT CREATE ON SCHEMA public TO gisops_windows;
 ALTER FUNCTION followed_photos OWNER TO gisops_windows;

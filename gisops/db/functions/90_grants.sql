@@ -147,6 +147,8 @@ BEGIN
   GRANT SELECT (district_code, report_id, case_id, channel, text, geom, raw_crs, accuracy_m, part_code, photos, captured_at, received_at) ON reports TO gisops_reader, gisops_windows;
   -- what makes two detections of one device the same
   GRANT SELECT (category_id, source_ref) ON reports TO gisops_windows;
+  -- whether somebody was signed in: who was not, and came to another's report, is told less of it
+  GRANT SELECT (account_id) ON reports TO gisops_windows;
   GRANT SELECT (sha256, mime, bytes, width, height, copies, stored_at) ON photos TO gisops_reader, gisops_windows;
   GRANT SELECT (district_code, report_id, n, sha256, added_at) ON report_photos TO gisops_reader, gisops_windows;
   GRANT SELECT (district_code, case_id, seq, n, sha256, phase, captured_at, accuracy_m, added_at) ON case_photos TO gisops_reader, gisops_windows;
@@ -177,7 +179,7 @@ BEGIN
   GRANT EXECUTE ON FUNCTION my_notices, deliveries_page TO gisops_reader;
   GRANT SELECT ON notice_texts TO gisops_reader;
   -- by the key of a report, what became of it
-  GRANT SELECT (client_uid, answered_at, district_code, case_id, report_id) ON intake_keys TO gisops_windows;
+  GRANT SELECT (client_uid, answered_at, district_code, case_id, report_id, answer) ON intake_keys TO gisops_windows;
 
   -- that somebody looked is written down by the transaction that shows it; the audit is read through a function that writes down that, too
   GRANT EXECUTE ON FUNCTION audit_add TO gisops_reader, gisops_windows;

@@ -14,7 +14,7 @@ import pytest
 
 from gisops import city as cities
 from gisops import operations
-from gisops.access import scopes
+from gisops.access import limits, scopes
 from gisops.access.people import Actor
 from gisops.cases import case_reports, cases, follow_ups
 from gisops.cases.facts import GuardFailed
@@ -88,15 +88,41 @@ def test_a_flash_mob_is_a_number_and_nobody_of_it_is_lost(
     assert (there["events"], there["links"]) == (FILL, FILL - 1), "nothing is told and nothing piles up"
     # each has his answer, and follows the case by his key
     for answer in counted:
-        assert answer["case"]["case_no"] == case_no
+        assert answer["case"]["case_no"] is None, "another's number is not told"
         assert answer["joined"]["code"] == "joined"
         followed = operations.follow_report(owner, city, UUID(answer["report"]["client_uid"]))
-        assert followed["case"]["case_no"] == case_no
+        assert (followed["counted_only"], followed["case"]["step"], followed["history"]) == (True, 1, [])
     # his is no word in the case: he would be one of thousands
     with pytest.raises(GuardFailed) as refused:
         follow_ups.of_report(owner, UUID(counted[0]["report"]["client_uid"]))
     assert refused.value.facts["guard"] == "counted_only"
     assert follow_ups.of_report(owner, UUID(answers[0]["report"]["client_uid"]))["case_no"] == case_no
+
+
+def test_one_stranger_counts_once_a_day(owner: Connection, city: City, spot: tuple[float, float]) -> None:
+    """Ten of one address make nothing critical; another address is another person."""
+    case_no = told(owner, city, sent(spot))["case"]["case_no"]
+
+    def joined(sender: str) -> dict[str, Any]:
+        receipt = operations.receive_report(owner, city, sent(spot, joins=case_no), None, sender)
+        answer: dict[str, Any] = orjson.loads(receipt.answer)["joined"]
+        return answer
+
+    first, *more = [joined("a" * 64) for _ in range(10)]
+    assert "counted_only" not in first
+    assert all(one["counted_only"] and "address" in one["counted_en"] for one in more)
+    assert "counted_only" not in joined("b" * 64)
+    there = row_of(owner, case_no)
+    assert (there["report_count"], there["kept"], there["crowd_count"]) == (3, 3, 9)
+    priority = owner.execute("SELECT priority FROM cases WHERE case_no = %s", [case_no]).fetchone()
+    assert priority is not None
+    assert priority["priority"] < 3
+    # the hour's tidying leaves that alone, and a day later he counts again
+    limits.prune(owner)
+    assert joined("a" * 64)["counted_only"]
+    owner.execute("UPDATE rate_buckets SET filled_at = filled_at - interval '25 hours' WHERE key LIKE 'day:%'")
+    owner.execute("SET LOCAL gisops.clock_offset = '25 hours'")
+    assert "counted_only" not in joined("a" * 64)
 
 
 def test_the_same_again_is_the_same_and_who_signs_in_is_heard(
