@@ -54,8 +54,8 @@ def reopen(conn: Connection, city: City, facts: Facts, sent: Sent, by: Actor | N
 
 def of_report(conn: Connection, client_uid: UUID) -> dict[str, Any]:
     """The case of whoever holds this key: case_no, district_code, case_id, state, version, report_id, whether his was
-    its first report, and told_no, the number as he was told it, if he was. Raises ``NotFound``, and ``GuardFailed`` where
-    his was counted alone: he follows the case, and has no word in it.
+    its first report, and told_no, the number as he was told it, if he was. Raises ``NotFound``, and ``GuardFailed``
+    where his was counted alone: he follows the case, and has no word in it.
     """
     row = conn.execute(_SQL["of_report"], {"client_uid": client_uid}).fetchone()
     if row is None:

@@ -2,7 +2,7 @@
 -- The case that a report belongs to now, for whoever holds the report's key; and what else is known of it for what he may do.
 SELECT c.case_no, c.district_code, c.case_id, c.state, c.version, coalesce(r.report_id, k.case_id) AS report_id,
        k.report_id IS NOT NULL AND r.report_id IS NULL AS counted_only, w.was_first,
-       CASE WHEN w.was_first OR r.account_id IS NOT NULL THEN c.case_no ELSE k.answer::jsonb #>> '{case,case_no}' END AS told_no
+       CASE WHEN w.was_first THEN c.case_no ELSE k.answer::jsonb #>> '{case,case_no}' END AS told_no
 FROM intake_keys k
 LEFT JOIN reports r ON r.district_code = k.district_code AND r.report_id = k.report_id
 JOIN cases f ON f.district_code = k.district_code AND f.case_id = coalesce(r.case_id, k.case_id)

@@ -167,3 +167,13 @@ def test_odd_addresses_are_refused_and_break_nothing(address, caller) -> None:
     answer = caller("desk").get(address)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.status_code in (404, 422)
+
+
+def test_moments_that_no_clock_tells_are_refused(caller) -> None:
+    """In every address that takes one: without a zone, before keys begin, or past what a calendar holds."""
+    bad = ("2026-01-02T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1969-01-01T00:00:00Z")
+    for at in bad:
+        for path in ("/api/audit?from=", "/api/audit?until=", "/api/cases.csv?from=", "/api/cases.csv?to=",
+                     "/api/handbook?at="):  # fmt: skip
+            answer = caller("admin").get(path + at.replace("+", "%2B"))
+            assert answer.status_code == 422, (path, at, answer.text)

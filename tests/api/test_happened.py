@@ -89,6 +89,15 @@ def test_near_a_point_each_is_as_far_as_the_database_says(leader: httpx2.Client,
     for wrong in ({"crs": ""}, {"lat": None}, {"bbox": "110,20,111,21"}):
         sent = {name: value for name, value in (asked | wrong).items() if value is not None}
         assert leader.get("/api/happened", params=sent).status_code == 422, wrong
+    for bad in (
+        "2026-01-02T00:00:00",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-12:00",
+        "0001-01-01T00:00:00+14:00",
+    ):
+        for name in ("from", "to"):
+            refused = leader.get("/api/happened", params={name: bad})
+            assert refused.status_code == 422, (name, bad, refused.text)
     backwards = {"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
     assert leader.get("/api/happened", params=backwards).json()["code"] == "invalid_input"
 
@@ -111,3 +120,27 @@ def _year_ago() -> str:
 def _sign_in(client: httpx2.Client, live_server: Any, login: str) -> None:
     token = client.post("/api/session", json={"login": login, "password": live_server.password}).json()["token"]
     client.headers["Authorization"] = f"Bearer {token}"
+
+
+def test_a_circle_s_cases_are_not_crowded_out_by_those_in_its_corners(leader: httpx2.Client, live_server: Any) -> None:
+    """The newest of the circle's box may all lie outside the circle: asked for one, one comes."""
+    with connect(live_server.database.owner_url) as owner:
+        rows = owner.execute(
+            "SELECT case_no, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM cases ORDER BY case_id DESC LIMIT 26"
+        ).fetchall()
+    inner, corner = rows[-1], rows[-1]
+    # the circle's middle is an old case; newer ones of other tests' making lie in the corners
+    lon, lat = inner["lon"], inner["lat"]
+    far = 190 / 111_000
+    for n in range(3):
+        body = {"client_uid": str(uuid4()), "channel": "hotline", "category": "E01-10", "crs": "WGS84", "accuracy_m": 5}
+        at = {"lon": corner["lon"] + far / 0.94, "lat": corner["lat"] + far + n * 1e-6}
+        assert leader.post("/api/reports", json={**body, **at}).status_code == 201
+    asked = {"lon": lon, "lat": lat, "crs": "WGS84", "within_m": "200", "from": ""}
+    asked["from"] = (datetime.now(UTC) - timedelta(days=300)).isoformat()
+    every = leader.get("/api/happened", params=asked).json()
+    assert every["cases"]
+    one = leader.get("/api/happened", params=asked | {"limit": "1"}).json()
+    assert one["cases"] == every["cases"][:1]
+    assert one["more"] is (len(every["cases"]) > 1)
+    assert every["more"] is False

@@ -91,7 +91,7 @@ def test_a_flash_mob_is_a_number_and_nobody_of_it_is_lost(
         assert answer["case"]["case_no"] is None, "another's number is not told"
         assert answer["joined"]["code"] == "joined"
         followed = operations.follow_report(owner, city, UUID(answer["report"]["client_uid"]))
-        assert (followed["counted_only"], followed["case"]["step"], followed["history"]) == (True, 1, [])
+        assert (followed["counted_only"], followed["case"]["case_no"], followed["history"]) == (True, None, [])
     # his is no word in the case: he would be one of thousands
     with pytest.raises(GuardFailed) as refused:
         follow_ups.of_report(owner, UUID(counted[0]["report"]["client_uid"]))
