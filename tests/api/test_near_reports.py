@@ -361,7 +361,7 @@ def test_so_often_is_asked_and_so_often_is_missed(
 ) -> None:
     """By address without a sign-in, in a minute and in an hour; by account with one; and a miss is one too many."""
     lon, lat = quiet
-    asked = {"lon": lon, "lat": lat, "crs": "WGS84", "category": CATEGORY, "accuracy_m": 5}
+    asked: dict[str, Any] = {"lon": lon, "lat": lat, "crs": "WGS84", "category": CATEGORY, "accuracy_m": 5}
     here = "127.0.0.1"
     with (
         serve(fresh_database("sample_template")) as server,
@@ -381,7 +381,7 @@ def test_so_often_is_asked_and_so_often_is_missed(
 
         client.cookies.clear()
         bearer = {"Authorization": f"Bearer {told['token']}"}
-        buckets = (
+        buckets: tuple[tuple[str, dict[str, str], dict[str, int]], ...] = (
             (limits.key("near", here), {}, {"per_minute": 30}),
             (limits.key("near in an hour", here), {}, {"per_hour": 120}),
             (limits.key("near of account", None, str(account["account_id"])), bearer, {"per_minute": 30}),

@@ -203,7 +203,7 @@ function Story({ uid, followed }: { uid: string; followed: Followed }) {
   const before = <Pictures uid={uid} title={text.yourPhotos} hashes={followed.photos} kind="report" />;
   return (
     <>
-      {fresh && <p class="received" role="status" data-received={one.case_no}><Icon name="check" />{fresh.joined ? text.receivedJoined : text.received}{fresh.joined && fresh.joined.code !== "joined" && <span class="small"> {said(fresh.joined)}</span>}</p>}
+      {fresh && <p class="received" role="status" data-received={one.case_no ?? ""}><Icon name="check" />{fresh.joined ? text.receivedJoined : text.received}{fresh.joined && fresh.joined.code !== "joined" && <span class="small"> {said(fresh.joined)}</span>}</p>}
       <div class="surface card stack">
         <div class="line spread"><h2 id="follow-title">{named(one.category)}</h2></div>
         <Steps followed={followed} />
