@@ -199,9 +199,10 @@ READER = {
 WINDOWS = {
     **_SEEN,
     "account_units": {"SELECT": ALL},
-    "intake_keys": {"SELECT": "answered_at case_id client_uid district_code report_id"},
+    # by a report's key: what its sender was told then, and whether somebody was signed in
+    "intake_keys": {"SELECT": "answer answered_at case_id client_uid district_code report_id"},
     "reports": {
-        "SELECT": "accuracy_m captured_at case_id category_id channel district_code geom part_code photos raw_crs"
+        "SELECT": "account_id accuracy_m captured_at case_id category_id channel district_code geom part_code photos raw_crs"
         " received_at report_id source_ref text"
     },
 }
