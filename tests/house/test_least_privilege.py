@@ -202,8 +202,8 @@ WINDOWS = {
     # by a report's key: what its sender was told then, and whether somebody was signed in
     "intake_keys": {"SELECT": "answer answered_at case_id client_uid district_code report_id"},
     "reports": {
-        "SELECT": "account_id accuracy_m captured_at case_id category_id channel district_code geom part_code photos raw_crs"
-        " received_at report_id source_ref text"
+        "SELECT": "account_id accuracy_m captured_at case_id category_id channel district_code geom part_code photos"
+        " raw_crs received_at report_id source_ref text"
     },
 }
 
