@@ -1,0 +1,440 @@
+"""The officer's phone in a real Chromium on the real server: inside or outside, a day's work without a network, and
+what becomes of it when answers get lost, pages end and others sign in.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx2
+import pyproj
+import pytest
+import shapely
+from shapely.ops import transform
+
+from gisops.db.pool import connect
+from gisops.sample.district.shapes import to_degrees
+from tests.browser.axe import grave
+from tests.photos import evidence_asked, jpeg
+
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
+# In the sample district's plan, by several zones' edges: the desk decides who goes there.
+NEAR_A_LINE = (430, 500)
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def spot() -> tuple[float, float]:
+    point = to_degrees(shapely.Point(*NEAR_A_LINE))
+    return round(point.x, 7), round(point.y, 7)
+
+
+@pytest.fixture
+def phone(open_page: Open, live_server: Any, spot: tuple[float, float]) -> Open:
+    """``phone("officer")``: a phone at the spot, signed in."""
+
+    def make(login: str | None = "officer", **options: Any) -> Any:
+        at = {"longitude": spot[0], "latitude": spot[1], "accuracy": 8}
+        watched = open_page(**PHONE, geolocation=at, permissions=["geolocation"], **options)
+        watched.page.set_default_timeout(60_000)
+        watched.page.goto(f"{live_server.base_url}/officer")
+        if login:
+            sign_in(watched.page, live_server, login)
+        return watched
+
+    return make
+
+
+@pytest.fixture
+def task(live_server: Any, spot: tuple[float, float]) -> str:
+    """Number of a new case that the desk has sent to the sample's officer; photographs are asked for as in any city."""
+    with connect(live_server.database.owner_url) as owner:
+        evidence_asked(owner, True)
+    base = {"base_url": live_server.base_url, "timeout": 60}
+    with httpx2.Client(**base) as officer, httpx2.Client(**base) as desk:
+        for client, login in ((officer, "officer"), (desk, "desk")):
+            answer = client.post("/api/session", json={"login": login, "password": live_server.password})
+            client.cookies.clear()
+            client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        body = {
+            "client_uid": str(uuid4()), "channel": "hotline", "category": "E04-05", "lon": spot[0], "lat": spot[1],
+            "crs": "WGS84", "accuracy_m": 12, "text": "样例：<b>井盖</b>松动 / Sample: loose cover",
+        }  # fmt: skip
+        sent = desk.post("/api/reports", json=body)
+        assert sent.status_code == 201, sent.text
+        number = str(sent.json()["case"]["case_no"])
+        card = officer.get("/api/me").json()
+        case = desk.get(f"/api/cases/{number}").json()
+        told = {"expected_version": case["version"], "organisation": card["organisation"]["code"]}
+        done = desk.post(
+            f"/api/cases/{number}/dispatch", json=told | {"staff": card["staff"]["code"], "reason": "样例 / Sample"}
+        )
+        assert done.status_code == 200, done.text
+    return number
+
+
+def sign_in(page: Any, live_server: Any, login: str) -> None:
+    page.click("[data-act=sign-in]")
+    page.fill("#login", login)
+    page.fill("#password", live_server.password)
+    page.press("#password", "Enter")
+    page.wait_for_selector(f"[data-signed-in={login}]", timeout=60_000)
+
+
+def rows(live_server: Any, query: str, *values: Any) -> list[dict[str, Any]]:
+    with connect(live_server.database.owner_url) as owner:
+        return list(owner.execute(query, list(values)).fetchall())
+
+
+def actions(live_server: Any, case_no: str) -> list[str]:
+    found = rows(
+        live_server,
+        "SELECT h.action FROM case_history h JOIN cases c USING (district_code, case_id) WHERE c.case_no = %s"
+        " ORDER BY h.seq",
+        case_no,
+    )
+    return [str(row["action"]) for row in found]
+
+
+def reports_that_say(live_server: Any, text: str) -> int:
+    return len(rows(live_server, "SELECT report_id FROM reports WHERE text = %s", text))
+
+
+def wait_for_worker(page: Any) -> None:
+    """Wait until the page and its map come from this device."""
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+
+
+def picture(seed: int) -> list[dict[str, Any]]:
+    return [{"name": "camera.jpg", "mimeType": "image/jpeg", "buffer": jpeg(seed, (2400, 1800))}]
+
+
+def take(page: Any, phase: str, seed: int) -> None:
+    field = page.locator(f"[data-photos={phase}]")
+    before = page.locator("[data-photo]").count()
+    field.set_input_files(picture(seed))
+    page.wait_for_function("n => document.querySelectorAll('[data-photo]').length > n", arg=before)
+
+
+def write_report(page: Any, text: str, seed: int | None = None) -> None:
+    page.click("[data-tab=report]")
+    page.wait_for_selector("[data-place=here]")
+    page.click("input[role=combobox]")
+    page.fill("input[role=combobox]", "E01-10")
+    page.click("[data-code='E01-10']")
+    if seed is not None:
+        take(page, "report", seed)
+    page.fill("#report-text", text)
+    page.click("[data-act=send-report]")
+    page.wait_for_selector("[data-saved]")
+
+
+# -- inside or outside ------------------------------------------------------------------------------------------------
+
+
+def areas_of(zones: dict[str, Any]) -> list[dict[str, Any]]:
+    """The officer's zones, and one beside them that has a hole and lies in two pieces."""
+    west, south = shapely.from_geojson(json.dumps(zones["features"][0]["geometry"])).bounds[:2]
+    outer = shapely.box(west - 0.004, south - 0.004, west - 0.001, south - 0.001)
+    holed = shapely.MultiPolygon(
+        [outer.difference(outer.buffer(-0.001)), shapely.box(west, south - 0.004, west + 0.001, south - 0.002)]
+    )
+    return [*zones["features"], {"geometry": json.loads(shapely.to_geojson(holed))}]
+
+
+def test_inside_or_outside_is_what_another_reckoning_says(phone: Open, spot: tuple[float, float]) -> None:
+    watched = phone()
+    page = watched.page
+    zones = page.evaluate("async () => (await fetch('/api/me/zones')).json()")
+    assert zones["features"], "the sample's officer has a zone"
+    areas = areas_of(zones)
+    shapes = [shapely.from_geojson(json.dumps(area["geometry"])) for area in areas]
+    box = shapely.union_all(shapes).buffer(0.002).bounds
+    rng = random.Random(7)
+    points = [(rng.uniform(box[0], box[2]), rng.uniform(box[1], box[3])) for _ in range(500)]
+    told = page.evaluate(
+        """([areas, points]) => points.map(
+             ([lon, lat]) => areas.map(area => window.gisops.standing([area], lon, lat, 5)))""",
+        [areas, points],
+    )
+    seen = set()
+    for (lon, lat), each in zip(points, told, strict=True):
+        plane = pyproj.Transformer.from_crs("EPSG:4326", f"+proj=aeqd +lon_0={lon} +lat_0={lat}", always_xy=True)
+        for shape, said in zip(shapes, each, strict=True):
+            flat = transform(plane.transform, shape)
+            edge, inside = flat.boundary.distance(shapely.Point(0, 0)), flat.contains(shapely.Point(0, 0))
+            assert said["edge_m"] == pytest.approx(edge, rel=2e-3, abs=0.05)
+            if abs(edge - 5) > 0.1:
+                assert said["at"] == ("maybe" if edge < 5 else "inside" if inside else "outside"), (lon, lat)
+            seen.add(said["at"])
+    assert seen == {"inside", "outside", "maybe"}
+
+    # and so it stands on the page, in words that change as the officer walks
+    zone = shapes[0]
+    inner = shapely.maximum_inscribed_circle(zone).coords[0]
+    context = page.context
+    for (lon, lat), accuracy, word, says in (
+        (inner, 5, "inside", "在网格内"),
+        ((zone.bounds[0] - 0.01, inner[1]), 5, "outside", "在网格外 "),
+        ((zone.exterior if zone.geom_type == "Polygon" else zone.geoms[0].exterior).coords[0], 30, "maybe", "可能在外"),
+    ):
+        context.set_geolocation({"longitude": lon, "latitude": lat, "accuracy": accuracy})
+        page.wait_for_selector(f"[data-standing={word}]")
+        assert says in page.inner_text("[data-standing]")
+    assert watched.errors == []
+
+
+# -- a day's work -----------------------------------------------------------------------------------------------------
+
+
+def test_accepted_photographed_and_handed_in_without_a_network_over_a_reload(
+    phone: Open, live_server: Any, task: str
+) -> None:
+    watched = phone()
+    page, context = watched.page, watched.page.context
+    row = page.locator(f"[data-case='{task}']")
+    row.wait_for()
+    wait_for_worker(page)
+    row.click()
+    page.wait_for_selector("[data-map=there]")
+    # what somebody wrote is text
+    page.wait_for_selector("[data-written]")
+    assert "<b>井盖</b>" in page.inner_text("[data-written]")
+    assert page.locator("[data-written] b").count() == 0
+    assert grave(page) == []
+
+    context.set_offline(True)
+    page.click("[data-act=ack]")
+    page.wait_for_selector("[data-bar=unsent][data-unsent='1']")
+    page.click("[data-act=finish]")
+    take(page, "before", 101)
+    take(page, "after", 102)
+    assert grave(page) == []
+    # the phone ends the page while its camera is open
+    page.reload()
+    page.wait_for_selector("[data-bar=offline]")
+    page.wait_for_selector("[data-bar=unsent][data-unsent='1']")
+    page.click(f"[data-case='{task}']")
+    page.click("[data-act=finish]")
+    page.wait_for_function("() => document.querySelectorAll('[data-photo]').length === 2")
+    page.fill("#act-reason", "样例：已加固 / Sample: fixed")
+    page.click("[data-act=submit]")
+    page.wait_for_selector("[data-bar=unsent][data-unsent='2']")
+    assert "待上传 2 条（" in page.inner_text("[data-bar=unsent]")
+    page.wait_for_selector("[data-task][data-state=handled]")
+    assert actions(live_server, task)[-1] == "dispatch"
+
+    context.set_offline(False)
+    page.wait_for_selector("[data-bar=unsent]", state="detached", timeout=60_000)
+    done = actions(live_server, task)
+    assert (done.count("ack"), done.count("finish")) == (1, 1)
+    shown = rows(
+        live_server,
+        "SELECT p.phase, p.sha256 FROM case_photos p JOIN cases c USING (district_code, case_id)"
+        " WHERE c.case_no = %s ORDER BY p.phase DESC",
+        task,
+    )
+    assert [row["phase"] for row in shown] == ["before", "after"]
+    # where he is went along, without being asked again
+    assert rows(live_server, "SELECT FROM last_positions LIMIT 1")
+    assert watched.hosts - {"", urlsplit(live_server.base_url).netloc} == set()
+
+
+def test_a_refusal_is_said_and_waits_for_the_officer(phone: Open, live_server: Any, task: str) -> None:
+    watched = phone(service_workers="block")
+    page = watched.page
+    page.click(f"[data-case='{task}']")
+    page.click("[data-act=ack]")
+    page.wait_for_selector("[data-task][data-state=handling] [data-act=finish]:visible")
+    page.wait_for_selector("[data-bar=unsent]", state="detached")
+    page.click("[data-act=finish]")
+    page.click("[data-act=submit]")
+    assert "至少拍一张" in page.inner_text("[data-wrong]")
+    # so far from the case that no photograph of it counts: the phone warns, the server refuses
+    at = {"longitude": page.evaluate("async () => (await (await fetch('/api/city')).json()).bbox[0]"), "accuracy": 5}
+    page.context.set_geolocation(
+        {**at, "latitude": page.evaluate("async () => (await (await fetch('/api/city')).json()).bbox[1]")}
+    )
+    page.wait_for_selector("[data-far]")
+    take(page, "after", 201)
+    page.click("[data-act=submit]")
+    page.wait_for_selector("[data-bar=unsent].bad")
+    page.click("[data-act=outbox]")
+    page.wait_for_selector("[data-item][data-refused] [data-problem=guard_failed]")
+    assert "照片拍摄位置" in page.inner_text("[data-problem]")
+    assert grave(page) == []
+    page.click("[data-act=retry]")
+    page.wait_for_selector("[data-item][data-refused]")
+    page.click("[data-act=discard]")
+    page.click("[data-act=discard-sure]")
+    page.wait_for_selector("[data-item]", state="detached")
+    assert "finish" not in actions(live_server, task)
+
+
+# -- answers that get lost, pages that end, others that sign in -------------------------------------------------------
+
+
+def lose_answer(page: Any, address: str, times: int = 1) -> list[int]:
+    """Let the server have what is sent there, and lose its answer so many times. What it answered is told."""
+    lost: list[int] = []
+
+    def handle(route: Any) -> None:
+        if len(lost) >= times:
+            return route.continue_()
+        lost.append(route.fetch().status)
+        route.abort()
+        return None
+
+    page.route(address, handle)
+    return lost
+
+
+def test_a_lost_answer_makes_no_second_report_and_no_second_move(phone: Open, live_server: Any, task: str) -> None:
+    watched = phone(service_workers="block")
+    page = watched.page
+    photos, reports = lose_answer(page, "**/api/photos"), lose_answer(page, "**/api/reports")
+    text = f"样例：散落垃圾 {uuid4()}"
+    write_report(page, text, seed=301)
+    for lost in (photos, reports):
+        page.wait_for_selector("[data-act=send-now]")
+        page.wait_for_timeout(50)
+        while not lost:
+            page.wait_for_timeout(50)
+        page.wait_for_selector("[data-act=send-now]")
+        page.click("[data-act=send-now]")
+    page.wait_for_selector("[data-receipt]", timeout=60_000)
+    assert (photos, reports) == ([201], [201])
+    assert reports_that_say(live_server, text) == 1
+    shown = rows(
+        live_server, "SELECT p.sha256 FROM report_photos p JOIN reports r USING (report_id) WHERE r.text = %s", text
+    )
+    assert len(shown) == 1
+
+    acked = lose_answer(page, f"**/api/cases/{task}/ack")
+    page.click("[data-tab=tasks]")
+    page.click(f"[data-case='{task}']")
+    page.click("[data-act=ack]")
+    page.wait_for_selector("[data-act=send-now]")
+    while not acked:
+        page.wait_for_timeout(50)
+    page.click("[data-act=send-now]")
+    page.wait_for_selector("[data-bar=unsent]", state="detached", timeout=60_000)
+    assert acked == [200]
+    assert actions(live_server, task).count("ack") == 1
+
+
+def test_two_pages_of_one_phone_send_once(phone: Open, live_server: Any) -> None:
+    watched = phone()
+    page, context = watched.page, watched.page.context
+    page.wait_for_selector("[data-tasks]")
+    wait_for_worker(page)
+    context.set_offline(True)
+    text = f"样例：两页 {uuid4()}"
+    write_report(page, text, seed=401)
+    second = context.new_page()
+    second.goto(f"{live_server.base_url}/officer")
+    second.wait_for_selector("[data-bar=unsent][data-unsent='1']")
+    sent: list[str] = []
+    context.on("request", lambda request: request.method == "POST" and sent.append(urlsplit(request.url).path))
+    context.set_offline(False)
+    for each in (page, second):
+        each.wait_for_selector("[data-bar=unsent]", state="detached", timeout=60_000)
+    assert (sent.count("/api/reports"), sent.count("/api/photos")) == (1, 1)
+    assert reports_that_say(live_server, text) == 1
+
+
+def test_what_one_account_left_unsent_goes_out_for_nobody_else(phone: Open, live_server: Any) -> None:
+    watched = phone(service_workers="block")
+    page = watched.page
+    page.route("**/api/reports", lambda route: route.abort())
+    text = f"样例：换人 {uuid4()}"
+    write_report(page, text)
+    page.wait_for_selector("[data-act=send-now]")
+    page.click("[data-tab=mine]")
+    page.wait_for_selector("[data-zone]", state="attached")
+    assert grave(page) == []
+    page.click("[data-act=sign-out]")
+    page.click("[data-act=sign-out-sure]")
+    page.wait_for_selector("[data-bar=others][data-login=officer]")
+    kept = page.evaluate(
+        """async () => {
+          const db = await new Promise(done => {
+            const asked = indexedDB.open('gisops.officer');
+            asked.onsuccess = () => done(asked.result);
+          });
+          return new Promise(done => {
+            const asked = db.transaction('kept').objectStore('kept').getAllKeys();
+            asked.onsuccess = () => { db.close(); done(asked.result); };
+          });
+        }"""
+    )
+    assert kept == [], "tasks, zones and cases are gone with the sign-in"
+    page.unroute("**/api/reports")
+    sign_in(page, live_server, "handler")
+    page.wait_for_selector("[data-bar=others][data-login=officer]")
+    assert "officer" in page.inner_text("[data-bar=others]")
+    page.wait_for_timeout(500)
+    assert reports_that_say(live_server, text) == 0
+    page.click("[data-tab=mine]")
+    page.click("[data-act=sign-out]")
+    sign_in(page, live_server, "officer")
+    page.wait_for_selector("[data-bar=others]", state="detached")
+    page.wait_for_selector("[data-bar=unsent]", state="detached", timeout=60_000)
+    (who,) = rows(
+        live_server,
+        "SELECT a.login FROM reports r JOIN accounts a ON a.account_id = r.account_id WHERE r.text = %s",
+        text,
+    )
+    assert who["login"] == "officer"
+
+
+def test_a_sign_in_that_ended_keeps_everything_until_the_next(phone: Open, live_server: Any) -> None:
+    watched = phone(service_workers="block")
+    page = watched.page
+    page.wait_for_selector("[data-tasks]")
+    page.context.clear_cookies()
+    text = f"样例：登录结束 {uuid4()}"
+    write_report(page, text)
+    page.wait_for_selector("[data-bar=ended]")
+    assert reports_that_say(live_server, text) == 0
+    sign_in(page, live_server, "officer")
+    page.wait_for_selector("[data-bar=unsent]", state="detached", timeout=60_000)
+    assert reports_that_say(live_server, text) == 1
+
+
+# -- the rest of the page ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_near_is_told_with_its_distance_and_every_tab_is_fit_for_a_thumb(phone: Open, live_server: Any) -> None:
+    watched = phone()
+    page = watched.page
+    page.click("[data-tab=near]")
+    page.wait_for_selector("[data-near]")
+    far = page.locator(".near-far").all_inner_texts()
+    assert all("米" in each or "公里" in each for each in far)
+    assert grave(page) == []
+    small = []
+    for tab in ("tasks", "report", "near", "mine", "map"):
+        page.click(f"[data-tab={tab}]")
+        page.wait_for_selector(f"[data-view={tab}]")
+        small += page.evaluate(
+            """tab => [...document.querySelectorAll('.phone button, .phone .shot-add, .phone summary')]
+              .filter(each => each.checkVisibility()).map(each => [each, each.getBoundingClientRect()])
+              .filter(([, {height}]) => height < 43.5).map(([each]) => `${tab}: ${each.outerHTML.slice(0, 120)}`)""",
+            tab,
+        )
+        wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, tab
+    assert small == []
+    page.wait_for_selector("[data-map=there]")
+    page.get_by_role("button", name="Switch to English").click()
+    page.wait_for_selector("text=My zone")
+    assert watched.errors == []
