@@ -52,9 +52,12 @@ export function ActForm({ case_no, action }: { case_no: string; action: string }
     const { text: reason, photos } = draftOf(form);
     if (asks.needs && !photos.some((photo) => photo.phase === asks.needs)) return setWrong(text.needPhoto);
     if (photos.some((photo) => photo.lon === null)) return setWrong(text.photoNoPlace);
-    if (asks.result && !at) return setWrong(text.needPlace);
+    if (asks.result && !at && photos.length === 0) return setWrong(text.needPlace);
     if (asks.reason === "needed" && !reason.trim()) return setWrong(text.reasonNeeded);
-    const position = asks.position && at ? { position: { lon: at.lon, lat: at.lat, crs: "WGS84", accuracy_m: Math.min(at.accuracy_m, 100_000) } } : {};
+    // Where the work was shown, and not where the form is filled in afterwards.
+    const shown = photos.filter((photo) => photo.phase === asks.phases.at(-1)).at(-1);
+    const spot = shown && shown.lon !== null && shown.lat !== null ? { lon: shown.lon, lat: shown.lat, accuracy_m: shown.accuracy_m ?? 0 } : at;
+    const position = asks.position && spot ? { position: { lon: spot.lon, lat: spot.lat, crs: "WGS84", accuracy_m: Math.min(spot.accuracy_m, 100_000) } } : {};
     setBusy(true);
     const kept = await act(case_no, action, {
       ...(reason.trim() && { reason: reason.trim() }), ...(asks.code && { reason_code: code || asks.code[0] }), ...(asks.result && { result }), ...position,

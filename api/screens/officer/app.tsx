@@ -15,7 +15,7 @@ import { Outbox } from "./outbox";
 import { here, hereError, standsAt, watching } from "./position";
 import { ReportTab } from "./report";
 import { flushNow, line, unsent } from "./sender";
-import { contact, full, go, heardAt, started, type Tab, view, who, zones } from "./state";
+import { contact, ended, full, go, heardAt, started, type Tab, view, who, zones } from "./state";
 import { TaskPage } from "./task_page";
 import { TaskList } from "./tasks";
 import { far, megabytes, own } from "./words";
@@ -49,8 +49,8 @@ function Bars() {
   return (
     <div class="bars">
       {contact.value === "offline" && heardAt.value > 0 && <p class="bar warn" role="status" data-bar="offline"><Icon name="warn" />{fill(text.offline, { t: clock(heardAt.value) })}</p>}
-      {contact.value === "ended" && <p class="bar warn" role="alert" data-bar="ended"><span>{text.ended}</span><button type="button" class="button" onClick={() => (signingIn.value = true)} data-act="sign-in">{words.value.signIn}</button></p>}
-      {line.value === "other" && contact.value !== "ended" && <p class="bar bad" role="alert" data-bar="other">{text.otherSignedIn}</p>}
+      {ended.value && <p class="bar warn" role="alert" data-bar="ended"><span>{text.ended}</span><button type="button" class="button" onClick={() => (signingIn.value = true)} data-act="sign-in">{words.value.signIn}</button></p>}
+      {line.value === "other" && !ended.value && <p class="bar bad" role="alert" data-bar="other">{text.otherSignedIn}</p>}
       {full.value && <p class="bar bad" role="alert" data-bar="full">{text.full}</p>}
       {mine.length > 0 && (
         <p class={refused ? "bar bad" : "bar"} role="status" data-bar="unsent" data-unsent={mine.length}>

@@ -4,7 +4,7 @@ import { fill, named, posted, words } from "../shared/i18n";
 import { signingIn } from "../shared/session";
 import { switchWatching, watching } from "./position";
 import { unsent } from "./sender";
-import { contact, leave, who, zones } from "./state";
+import { ended, leave, who, zones } from "./state";
 import { own } from "./words";
 
 /** More than so many stand in the way of what is below them. */
@@ -32,7 +32,7 @@ export function Mine() {
         <p class="small">{text.positionHint}</p>
         <p class="small">{text.keptHint}</p>
       </section>
-      {contact.value === "ended" && <button type="button" class="button primary wide tall" onClick={() => (signingIn.value = true)}>{words.value.signIn}</button>}
+      {ended.value && <button type="button" class="button primary wide tall" onClick={() => (signingIn.value = true)}>{words.value.signIn}</button>}
       <button type="button" class="button wide tall" data-act="sign-out" onClick={() => (waits > 0 ? sure.current?.showModal() : void leave())}>{words.value.signOut}</button>
       <dialog ref={sure} class="dialog surface" aria-label={words.value.signOut}>
         <div class="stack"><p>{fill(text.leaveUnsent, { n: waits })}</p>

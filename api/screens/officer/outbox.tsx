@@ -5,7 +5,7 @@ import { Icon } from "../shared/icons";
 import { discard, type WaitingItem } from "../shared/outbox";
 import { ProblemNote } from "../shared/problem_note";
 import { counted, exclusively, flushNow, line, retry, unsent } from "./sender";
-import { contact, shownTasks } from "./state";
+import { ended, shownTasks } from "./state";
 import { megabytes, own } from "./words";
 import { tell } from "./tabs";
 
@@ -31,7 +31,7 @@ export function Outbox() {
     <section class="page" aria-labelledby="outbox-title">
       <header class="page-head"><button type="button" class="button quiet square" aria-label={text.back} onClick={() => history.back()} data-act="back"><Icon name="back" /></button>
         <h1 id="outbox-title">{text.outboxTitle}</h1>
-        {mine.length > 0 && <button type="button" class="button" onClick={flushNow} disabled={line.value === "sending" || contact.value === "ended"}>{text.sendNow}</button>}</header>
+        {mine.length > 0 && <button type="button" class="button" onClick={flushNow} disabled={line.value === "sending" || ended.value}>{text.sendNow}</button>}</header>
       {mine.length === 0 && <p class="empty">{text.nothingUnsent}</p>}
       <ol class="outbox-list">
         {mine.map((item) => (

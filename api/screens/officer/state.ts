@@ -17,6 +17,8 @@ export type Contact = "asking" | "online" | "offline" | "ended";
 export const contact = signal<Contact>("asking");
 /** Whoever works with this phone: kept over the end of his sign-in, gone when he signs out. */
 export const who = signal<Me | null>(null);
+/** Said by the server to either question: for his tasks, or whose what is unsent is. */
+export const ended = computed(() => contact.value === "ended" || (line.value === "ended" && who.value !== null));
 export const started = signal(false);
 export const tasks = signal<Task[]>([]);
 export const zones = signal<ZoneFeature[]>([]);
