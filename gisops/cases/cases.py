@@ -153,6 +153,8 @@ def find(
     if not 1 <= limit <= MOST_ROWS:
         raise InvalidInput(f"limit is {limit}; it goes from 1 to {MOST_ROWS}.", limit=limit)
     west, south, east, north = bbox if bbox is not None else (None, None, None, None)
+    # None: whatever its number
+    wanted: list[str | None] = [case_no] if case_no is not None else [*dict.fromkeys(numbers)] or [None]
     rows = conn.execute(
         _SQL["find"],
         {
@@ -160,8 +162,7 @@ def find(
             "category_id": city.category(category).category_id if category else None,
             "organisation": organisation,
             "handler_id": handler_id,
-            # None: whatever its number
-            "numbers": [case_no] if case_no is not None else list(dict.fromkeys(numbers)) or [None],
+            "numbers": wanted,
             "west": west,
             "south": south,
             "east": east,
