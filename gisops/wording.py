@@ -310,9 +310,9 @@ COUNTED: dict[str, tuple[str, str]] = {
         " its key still tells how the case goes.",
     ),
     "again": (
-        "该案件今天已有来自同一网络地址的上报，您的上报已计入数量，文字和照片未保存；凭编号仍可查询进展。",
-        "Somebody at the same network address reported this today: yours was counted, without its text and photographs;"
-        " its key still tells how the case goes.",
+        "该案件今天已有多次来自同一网络地址的上报，您的上报已计入数量，文字和照片未保存；凭编号仍可查询进展。",
+        "This was reported several times from the same network address today: yours was counted, without its text and"
+        " photographs; its key still tells how the case goes.",
     ),
 }
 

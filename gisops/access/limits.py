@@ -58,12 +58,12 @@ def take_hourly(conn: Connection, bucket: str, per_hour: int) -> None:
         )
 
 
-def first_today(conn: Connection, of: str, what: str) -> bool:
-    """Say whether it is the first time within a day that the sender ``of`` (a ``key``) does ``what``, and note it; in
-    the transaction of the act itself, so that what is rolled back was never done.
+def few_today(conn: Connection, of: str, what: str, most: int) -> bool:
+    """Say whether the sender ``of`` (a ``key``) did ``what`` fewer than ``most`` times within a day, and note that he
+    does; in the transaction of the act itself, so that what is rolled back was never done.
     """
     bucket = _LONG + hashlib.sha256(f"{of}\0{what}".encode()).hexdigest()
-    return _wait_s(conn, bucket, 1, 86_400) is None
+    return _wait_s(conn, bucket, most, 86_400) is None
 
 
 def _wait_s(conn: Connection, bucket: str, most: int, in_s: int) -> int | None:

@@ -34,6 +34,9 @@ ANONYMOUS_JOINS_PER_HOUR, CROWD = 60, timedelta(hours=1)
 
 
 # Why a report is counted alone: the case had its fill of this hour, or the same sender joined it today.
+# Carriers put thousands of phones behind one address, so not one report of it a day but a few keep their words and
+# photographs; fewer than the ten that make a case critical.
+ONE_ADDRESS = 4
 Counted = Literal["crowd", "again"]
 
 
@@ -88,7 +91,7 @@ def fates(
     conn: Connection, city: City, asked: Sequence[Asked], now: datetime, by: Actor | None, sender: str | None = None
 ) -> list[Fate | NotJoinable]:
     """Decide what becomes of reports that come in together, at the moment ``now``; ``sender`` is whom they come from
-    where nobody is signed in (`limits.key`), who counts in a case once a day.
+    where nobody is signed in (`limits.key`), who counts in a case a few times a day.
 
     Reports of one part or one device wait for each other here, so that of two in the same instant the second finds the
     case that the first opened. A report that asks to join a case it cannot join is told so.
@@ -164,14 +167,14 @@ def _crowd(city: City) -> int:
 
 def _or_counted(conn: Connection, fate: Fate, now: datetime, by: Actor | None, sender: str | None) -> Fate:
     """The same; of a report without a sign-in counted alone, where the case has its fill of this hour, or where the
-    sender is one of it already: else one person makes ten.
+    sender was heard often enough: else one person makes ten.
     """
     if by is not None or fate.held is None:
         return fate
     since = fate.held.row["crowd_since"]
     if since is not None and now - since < CROWD:
         return replace(fate, counted="crowd")
-    if sender is not None and not limits.first_today(conn, sender, str(fate.held.case_id)):
+    if sender is not None and not limits.few_today(conn, sender, str(fate.held.case_id), ONE_ADDRESS):
         return replace(fate, counted="again")
     return fate
 
