@@ -31,6 +31,8 @@ _TLS_GREETING = 0x16
 # How long somebody may be silent before he says the first byte, and for what he asks in the open.
 _PATIENCE_S = 10.0
 _MOST_BYTES = 8192
+# How many may be at that or at their handshake at once; one more takes the place of who has been longest.
+_MOST_OPENING = 512
 # How often the files are looked at: a new certificate is noticed without a start.
 _LOOK_S = 30.0
 _HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
@@ -102,13 +104,14 @@ class _Door:
         self._server, self._listening, self._context, self._root = server, listening, context, root
         listening.setblocking(False)
         self._loop = asyncio.get_running_loop()
-        self._opening: set[asyncio.Task[None]] = set()
+        # The oldest first.
+        self._opening: dict[asyncio.Task[None], None] = {}
         self._taking = self._loop.create_task(self._take())
 
     def close(self) -> None:
         """Take no more connections; those that have begun go on."""
         self._taking.cancel()
-        for each in self._opening:
+        for each in tuple(self._opening):
             each.cancel()
 
     async def wait_closed(self) -> None:
@@ -124,9 +127,17 @@ class _Door:
                 log.warning("a connection could not be taken: %s", error)
                 await asyncio.sleep(1)
                 continue
+            # A handshake takes some hundredths of a second: who has been longest is mostly somebody who says nothing,
+            # and if all had to wait for 512 of those, nobody would come in.
+            while len(self._opening) >= _MOST_OPENING:
+                oldest = next(iter(self._opening))
+                oldest.cancel()
+                await asyncio.wait([oldest])
             task = self._loop.create_task(self._open(taken))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            self._opening[task] = None
+            task.add_done_callback(self._opening.pop)
+            # Taking does not wait as long as there is somebody: who was taken begins now, whoever follows.
+            await asyncio.sleep(0)
 
     async def _open(self, taken: socket.socket) -> None:
         handed_on = False

@@ -26,15 +26,19 @@ _TRUST = """
   手机会警告“您的连接不是私密连接”：证书是本机自签的。“高级 → 继续前往”后地图和定位可用；要离线使用，须信任根证书：
   Phones warn "Your connection is not private": this machine signed the certificate itself. "Advanced → Proceed" gives
   the map and the position; to work offline as well, trust the root certificate:
-  1. 在手机上打开 / open on the phone: {root}
-  2. Android: 设置 → 安全 → 加密与凭据 → 安装证书 → CA 证书
+  1. 先看指纹：与手机上显示的不同，就不要安装；装好才显示的，立即删除 / first the fingerprint, as the phone shows it:
+     not the same: do not install; where it is shown only once installed, remove it at once (SHA-256):
+     {print}
+  2. 在手机上打开（“继续前往”之后）/ open on the phone, after "Proceed": {root}
+     打不开时 / if it does not open: {plain}
+     或用数据线传送 / or carry over by cable: {file}
+  3. Android: 设置 → 安全 → 加密与凭据 → 安装证书 → CA 证书
               Settings → Security → Encryption & credentials → Install a certificate → CA certificate
      iPhone:  设置 → 已下载描述文件 → 安装；再到 通用 → 关于本机 → 证书信任设置 打开
               Settings → Profile Downloaded → Install; General → About → Certificate Trust Settings → on
-  3. 核对指纹 / compare the fingerprint (SHA-256):
-     {print}
-  根证书只能担保本机和内网地址；试用后从手机删除。正式运行用正式证书：
-  It vouches for this machine and private networks only: remove it afterwards. For real work, a real certificate:
+  根证书只能担保网站，且只限证书上的名称和地址；得到其私钥者可冒充它们，试用后从手机删除。正式运行用正式证书：
+  It vouches for web sites at the names and addresses in the certificate only; whoever has its key can stand in for
+  those: remove it from phones afterwards. For real work, a real certificate:
   docs/howto/serve-over-https.md"""
 
 
@@ -68,10 +72,13 @@ def say(held: Held, listening: socket.socket) -> None:
         out.print(
             "  [yellow]根证书是新的：信任过旧根证书的手机要再信任一次 / The root is new: phones trust it anew.[/]"
         )
+    root = f"{_reached(held, here)[0] if not near else 'localhost'}:{port}{https.ROOT_PATH}"
     out.print(
         _TRUST.format(
             ends=f"{held.ends:%Y-%m-%d}",
-            root=f"http://{_reached(held, here)[0] if not near else 'localhost'}:{port}{https.ROOT_PATH}",
+            root=f"https://{root}",
+            plain=f"http://{root}",
+            file=held.root,
             print=f"{held.root_fingerprint[:47]}\n     {held.root_fingerprint[48:]}",
         )
     )

@@ -2,17 +2,21 @@
 
 Browsers give a page the position, and let it work offline, over HTTPS only. For a trial this machine therefore signs a
 certificate for its own names and addresses with a root of its own, which a phone can be told to trust once; the
-certificate is renewed under the same root. The root can vouch for nothing but this machine and private networks (name
-constraints): a phone that trusts it trusts nobody's bank by it, even if its key is lost.
+certificate is renewed under the same root. The root can vouch for web sites only, and only at the names (with those
+below them) and the addresses that its first certificate was for: a phone that trusts it trusts nobody's bank, mail or
+program by it, even if its key is lost. It is not tied to this machine, though: whoever has the key can stand in for
+whatever answers at these names and addresses, in another network too. So it is to be removed after the trial.
 """
 
 from __future__ import annotations
 
 import fcntl
 import ipaddress
+import logging
 import os
 import re
 import socket
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,22 +32,22 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from gisops.errors import NotReady
 from gisops.settings import Settings
 
+log = logging.getLogger(__name__)
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ROOT_DAYS = 1825
 # Apple's phones take no more than 825 days, not even under a root of one's own.
 LEAF_DAYS = 365
 # A certificate is renewed, and a root that could not outlive it replaced, when no more is left.
 RENEW_DAYS = 30
-# A machine that is moved to another private network needs no new root: phones go on trusting it.
-PRIVATE = tuple(
-    ipaddress.ip_network(told)
-    for told in (
-        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8",
-        "fc00::/7", "fe80::/10", "::1/128",
-    )
-)  # fmt: skip
+# Kinds of names that constraints do not mention stay free. A host that can never be (RFC 2606), both permitted and
+# excluded, leaves none of a kind: an empty subtree to exclude, which should be all of it, is none of it to OpenSSL.
+_NONE = (x509.RFC822Name("nobody.invalid"), x509.UniformResourceIdentifier("nobody.invalid"))
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+# A device's flags in /proc/net/if_inet6.
+_TEMPORARY = 0x01
 _LOCAL_4 = re.compile(r"\|-- ([\d.]+)\n\s+/32 host LOCAL")
 
 
@@ -113,6 +117,9 @@ def read(certificate: Path, key: Path, now: datetime | None = None) -> Held:
         raise _unusable(key, "is locked by a password, which nobody could type at a start", "GISOPS_TLS_KEY") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _unusable(key, "holds no private key in PEM form", "GISOPS_TLS_KEY") from error
+    if stat.S_IMODE(key.stat().st_mode) & stat.S_IROTH:
+        # A group may be meant (Debian's ssl-cert); all users of a machine never are.
+        log.warning("%s can be read by every user of this machine (GISOPS_TLS_KEY): chmod o-rwx %s", key, key)
     if _public(private.public_key()) != _public(found.public_key()):
         raise _unusable(key, f"is not the key of {certificate}", "GISOPS_TLS_KEY")
     held = _held(found, certificate, key)
@@ -131,7 +138,7 @@ def ensure(home: Path, further: Iterable[str] = (), now: datetime | None = None)
     """
     folder = home.expanduser() / "tls"
     moment = now or datetime.now(UTC)
-    wanted = sorted({*host_names(), *map(str, local_addresses()), *further})
+    wanted = sorted({*host_names(), *map(str, local_addresses()), *(str(_address(one) or one) for one in further)})
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone(folder):
@@ -155,7 +162,10 @@ def local_addresses() -> list[Address]:
     for address in _LOCAL_4.findall(_text("/proc/net/fib_trie")):
         found.add(ipaddress.ip_address(address))
     for line in _text("/proc/net/if_inet6").splitlines():
-        found.add(ipaddress.IPv6Address(bytes.fromhex(line.split()[0])))
+        address6, _, _, _, flags, *_ = line.split()
+        # A temporary one is for going out by, and another one every day: each would take a new root.
+        if not int(flags, 16) & _TEMPORARY:
+            found.add(ipaddress.IPv6Address(bytes.fromhex(address6)))
     found |= {ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")}
     # One that holds within a link only needs that link's name beside it, which no browser takes.
     plain = [one for one in found if not (one.version == 6 and one.is_link_local)]
@@ -196,7 +206,7 @@ def _ensured(folder: Path, wanted: list[str], now: datetime) -> Held:
     root, root_key = _kept(*pairs["root"])
     soon = now + timedelta(days=RENEW_DAYS)
     before = pairs["root"][0].exists()
-    fit = root is not None and root.not_valid_after_utc > soon and all(_vouches(root, one) for one in wanted)
+    fit = root is not None and root.not_valid_after_utc > soon and _vouches(root, wanted)
     if not fit or root is None or root_key is None:
         root, root_key = _make_root(wanted, now)
         _keep(*pairs["root"], root, root_key)
@@ -249,13 +259,15 @@ def _make_root(wanted: list[str], now: datetime) -> tuple[x509.Certificate, ec.E
     private = ec.generate_private_key(ec.SECP256R1())
     called = _called(f"gisops trial {socket.gethostname()} {now:%Y-%m-%d}")
     hosts = [x509.DNSName(one) for one in wanted if _address(one) is None]
-    beyond = [ipaddress.ip_network(one) for one in wanted if _address(one) is not None and not _private(one)]
-    constraints = x509.NameConstraints([*hosts, *map(x509.IPAddress, (*PRIVATE, *beyond))], None)
+    addresses = [x509.IPAddress(ipaddress.ip_network(one)) for one in wanted if _address(one) is not None]
+    constraints = x509.NameConstraints([*hosts, *addresses, *_NONE], _NONE)
     built = (
         _begun(called, called, private.public_key(), now, ROOT_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .add_extension(constraints, critical=True)
+        # Of a root that signs for web sites, verifiers take no certificate for mail, programs or users.
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
     )
     return built.sign(private, hashes.SHA256()), private
@@ -313,16 +325,27 @@ def _called(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
 
 
-def _vouches(root: x509.Certificate, name: str) -> bool:
-    """Whether a root's constraints let it sign for a name or an address."""
-    told = root.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
-    address = _address(name)
-    for one in told:
-        if isinstance(one, x509.IPAddress) and address is not None and address in one.value:  # type: ignore[operator]
-            return True
-        if isinstance(one, x509.DNSName) and address is None and (name == one.value or name.endswith(f".{one.value}")):
-            return True
-    return False
+def _vouches(root: x509.Certificate, wanted: list[str]) -> bool:
+    """Whether a root may sign for all these names and addresses, and is otherwise as narrow as one made today."""
+    try:
+        told = root.extensions.get_extension_for_class(x509.NameConstraints).value
+        purposes = list(root.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        return False
+    permitted, hosts, addresses = told.permitted_subtrees or [], set[str](), set[str]()
+    for one in permitted:
+        if isinstance(one, x509.DNSName):
+            hosts.add(one.value)
+        elif isinstance(one, x509.IPAddress) and isinstance(one.value, Network) and one.value.num_addresses == 1:
+            addresses.add(str(one.value.network_address))
+        elif one not in _NONE:
+            return False
+    return (
+        purposes == [ExtendedKeyUsageOID.SERVER_AUTH]
+        and set(_NONE) <= set(permitted)
+        and set(_NONE) <= set(told.excluded_subtrees or [])
+        and all(name in (hosts if _address(name) is None else addresses) for name in wanted)
+    )
 
 
 def _signed_by(leaf: x509.Certificate, root: x509.Certificate) -> bool:
@@ -357,10 +380,6 @@ def _address(name: str) -> Address | None:
         return ipaddress.ip_address(name)
     except ValueError:
         return None
-
-
-def _private(name: str) -> bool:
-    return any(ipaddress.ip_address(name) in network for network in PRIVATE)
 
 
 def _public(key: object) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -16,6 +17,9 @@ from gisops import basemaps
 
 Network = IPv4Network | IPv6Network
 SampleSize = Literal["district", "city", "full"]
+
+# Names that others' names end with. Two labels are told by their form: com.cn, gov.cn, ac.uk.
+_SUFFIX = re.compile(r"[a-z0-9-]+|(ac|co|com|edu|gov|mil|net|org)\.[a-z]{2}")
 
 
 class Settings(BaseSettings):
@@ -162,6 +166,9 @@ class Settings(BaseSettings):
             except ValueError:
                 if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", one) or ".." in one:
                     raise ValueError(f"{one} is neither a host's name nor an address") from None
+                # The root may sign for all names below: by "com" for every site there is.
+                if _SUFFIX.fullmatch(one) and one not in ("localhost", socket.gethostname().lower()):
+                    raise ValueError(f"{one} is no host's name but what others' end with; as gis.local") from None
         return names or None
 
     @field_validator("public_url")

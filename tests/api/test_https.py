@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.client
 import json
 import os
@@ -14,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx2
 import pytest
@@ -105,6 +108,49 @@ def test_without_https_one_is_led_there_and_nothing_else_is_told(server: Secure,
     assert b"PRIVATE" not in root
 
 
+def test_more_than_a_bound_are_not_begun_at_once_and_the_last_to_come_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own door, with a bound that a test reaches: who has been silent for longest makes room."""
+    monkeypatch.setattr(https, "_MOST_OPENING", 8)
+    held = certificates.ensure(tmp_path)
+    most = 0
+
+    class Counted(dict[asyncio.Task[None], None]):
+        def __setitem__(self, task: asyncio.Task[None], value: None) -> None:
+            nonlocal most
+            super().__setitem__(task, value)
+            most = max(most, len(self))
+
+    async def story() -> None:
+        listening = socket.create_server(("127.0.0.1", 0))
+        speaks = SimpleNamespace(protocol=asyncio.Protocol)
+        door = https._Door(speaks, listening, https.Context(held.certificate, held.key), held.root)  # type: ignore[arg-type]
+        door._opening = Counted()
+        where = listening.getsockname()
+        quiet = [await asyncio.open_connection(*where) for _ in range(20)]
+        # half of them in the middle of a handshake
+        for _, writer in quiet[10:]:
+            writer.write(b"\x16\x03\x01\x02\x00")
+        asked, asking = await asyncio.open_connection(*where)
+        asking.write(b"GET /officer HTTP/1.1\r\nHost: gis.local\r\n\r\n")
+        assert b"https://gis.local/officer" in await asyncio.wait_for(asked.read(), 5)
+        # the first are gone, the last are still waited for
+        for reader, _ in quiet[:12]:
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert not quiet[-1][0].at_eof()
+        assert most == 8
+        for _, writer in [*quiet, (asked, asking)]:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        door.close()
+        await door.wait_closed()
+        listening.close()
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     ("asked", "answered"),
     [
@@ -141,8 +187,18 @@ def test_it_says_where_phones_reach_it_and_how_they_come_to_trust_it(server: Sec
         time.sleep(0.05)
     said = "".join(server.said)
     held = certificates.ensure(server.root.parent.parent)
-    for told in (f"{server.base_url}/", f"http://{server.host}:{server.port}/gisops-root.crt", "信任根证书"):
-        assert told in said
+    # The fingerprint first, then the certificate: over HTTPS, and in the open only if that does not open.
+    by_https, plain = (f"{scheme}://{server.host}:{server.port}/gisops-root.crt" for scheme in ("https", "http"))
+    order = (
+        f"{server.base_url}/",
+        "信任根证书",
+        "not the same: do not install",
+        held.root_fingerprint[:47],
+        by_https,
+        plain,
+    )
+    assert [said.find(told) for told in order] == sorted(said.index(told) for told in order)
+    assert str(held.root) in said
     assert held.root_fingerprint.split() == said[said.index("SHA-256):") + 9 :].split()[:32]
     assert "GISOPS_HOST=0.0.0.0" not in said
 
