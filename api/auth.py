@@ -16,13 +16,16 @@ from api.origin import check_cookie_may_act, cookie_name
 from gisops.access import api_keys, people
 from gisops.access.people import Actor
 from gisops.db.pool import Connection
-from gisops.errors import GisopsError, NotSignedIn
+from gisops.errors import Conflict, GisopsError, NotSignedIn
 
 # A revoked token is believed at most this long by a process that did not hear of it; the promise is 5 s.
 BELIEVE_S = 3.0
 _MOST_KNOWN = 20_000
 # A token of ours has some fifty characters; what is longer need not be hashed to know that it is none.
 _MOST_CHARACTERS = 200
+
+# Whose deed it is, by whoever sends it later than it was done.
+ACCOUNT_HEADER = "X-Gisops-Account"
 
 Kind = Literal["session", "access", "key"]
 
@@ -100,7 +103,28 @@ def _of_key(conn: Connection, hashed: bytes) -> tuple[Identity | None, bool]:
     return Identity(found.actor, hashed, found.expires_at, "key", found.scopes, found.key_id), found.stale
 
 
+class OtherAccount(Conflict):
+    """This was done by another account than the one that is signed in now; sign in as that one to send it."""
+
+    code = "other_account"
+
+
 async def identify(request: Request, identities: Identities) -> Identity | None:
+    """Find the caller of a request, who must be the one whom it names, where it names one (``X-Gisops-Account``).
+
+    What waited on a device goes out with whatever cookie the browser has by then: another tab may have changed it.
+    Raises OtherAccount, and NotSignedIn for nobody, as a report without a sign-in would be taken.
+    """
+    found = await _bearer_or_cookie(request, identities)
+    named = request.headers.get(ACCOUNT_HEADER)
+    if named is not None and found is None:
+        raise NotSignedIn
+    if named is not None and found is not None and found.login != named:
+        raise OtherAccount
+    return found
+
+
+async def _bearer_or_cookie(request: Request, identities: Identities) -> Identity | None:
     """Find the caller of a request; ``None`` for somebody without a sign-in.
 
     A bearer token that does not hold is an error, so that a program notices; a cookie that does not hold is as good as

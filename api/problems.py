@@ -86,6 +86,7 @@ TITLES: Mapping[str, str] = {
     "method_not_allowed": "不支持的方法 / Method not allowed",
     "conflict": "与已有内容冲突 / Conflict",
     "client_uid_reused": "同一编号的上报内容不同 / This client_uid was used with another body",
+    "other_account": "当前登录的是另一账号 / Another account is signed in now",
     "not_joinable": "附近没有可并入的案件 / There is no such case to join",
     "stale_rule": "规则已被更改 / The rule was changed since it was read",
     "stale_version": "案件已有变化 / The case has moved on",

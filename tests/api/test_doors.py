@@ -51,6 +51,26 @@ def test_a_cookie_alone_changes_nothing(live_server, caller, a_report) -> None:
     assert client.post("/api/reports", json=a_report(), headers={"X-Gisops": "1"}).status_code == 201
 
 
+def test_what_one_account_did_is_not_taken_from_another(live_server, caller, a_report) -> None:
+    client, named = caller(), {"X-Gisops": "1", "X-Gisops-Account": "officer"}
+    body = a_report()
+    problem(client.post("/api/reports", json=body, headers=named), 401, "not_signed_in")
+    for login, status in (("desk", 409), ("officer", 201)):
+        told = client.post("/api/session", json={"login": login, "password": live_server.password}).json()
+        client.cookies.set("gisops_session", told["token"])
+        answer = client.post("/api/reports", json=body, headers=named)
+        if status == 409:
+            problem(answer, 409, "other_account")
+            problem(client.get("/api/me/tasks", headers=named), 409, "other_account")
+            problem(client.delete("/api/session", headers=named), 409, "other_account")
+            # nothing of it was taken, and the other stays signed in
+            problem(client.get(f"/api/reports/{body['client_uid']}"), 404, "not_found")
+            assert client.get("/api/me").json()["login"] == "desk"
+        else:
+            assert answer.status_code == 201, answer.text
+            assert client.delete("/api/session", headers=named).status_code == 204
+
+
 def test_a_stale_cookie_is_as_good_as_none_but_a_stale_token_is_told(caller) -> None:
     client = caller()
     client.cookies.set("gisops_session", "nonsense")

@@ -7,7 +7,7 @@ import { newUid } from "../shared/uid";
 import { here } from "./position";
 import { counted, flushNow, unsent } from "./sender";
 import { full, shownTasks, storing, who } from "./state";
-import { tell } from "./tabs";
+import { tell } from "../shared/tabs";
 
 /** What the forms hold, by form: kept as it is typed, because a phone ends pages while its camera is open. */
 export const drafts = signal<Record<string, { text: string; photos: KeptPhoto[] }>>({});

@@ -7,7 +7,7 @@ import { ProblemNote } from "../shared/problem_note";
 import { counted, exclusively, flushNow, line, retry, unsent } from "./sender";
 import { ended, shownTasks } from "./state";
 import { megabytes, own } from "./words";
-import { tell } from "./tabs";
+import { tell } from "../shared/tabs";
 
 function titleOf(item: WaitingItem): string {
   const text = own.value;

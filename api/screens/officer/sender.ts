@@ -8,7 +8,7 @@ import {
 import { sendPhoto } from "../shared/photo";
 import type { Problem, ReportAnswer } from "../shared/types";
 import { calls, type CasePage } from "./calls";
-import { told, tell } from "./tabs";
+import { told, tell } from "../shared/tabs";
 
 /** `ended`: the sign-in is over; `other`: somebody else signed in on this browser; `lost`: no answer came. */
 export type Line = "idle" | "sending" | "lost" | "ended" | "other";

@@ -10,7 +10,7 @@ import { me, signingIn } from "../shared/session";
 import type { Category, City, Me } from "../shared/types";
 import { calls, type CasePage, type HandbookEntry, type Task, type ZoneFeature } from "./calls";
 import { counted, flushNow, line, sendsFor, unsent } from "./sender";
-import { tell, told } from "./tabs";
+import { tell, told } from "../shared/tabs";
 
 /** `ended`: what was kept is shown, and nothing can be sent before he signs in again. */
 export type Contact = "asking" | "online" | "offline" | "ended";
