@@ -1,7 +1,8 @@
 // A call that a clerk writes down. One number for one call, kept until the server has answered.
-import { signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { api, NoAnswer, Refused } from "../shared/api";
 import { remember, remembered } from "../shared/remember";
+import { me } from "../shared/session";
 import type { Problem, ReportAnswer, ReportBody } from "../shared/types";
 import { newUid } from "../shared/uid";
 import { calls, type Hit } from "./calls";
@@ -22,8 +23,20 @@ export type CallSent =
   | { status: "answered"; answer: ReportAnswer };
 
 const KEPT = "desk.call";
-const kept = remembered(KEPT, "session");
-export const callSent = signal<CallSent>(kept ? { status: "unknown", body: JSON.parse(kept) as ReportBody } : { status: "editing" });
+/** The call that nobody knows the fate of, and whose it is. */
+interface Kept {
+  login: string;
+  body: ReportBody;
+}
+function keptOf(login: string): ReportBody | null {
+  try {
+    const kept = JSON.parse(remembered(KEPT, "session") ?? "null") as Kept | null;
+    return kept?.login === login ? kept.body : null;
+  } catch {
+    return null;
+  }
+}
+export const callSent = signal<CallSent>({ status: "editing" });
 export const callPlace = signal<Place | null>(null);
 export const callCategory = signal("");
 export const callText = signal("");
@@ -55,7 +68,7 @@ export function takeHit(hit: Hit): void {
 export async function sendCall(): Promise<void> {
   const now = callSent.peek();
   const at = callPlace.peek();
-  if (now.status === "sending" || now.status === "answered") return;
+  if (!whose || now.status === "sending" || now.status === "answered") return;
   let body: ReportBody;
   if (now.status === "unknown") body = now.body;
   else if (at && callCategory.peek()) {
@@ -65,15 +78,22 @@ export async function sendCall(): Promise<void> {
     };
   } else return;
   callSent.value = { status: "sending", body };
-  remember(KEPT, JSON.stringify(body), "session");
+  const login = whose;
+  remember(KEPT, JSON.stringify({ login, body } satisfies Kept), "session");
   try {
-    const answer = await api.report(body);
+    // By name: the browser may have somebody else's cookie by now, who did not take this call.
+    const answer = await api.report(body, login);
+    if (login !== whose) return;
     remember(KEPT, null, "session");
     uid = newUid();
     callSent.value = { status: "answered", answer };
     void readInbox();
   } catch (error) {
-    if (error instanceof Refused && error.problem.status < 500) {
+    if (login !== whose) return;
+    if (error instanceof Refused && (error.problem.status === 401 || error.problem.code === "other_account")) {
+      // He is not signed in any more: it waits until he is.
+      callSent.value = { status: "unknown", body };
+    } else if (error instanceof Refused && error.problem.status < 500) {
       // Refused means nothing was stored: the same number may carry a corrected body.
       remember(KEPT, null, "session");
       if (error.problem.code === "client_uid_reused") uid = newUid();
@@ -92,3 +112,17 @@ export function nextCall(): void {
   hits.value = null;
   callSent.value = { status: "editing" };
 }
+
+/** Whose calls these are: over the end of his sign-in until somebody else signs in, who is neither shown nor sends them. */
+let whose = "";
+const login = computed(() => me.value?.login);
+effect(() => {
+  const now = login.value;
+  if (!now || now === whose) return;
+  whose = now;
+  const body = keptOf(now);
+  nextCall();
+  if (!body) return;
+  remember(KEPT, JSON.stringify({ login: now, body } satisfies Kept), "session");
+  callSent.value = { status: "unknown", body };
+});

@@ -1,5 +1,5 @@
 // What an officer does: written into the outbox first, whatever the network says, and sent from there.
-import { signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { draftPhotos, dropPhoto, forget, keep, keepPhoto, type KeptPhoto, post, recall } from "../shared/outbox";
 import { NotAPicture, shrunk } from "../shared/photo";
 import type { ReportBody } from "../shared/types";
@@ -11,14 +11,19 @@ import { tell } from "../shared/tabs";
 
 /** What the forms hold, by form: kept as it is typed, because a phone ends pages while its camera is open. */
 export const drafts = signal<Record<string, { text: string; photos: KeptPhoto[] }>>({});
+const login = computed(() => who.value?.login);
+effect(() => {
+  void login.value;
+  drafts.value = {};
+});
 export const draftOf = (form: string) => drafts.value[form] ?? { text: "", photos: [] };
 
 export async function openDraft(form: string): Promise<void> {
   const account = who.peek()?.login;
   if (!account) return;
   try {
-    const [text, photos] = await Promise.all([recall<string>(`draft:${form}`), draftPhotos(account, form)]);
-    drafts.value = { ...drafts.peek(), [form]: { text: text ?? draftOf(form).text, photos } };
+    const [text, photos] = await Promise.all([recall<string>(`${account}:draft:${form}`), draftPhotos(account, form)]);
+    if (who.peek()?.login === account) drafts.value = { ...drafts.peek(), [form]: { text: text ?? draftOf(form).text, photos } };
   } catch {
     // Nothing was kept.
   }
@@ -26,7 +31,8 @@ export async function openDraft(form: string): Promise<void> {
 
 export function write(form: string, text: string): void {
   drafts.value = { ...drafts.peek(), [form]: { ...draftOf(form), text } };
-  void storing(() => keep(`draft:${form}`, text));
+  const account = who.peek()?.login;
+  if (account) void storing(() => keep(`${account}:draft:${form}`, text));
 }
 
 const RECENT_MS = 600_000;
@@ -48,6 +54,7 @@ export async function takeIn(form: string, files: FileList, phase: KeptPhoto["ph
     const taken = Math.min(file.lastModified || Date.now(), Date.now());
     const fresh = Date.now() - taken < RECENT_MS;
     const place = fresh && at ? { lon: at.lon, lat: at.lat, accuracy_m: at.accuracy_m } : { lon: null, lat: null, accuracy_m: null };
+    if (who.peek()?.login !== account) return null;
     const photo: KeptPhoto = { id: newUid(), account, draft: form, phase, blob, captured_at: new Date(taken).toISOString(), ...place };
     if (!(await storing(() => keepPhoto(photo)))) return "storageFull";
     drafts.value = { ...drafts.peek(), [form]: { ...draftOf(form), photos: [...draftOf(form).photos, photo] } };
@@ -61,10 +68,10 @@ export async function takeOut(form: string, id: string): Promise<void> {
   drafts.value = { ...drafts.peek(), [form]: { ...draftOf(form), photos: draftOf(form).photos.filter((one) => one.id !== id) } };
 }
 
-async function handedIn(form: string): Promise<void> {
+async function handedIn(account: string, form: string): Promise<void> {
   const { [form]: _, ...rest } = drafts.peek();
   drafts.value = rest;
-  await forget(`draft:${form}`).catch(() => undefined);
+  await forget(`${account}:draft:${form}`).catch(() => undefined);
   await counted();
   tell("outbox");
   flushNow();
@@ -81,7 +88,7 @@ export async function act(case_no: string, action: string, body: Record<string, 
     kind: "move", account, at: new Date().toISOString(), photos, bytes: 0, sent: false, case_no, action, body,
     state: one.state, version: follows ? null : one.task.version,
   }));
-  if (kept) await handedIn(form);
+  if (kept) await handedIn(account, form);
   else full.value = true;
   return kept;
 }
@@ -94,7 +101,7 @@ export async function report(body: Omit<ReportBody, "client_uid" | "channel">, n
     kind: "report", account, at: new Date().toISOString(), photos, bytes: 0, sent: false, name,
     body: { ...body, client_uid: newUid(), channel: "officer" } as ReportBody,
   }));
-  if (kept) await handedIn("report");
+  if (kept) await handedIn(account, "report");
   else full.value = true;
   return kept;
 }

@@ -60,7 +60,7 @@ function Bars() {
           {line.value === "sending" ? <span class="small">{text.sending}</span> : <button type="button" class="button" onClick={flushNow} data-act="send-now">{text.sendNow}</button>}
         </p>
       )}
-      {Object.entries(others).map(([login, n]) => <p key={login} class="bar" role="status" data-bar="others" data-login={login}>{fill(text.others, { login, n })}</p>)}
+      {others > 0 && <p class="bar" role="status" data-bar="others" data-others={others}>{fill(text.others, { n: others })}</p>}
     </div>
   );
 }

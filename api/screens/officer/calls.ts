@@ -1,5 +1,5 @@
 // What the phone alone asks the server for.
-import { answered, GET, POST } from "../shared/client";
+import { answered, by, GET, POST } from "../shared/client";
 import type { components } from "../shared/openapi";
 
 type Described = components["schemas"];
@@ -13,18 +13,18 @@ export type Near = GeoJSON.Feature<GeoJSON.Geometry, Record<string, string | num
 export type SentPoint = { lon: number; lat: number; crs: string; accuracy_m: number; captured_at: string };
 
 export const calls = {
-  tasks: () => answered(GET("/api/me/tasks", { params: { query: { limit: 200 } } })),
-  zones: () => answered(GET("/api/me/zones")),
-  case: (case_no: string) => answered(GET("/api/cases/{case_no}", { params: { path: { case_no } } })),
+  tasks: (login: string) => answered(GET("/api/me/tasks", { ...by(login), params: { query: { limit: 200 } } })),
+  zones: (login: string) => answered(GET("/api/me/zones", by(login))),
+  case: (case_no: string, login: string) => answered(GET("/api/cases/{case_no}", { ...by(login), params: { path: { case_no } } })),
   handbook: (category: string) => answered(GET("/api/handbook", { params: { query: { category } } })),
   nearest: (layers: string, lon: number, lat: number) =>
     answered(GET("/api/nearest", { params: { query: { lon, lat, crs: "WGS84", layers, limit: 20, within_m: 1000 } } })) as Promise<unknown> as
       Promise<{ features: Near[] }>,
   // The actions have a route each; which one is known only when an officer acts.
-  act: (case_no: string, action: string, body: Record<string, unknown>) =>
-    answered(POST("/api/cases/{case_no}/finish", { params: { path: { case_no } }, body: body as never, ...routed(action) })) as
+  act: (case_no: string, action: string, body: Record<string, unknown>, login: string) =>
+    answered(POST("/api/cases/{case_no}/finish", { params: { path: { case_no } }, body: body as never, ...by(login), ...routed(action) })) as
       Promise<unknown> as Promise<After>,
-  positions: (positions: SentPoint[]) => answered(POST("/api/me/positions", { body: { positions } })),
+  positions: (positions: SentPoint[], login: string) => answered(POST("/api/me/positions", { ...by(login), body: { positions } })),
 };
 
 /** The typed client writes the address of one action; the others differ in their last word. */

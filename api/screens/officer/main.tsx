@@ -5,6 +5,7 @@ import "../shared/parts.css";
 import "./officer.css";
 import { App } from "./app";
 import { standing } from "./inside";
+import "./seen";
 import { begin } from "./state";
 import { own } from "./words";
 

@@ -33,9 +33,9 @@ export function Mine() {
         <p class="small">{text.keptHint}</p>
       </section>
       {ended.value && <button type="button" class="button primary wide tall" onClick={() => (signingIn.value = true)}>{words.value.signIn}</button>}
-      <button type="button" class="button wide tall" data-act="sign-out" onClick={() => (waits > 0 ? sure.current?.showModal() : void leave())}>{words.value.signOut}</button>
+      <button type="button" class="button wide tall" data-act="sign-out" onClick={() => sure.current?.showModal()}>{words.value.signOut}</button>
       <dialog ref={sure} class="dialog surface" aria-label={words.value.signOut}>
-        <div class="stack"><p>{fill(text.leaveUnsent, { n: waits })}</p>
+        <div class="stack"><p>{text.leaveSure}</p>{waits > 0 && <p data-leave-unsent={waits}>{fill(text.leaveUnsent, { n: waits })}</p>}
           <button type="button" class="button primary wide" onClick={() => { sure.current?.close(); void leave(); }} data-act="sign-out-sure">{words.value.signOut}</button>
           <button type="button" class="button wide" onClick={() => sure.current?.close()}>{words.value.cancel}</button></div>
       </dialog>

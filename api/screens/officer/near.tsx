@@ -9,6 +9,7 @@ import { ProblemNote } from "../shared/problem_note";
 import type { Problem } from "../shared/types";
 import { calls, type Near as Found } from "./calls";
 import { here } from "./position";
+import { who } from "./state";
 import { own, away, far } from "./words";
 
 /** What an officer looks for; those that are open to him and drawn as points. */
@@ -21,10 +22,11 @@ async function look(): Promise<void> {
   const at = here.peek();
   if (!at) return;
   const asked = layer.peek();
+  const login = who.peek()?.login;
   status.value = "asking";
   try {
     const { features } = await calls.nearest(asked, at.lon, at.lat);
-    if (layer.peek() !== asked) return;
+    if (layer.peek() !== asked || who.peek()?.login !== login) return;
     found.value = features;
     status.value = "idle";
   } catch (error) {
@@ -50,6 +52,8 @@ export function Near() {
   const at = here.value;
   const layers = LAYERS.map((id) => city.value?.layers.find((one) => one.id === id && one.allowed)).filter((one) => one !== undefined);
   useEffect(() => void look(), [layer.value, at === null]);
+  // What one account found is not the next one's.
+  useEffect(() => () => void (found.value = []), []);
   const now = status.value;
   return (
     <section class="page" aria-labelledby="near-title">

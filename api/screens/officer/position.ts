@@ -67,6 +67,7 @@ export function switchWatching(on: boolean): void {
 effect(() => {
   if (!watching.value || !who.value) {
     here.value = null;
+    told = null;
     return;
   }
   if (!window.isSecureContext || !("geolocation" in navigator)) {

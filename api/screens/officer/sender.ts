@@ -15,11 +15,11 @@ export type Line = "idle" | "sending" | "lost" | "ended" | "other";
 
 export interface Unsent {
   mine: WaitingItem[];
-  /** Those of other accounts: how many by login. */
-  others: Record<string, number>;
+  /** How many are other accounts': whose they are is nobody's business. */
+  others: number;
   bytes: number;
 }
-export const unsent = signal<Unsent>({ mine: [], others: {}, bytes: 0 });
+export const unsent = signal<Unsent>({ mine: [], others: 0, bytes: 0 });
 export const line = signal<Line>("idle");
 /** Reports that were answered while this page was open, the newest first. */
 export const receipts = signal<ReportAnswer[]>([]);
@@ -29,6 +29,7 @@ let done: () => void = () => undefined;
 
 /** Sends for this account from now on; `after` is called when something was done. */
 export function sendsFor(login: string | null, after: () => void): void {
+  if (account !== login) receipts.value = [];
   account = login;
   done = after;
   void counted();
@@ -38,9 +39,7 @@ export function sendsFor(login: string | null, after: () => void): void {
 export async function counted(): Promise<void> {
   const all = await waiting();
   const mine = all.filter((one) => one.account === account);
-  const others: Record<string, number> = {};
-  for (const one of all) if (one.account !== account) others[one.account] = (others[one.account] ?? 0) + 1;
-  unsent.value = { mine, others, bytes: mine.reduce((sum, one) => sum + one.bytes, 0) };
+  unsent.value = { mine, others: all.length - mine.length, bytes: mine.reduce((sum, one) => sum + one.bytes, 0) };
 }
 told("outbox", () => void counted());
 
@@ -84,15 +83,12 @@ function later(seconds = 0): void {
 
 class Stop extends Error {}
 
-/** Is this browser still signed in as whoever did it? The server would take a report from anybody. */
-async function stillHis(login: string): Promise<void> {
-  try {
-    if ((await api.me()).login === login) return;
-    line.value = "other";
-  } catch (error) {
-    if (!(error instanceof Refused) || error.problem.status !== 401) throw error;
-    line.value = "ended";
-  }
+/** The server says of each thing whether it is sent by whoever did it; where it is not, all of it waits. */
+function stopFor(error: unknown): void {
+  if (!(error instanceof Refused)) return;
+  if (error.problem.code === "other_account") line.value = "other";
+  else if (error.problem.status === 401) line.value = "ended";
+  else return;
   throw new Stop();
 }
 
@@ -112,11 +108,11 @@ async function all(): Promise<void> {
         continue;
       }
       line.value = "sending";
-      await stillHis(login);
       try {
         await send(item);
         acted = true;
       } catch (error) {
+        stopFor(error);
         const problem = refusalOf(error);
         if (!problem) throw error;
         await rewrite({ ...((await waiting()).find((one) => one.id === id) ?? item), problem });
@@ -152,7 +148,7 @@ async function named(item: WaitingItem) {
   for (const id of item.photos) {
     const photo = await photoOf(id);
     if (!photo) continue;
-    const sha256 = photo.sha256 ?? (await sendPhoto(photo.blob));
+    const sha256 = photo.sha256 ?? (await sendPhoto(photo.blob, item.account));
     if (!photo.sha256) await keepPhoto({ ...photo, sha256 });
     photos.push({ ...photo, sha256 });
   }
@@ -168,9 +164,9 @@ async function sendReport(item: WaitingReport): Promise<void> {
   const photos = (await named(item)).map((one) => one.sha256);
   await rewrite({ ...item, sent: true });
   // The same bytes again are the same report: the server answers as it did.
-  const answer = await api.report({ ...item.body, photos });
+  const answer = await api.report({ ...item.body, photos }, item.account);
   await finished(item);
-  receipts.value = [answer, ...receipts.peek()].slice(0, 10);
+  if (account === item.account) receipts.value = [answer, ...receipts.peek()].slice(0, 10);
 }
 
 async function sendMove(item: WaitingMove): Promise<void> {
@@ -184,20 +180,20 @@ async function sendMove(item: WaitingMove): Promise<void> {
     }),
   };
   const tried = item.sent;
-  const now = item.version === null ? await calls.case(item.case_no) : null;
+  const now = item.version === null ? await calls.case(item.case_no, item.account) : null;
   const version = item.version ?? now!.version;
   await rewrite({ ...item, version, sent: true });
   try {
-    const after = await calls.act(item.case_no, item.action, { ...body, expected_version: version });
+    const after = await calls.act(item.case_no, item.action, { ...body, expected_version: version }, item.account);
     return await finished(item, after.version);
   } catch (error) {
     if (!(error instanceof Refused) || !["stale_version", "illegal_move"].includes(error.problem.code)) throw error;
-    const one = await calls.case(item.case_no);
+    const one = await calls.case(item.case_no, item.account);
     if (tried && inHistory(one, item, version, photos.map((photo) => photo.sha256))) return finished(item, one.version);
     // Nothing but what timers did stands between (a reminder, a superior called in): the officer's act is what it was.
     if (one.version === version || !onlyTimers(one, item, version)) throw error;
     await rewrite({ ...item, version: one.version, sent: true });
-    const after = await calls.act(item.case_no, item.action, { ...body, expected_version: one.version });
+    const after = await calls.act(item.case_no, item.action, { ...body, expected_version: one.version }, item.account);
     await finished(item, after.version);
   }
 }
@@ -218,10 +214,10 @@ const onlyTimers = (one: CasePage, item: WaitingMove, version: number): boolean 
 /** Positions go in a bundle and count nothing: nobody waits for them. */
 async function points(login: string): Promise<boolean> {
   for (let some = await track(login, 500); some.length > 0; some = await track(login, 500)) {
-    await stillHis(login);
     try {
-      await calls.positions(some.map(({ lon, lat, accuracy_m, captured_at }) => ({ lon, lat, crs: "WGS84", accuracy_m, captured_at })));
+      await calls.positions(some.map(({ lon, lat, accuracy_m, captured_at }) => ({ lon, lat, crs: "WGS84", accuracy_m, captured_at })), login);
     } catch (error) {
+      stopFor(error);
       // Of an account without a post, or with something in it that the server cannot take: it is of no use to keep them.
       if (!refusalOf(error)) throw error;
     }

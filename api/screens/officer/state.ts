@@ -4,8 +4,8 @@ import { computed, effect, signal } from "@preact/signals";
 import { api, NoAnswer, Refused } from "../shared/api";
 import { city } from "../shared/catalog";
 import { listen } from "../shared/live";
-import { forget, forgetKept, keep, recall, StorageFull } from "../shared/outbox";
-import { remember, remembered } from "../shared/remember";
+import { beginLeaving, finishLeaving, forgetDevice, leaving } from "../shared/device";
+import { forget, forgetBut, keep, recall, StorageFull } from "../shared/outbox";
 import { me, signingIn } from "../shared/session";
 import type { Category, City, Me } from "../shared/types";
 import { calls, type CasePage, type HandbookEntry, type Task, type ZoneFeature } from "./calls";
@@ -58,25 +58,35 @@ interface Kept {
   at: number;
 }
 
+/** Longer than this, what nobody has heard of again is not worth keeping on a phone. */
+const KEPT_MS = 7 * 86_400_000;
+const tooOld = (at: number): boolean => Math.abs(Date.now() - at) > KEPT_MS;
+
+/** Raised whenever what is shown is dropped: an answer that was asked for before is nobody's any more. */
+let epoch = 0;
+
 export async function begin(): Promise<void> {
   try {
-    const kept = await recall<Kept>("work");
-    if (kept) show(kept);
+    // What is kept has its account in its name: nothing that arrives late is shown to somebody else.
+    const login = await recall<string>("login");
+    const kept = login && !leaving() ? await recall<Kept>(`${login}:work`) : undefined;
+    if (kept && tooOld(kept.at)) await dropKept();
+    else if (kept) await show(kept);
     categories.value = (await recall<Category[]>("categories")) ?? [];
   } catch {
     // No database in a private window: the page works while there is a network.
   }
   started.value = true;
-  if (remembered("leaving") && !(await left())) return;
   await readAll();
 }
 
-function show(kept: Kept): void {
+async function show(kept: Kept): Promise<void> {
   who.value = kept.me;
   tasks.value = kept.tasks;
   zones.value = kept.zones;
   heardAt.value = kept.at;
   sendsFor(kept.me.login, () => void readAll());
+  handbook.value = (await recall<Record<string, HandbookEntry[]>>(`${kept.me.login}:handbook`)) ?? {};
 }
 
 let reading: Promise<void> | null = null;
@@ -99,31 +109,60 @@ export function readAll(): Promise<void> {
 }
 
 async function read(): Promise<void> {
+  if (leaving()) {
+    // Signed out, here or on another page: nothing is asked with a cookie that should be gone.
+    await dropKept();
+    if (!(await finishLeaving())) {
+      contact.value = "offline";
+      return;
+    }
+  }
+  if (who.peek() && tooOld(heardAt.peek())) await dropKept();
+  const mine = epoch;
+  const over = (): boolean => mine !== epoch;
   try {
     const card = await myself();
+    if (over()) return;
     if (!card) {
       me.value = null;
       contact.value = who.peek() ? "ended" : "online";
       return;
     }
     const before = who.peek();
-    if (before && before.login !== card.login) await dropKept();
+    if (before && before.login !== card.login) {
+      // All of it anew: what there is to see is another one's as well.
+      await dropKept();
+      again = true;
+      return;
+    }
+    const { login } = card;
+    // By name: the browser may be somebody else's between two questions.
+    const [work, own] = await Promise.all([calls.tasks(login), calls.zones(login)]);
+    if (over()) return;
     me.value = card;
-    const [work, mine] = await Promise.all([calls.tasks(), calls.zones()]);
-    const kept: Kept = { me: card, tasks: work.tasks, zones: mine.features as ZoneFeature[], at: Date.now() };
+    const kept: Kept = { me: card, tasks: work.tasks, zones: own.features as ZoneFeature[], at: Date.now() };
     who.value = card;
     tasks.value = kept.tasks;
     zones.value = kept.zones;
     heardAt.value = kept.at;
     contact.value = "online";
-    if (before?.login !== card.login) sendsFor(card.login, () => void readAll());
+    if (before?.login !== login) sendsFor(login, () => void readAll());
     else if (line.peek() !== "idle" && line.peek() !== "sending") flushNow();
-    await storing(() => keep("work", kept));
-    if (!city.peek()) city.value = (await api.city()) as City;
+    await storing(async () => {
+      await keep("login", login);
+      await keep(`${login}:work`, kept);
+      await forgetBut(`${login}:case:`, new Set(kept.tasks.map(({ case_no }) => `${login}:case:${case_no}`)));
+    });
+    const theCity = city.peek() ?? (await api.city());
+    if (over()) return;
+    city.value = theCity as City;
     await readCategories();
-    await readHandbook();
+    if (!over()) await readHandbook(login, over);
   } catch (error) {
-    if (error instanceof Refused && error.problem.status === 401) contact.value = who.peek() ? "ended" : "online";
+    if (over()) return;
+    // Somebody else signed in between two questions: who it is is asked anew.
+    if (error instanceof Refused && error.problem.code === "other_account") again = true;
+    else if (error instanceof Refused && error.problem.status === 401) contact.value = who.peek() ? "ended" : "online";
     else if (error instanceof NoAnswer || error instanceof Refused) contact.value = "offline";
     else throw error;
   }
@@ -167,30 +206,37 @@ export async function storing(act: () => Promise<unknown>): Promise<boolean> {
 export const handbook = signal<Record<string, HandbookEntry[]>>({});
 
 /** Of the categories of his tasks, so that it can be read where there is no network. */
-async function readHandbook(): Promise<void> {
+async function readHandbook(login: string, over: () => boolean): Promise<void> {
   const codes = [...new Set(tasks.peek().map((one) => one.category.code))].filter((code) => !handbook.peek()[code]);
   for (const code of codes.slice(0, 20)) {
-    handbook.value = { ...handbook.peek(), [code]: (await calls.handbook(code)).entries };
+    const { entries } = await calls.handbook(code);
+    if (over()) return;
+    handbook.value = { ...handbook.peek(), [code]: entries };
   }
-  if (codes.length > 0) await storing(() => keep("handbook", handbook.peek()));
+  if (codes.length > 0) await storing(() => keep(`${login}:handbook`, handbook.peek()));
 }
-void recall<Record<string, HandbookEntry[]>>("handbook").then((kept) => {
-  if (kept) handbook.value = { ...kept, ...handbook.peek() };
-}, () => undefined);
 
 export const opened = signal<CasePage | null>(null);
 
 /** The whole case where there is a network; what was read of it before meanwhile, and without one. */
 export async function readCase(case_no: string): Promise<void> {
   if (opened.peek()?.case_no !== case_no) opened.value = null;
-  const kept = await recall<CasePage>(`case:${case_no}`).catch(() => undefined);
-  if (kept && view.peek().case_no === case_no && !opened.peek()) opened.value = kept;
+  const login = who.peek()?.login;
+  if (!login) return;
+  const mine = epoch;
+  const looked = (): boolean => mine === epoch && view.peek().case_no === case_no;
+  const key = `${login}:case:${case_no}`;
+  const kept = await recall<CasePage>(key).catch(() => undefined);
+  if (kept && looked() && !opened.peek()) opened.value = kept;
   try {
-    const one = await calls.case(case_no);
-    if (view.peek().case_no === case_no) opened.value = one;
-    await storing(() => keep(`case:${case_no}`, one));
+    const one = await calls.case(case_no, login);
+    if (looked()) opened.value = one;
+    if (mine === epoch && tasks.peek().some((task) => task.case_no === case_no)) await storing(() => keep(key, one));
   } catch (error) {
-    if (error instanceof Refused && error.problem.status === 404) await forget(`case:${case_no}`).catch(() => undefined);
+    if (!(error instanceof Refused) || error.problem.status !== 404) return;
+    // His no more: what was read of it goes as well.
+    if (looked()) opened.value = null;
+    if (mine === epoch) await forget(key).catch(() => undefined);
   }
 }
 effect(() => {
@@ -295,41 +341,38 @@ effect(() => {
   wasSigning = now;
 });
 told("account", () => void readAll());
+told("left", () => {
+  forgetShown();
+  // Once more, behind whatever of this page was on its way into the device.
+  void forgetDevice(false).then(() => readAll());
+});
 
-async function dropKept(): Promise<void> {
-  await forgetKept().catch(() => undefined);
-  if ("caches" in window) await caches.delete("officer-seen").catch(() => false);
+function forgetShown(): void {
+  epoch += 1;
+  sendsFor(null, () => undefined);
+  me.value = null;
   who.value = null;
   tasks.value = [];
   zones.value = [];
   opened.value = null;
   handbook.value = {};
   heardAt.value = 0;
-}
-
-/** What he saw goes at once; what he has not sent stays for him. Without a network the server hears of it when there is one. */
-export async function leave(): Promise<void> {
-  sendsFor(null, () => undefined);
-  remember("leaving", "yes");
-  await dropKept();
-  me.value = null;
-  await left();
-  await counted();
-  tell("account");
   history.replaceState(null, "");
   view.value = { tab: "tasks" };
 }
 
-async function left(): Promise<boolean> {
-  try {
-    await api.signOut();
-  } catch (error) {
-    if (!(error instanceof Refused)) {
-      contact.value = "offline";
-      return false;
-    }
-  }
-  remember("leaving", null);
-  contact.value = "online";
-  return true;
+async function dropKept(): Promise<void> {
+  forgetShown();
+  await forgetDevice(false);
+}
+
+/** What he saw goes at once; what he has handed in and not sent stays for him. Without a network the server hears of it when there is one. */
+export async function leave(): Promise<void> {
+  const login = who.peek()?.login;
+  if (login) beginLeaving(login);
+  forgetShown();
+  await forgetDevice();
+  await counted();
+  contact.value = (await finishLeaving()) ? "online" : "offline";
+  tell("account");
 }

@@ -14,6 +14,7 @@ interface Asked extends Lived {
 }
 const worker = self as unknown as {
   addEventListener(type: "install" | "activate", act: (event: Lived) => void): void;
+  addEventListener(type: "message", act: (event: Lived & { data: unknown }) => void): void;
   addEventListener(type: "fetch", act: (event: Asked) => void): void;
   skipWaiting(): Promise<void>;
   clients: { claim(): Promise<void> };
@@ -23,8 +24,10 @@ const worker = self as unknown as {
 const PAGE = "/officer";
 const SHELL = `officer-shell-${__VERSION__}`;
 const BESIDE = ["/officer.webmanifest", "/officer_icon_192.png", "/officer_icon_512.png"];
-/** Tiles, styles and lists as this account last saw them: the page drops it at a sign-out. */
+/** Tiles, styles and lists as an account last saw them: one for each, which pages drop at a sign-out. */
 const SEEN = "officer-seen";
+/** Whose page this is, in a cache of its own: a worker is ended and begun again between two questions. */
+const WHO = "officer-who";
 const FONTS = "officer-fonts";
 const SEEN_MOST = 2_000;
 const SEEN_BYTES = 50_000_000;
@@ -80,13 +83,42 @@ async function font(request: Request): Promise<Response> {
   return answer;
 }
 
+let account: string | null = null;
+
+worker.addEventListener("message", (event) => {
+  const said = (event.data as { account?: unknown } | null)?.account;
+  if (typeof said !== "string" && said !== null) return;
+  event.waitUntil(belongs(said ?? ""));
+});
+
+async function belongs(to: string): Promise<void> {
+  const before = await seenBy();
+  account = to;
+  await (await caches.open(WHO)).put("/officer", new Response(to));
+  // What came between the sign-in and this word of it is his already.
+  if (!to || before !== `${SEEN}.`) return;
+  const [from, his] = [await caches.open(before), await caches.open(await seenBy())];
+  for (const request of await from.keys()) {
+    const answer = await from.match(request, { ignoreVary: true });
+    if (answer) await his.put(request, answer);
+  }
+  await caches.delete(before);
+}
+
+/** The name of the cache of whoever's page this is. */
+async function seenBy(): Promise<string> {
+  account ??= (await (await (await caches.open(WHO)).match("/officer"))?.text()) ?? "";
+  return `${SEEN}.${account}`;
+}
+
 /** What has its version in its address is what it was; anything else is asked for, and what was seen last is the answer where none comes. */
 async function seen(event: Asked, url: URL): Promise<Response> {
-  const cache = await caches.open(SEEN);
+  const name = await seenBy();
+  const cache = await caches.open(name);
   const last = await cache.match(url.href, { ignoreVary: true });
   if (last && url.pathname.endsWith(".mvt") && url.searchParams.has("v")) return last;
   const asked = fetch(event.request).then(async (answer) => {
-    if (answer.ok) event.waitUntil(remember(cache, url.href, answer.clone()));
+    if (answer.ok) event.waitUntil(remember(name, cache, url.href, answer.clone()));
     return answer;
   });
   if (!last) return asked;
@@ -98,7 +130,7 @@ async function seen(event: Asked, url: URL): Promise<Response> {
 
 let since = 0;
 
-async function remember(cache: Cache, address: string, answer: Response): Promise<void> {
+async function remember(name: string, cache: Cache, address: string, answer: Response): Promise<void> {
   try {
     const body = answer.status === 204 ? null : await answer.blob();
     const headers = new Headers({ "Content-Type": answer.headers.get("Content-Type") ?? "application/octet-stream", [BYTES]: String(body?.size ?? 0) });
@@ -111,7 +143,7 @@ async function remember(cache: Cache, address: string, answer: Response): Promis
     }
   } catch {
     // A full device keeps no tiles; what waits to be sent comes first.
-    await caches.delete(SEEN);
+    await caches.delete(name);
   }
 }
 

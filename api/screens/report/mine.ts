@@ -11,11 +11,13 @@ export interface Mine {
 }
 
 const MOST_KEPT = 50;
+/** A key opens its report for whoever holds this device: what is long done with is not worth that. */
+const KEPT_MS = 90 * 86_400_000;
 
 function kept(): Mine[] {
   try {
     const known = JSON.parse(remembered("report.mine") ?? "[]") as unknown;
-    return Array.isArray(known) ? (known as Mine[]) : [];
+    return Array.isArray(known) ? (known as Mine[]).filter((one) => Date.now() - Date.parse(one.at) < KEPT_MS) : [];
   } catch {
     return [];
   }
@@ -29,3 +31,5 @@ const save = (list: Mine[]): void => {
 };
 export const addMine = (one: Mine): void => save([one, ...mine.peek().filter((each) => each.uid !== one.uid)].slice(0, MOST_KEPT));
 export const clearMine = (): void => save([]);
+// What was dropped for its age goes from the device as well.
+if (remembered("report.mine")) save(mine.peek());

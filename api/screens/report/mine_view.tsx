@@ -3,8 +3,9 @@ import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { dayAndTime, named } from "../shared/i18n";
 import { calls, type Followed } from "./calls";
-import { clearMine, mine } from "./mine";
-import { pending } from "./sending";
+import { isEmpty } from "./draft";
+import { mine } from "./mine";
+import { clearAll, pending } from "./sending";
 import { go } from "./view";
 import { own } from "./words";
 
@@ -49,11 +50,11 @@ export function MineView() {
           );
         })}
       </ul>
-      {mine.value.length > 0 && (sure ? (
+      {(mine.value.length > 0 || pending.value || !isEmpty.value) && (sure ? (
         <div class="note warn" role="alert">
           <p>{text.mineClearSure}</p>
           <div class="line">
-            <button type="button" class="button primary" onClick={() => { clearMine(); setSure(false); setCleared(true); }} data-act="clear-sure">{text.mineClear}</button>
+            <button type="button" class="button primary" onClick={() => { clearAll(); setSure(false); setCleared(true); }} data-act="clear-sure">{text.mineClear}</button>
             <button type="button" class="button" onClick={() => setSure(false)}>{text.back}</button>
           </div>
         </div>

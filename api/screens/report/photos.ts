@@ -111,7 +111,7 @@ async function sendAll(): Promise<void> {
     set(next.id, { state: "sending" });
     try {
       const sha256 = await sendPhoto(blob);
-      await keep(next.id, { blob, sha256 });
+      if (here(next.id)) await keep(next.id, { blob, sha256 });
       set(next.id, { state: "sent", sha256 });
     } catch (error) {
       if (error instanceof Refused) {

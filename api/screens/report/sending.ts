@@ -8,7 +8,7 @@ import { newUid } from "../shared/uid";
 import { calls } from "./calls";
 import { category, change, draft, startAnew } from "./draft";
 import { readNear } from "./near";
-import { addMine, type Mine } from "./mine";
+import { addMine, clearMine, type Mine } from "./mine";
 import { forgetPhotos, photos, sendPhotos } from "./photos";
 import { go, goInstead, view } from "./view";
 
@@ -57,6 +57,17 @@ export function giveUp(): void {
   sending.value = { status: "idle" };
 }
 
+/** Everything of this device: the keys, what is being written with its photographs, and what waits to be sent. */
+export function clearAll(): void {
+  window.clearTimeout(timer);
+  clearMine();
+  keepPending(null);
+  startAnew();
+  forgetPhotos();
+  lastAnswer.value = null;
+  sending.value = { status: "idle" };
+}
+
 const RETRIES_S = [3, 5, 10, 20, 30];
 let tries = 0;
 let timer: number | undefined;
@@ -71,6 +82,7 @@ export async function pump(): Promise<void> {
     if (!pending.peek()) {
       sending.value = { status: "photos" };
       await sendPhotos();
+      if (!draft.peek().wanted) return;
       const spoiled = photos.peek().find((one) => one.state === "refused");
       if (spoiled) {
         change({ wanted: false });
@@ -84,6 +96,7 @@ export async function pump(): Promise<void> {
     tries = 0;
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;
+    if (!pending.peek() && !draft.peek().wanted) return void (sending.value = { status: "idle" });
     sending.value = { status: "waiting" };
     timer = window.setTimeout(() => void pump(), 1000 * (RETRIES_S[Math.min(tries++, RETRIES_S.length - 1)] ?? 30));
   } finally {
@@ -114,6 +127,7 @@ async function deliver(): Promise<void> {
   const uid = one.body.client_uid;
   try {
     const answer = await calls.report(one.body);
+    if (pending.peek() !== one) return;
     lastAnswer.value = { uid, answer };
     addMine(one.mine);
     keepPending(null);
@@ -128,6 +142,7 @@ async function deliver(): Promise<void> {
     else if (name === "what" || name === "where") go(uid);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    if (pending.peek() !== one) return;
     keepPending(null);
     change({ wanted: false, ...(error.problem.code === "client_uid_reused" ? { uid: newUid() } : {}) });
     sending.value = { status: "idle", problem: error.problem };

@@ -1,5 +1,5 @@
 // What more than one screen asks the server for; what a screen asks alone stands in its own folder (`calls.ts`).
-import { answered, DELETE, GET, POST } from "./client";
+import { answered, by, DELETE, GET, POST } from "./client";
 import type { City, Pipe, ReportBody } from "./types";
 
 export { NoAnswer, Refused } from "./client";
@@ -10,8 +10,8 @@ export const api = {
   style: (theme: string) => answered(GET("/styles/{theme}.json", { params: { path: { theme } } })),
   me: () => answered(GET("/api/me")),
   signIn: (login: string, password: string) => answered(POST("/api/session", { body: { login, password } })),
-  signOut: () => answered(DELETE("/api/session")),
-  report: (body: ReportBody) => answered(POST("/api/reports", { body })),
+  signOut: (login: string) => answered(DELETE("/api/session", by(login))),
+  report: (body: ReportBody, login?: string) => answered(POST("/api/reports", { body, ...(login ? by(login) : {}) })),
   latestCases: (limit: number) => answered(GET("/api/cases", { params: { query: { limit } } })),
   locate: (lon: number, lat: number, category: string, accuracy_m: number, signal?: AbortSignal) =>
     answered(

@@ -2,9 +2,11 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { StyleSpecification } from "maplibre-gl";
 import { api } from "./api";
+import { beginLeaving, finishLeaving, forgetDevice, leaving, stayed } from "./device";
 import { timeZone } from "./i18n";
 import { remember, remembered } from "./remember";
 import { me, signingIn } from "./session";
+import { tell } from "./tabs";
 import { brokenIn, shownByDefault } from "./style";
 import { theme } from "./theme";
 import type { City } from "./types";
@@ -41,6 +43,11 @@ export const brokenStyles = computed<ReadonlySet<string>>(
 /** Reads the city, the style the reader may see, and who the reader is. */
 export async function readCity(): Promise<void> {
   try {
+    if (leaving() && !(await finishLeaving())) {
+      me.value = null;
+      unreachable.value = true;
+      return;
+    }
     const [theCity, theStyle] = await Promise.all([api.city(), api.style(theme.peek())]);
     // Asking /api/me while signed out is a 401 in the console of every visitor; the catalogue says it as well.
     const signedIn = theCity.layers.some((layer) => layer.class !== "public" && layer.allowed);
@@ -86,12 +93,17 @@ effect(() => {
 // -- sign-in --------------------------------------------------------------------------------------------------------
 
 export async function signIn(login: string, password: string): Promise<void> {
+  await finishLeaving();
   await api.signIn(login, password);
+  stayed();
+  tell("account");
   signingIn.value = false;
   await readCity();
 }
 
 export async function signOut(): Promise<void> {
-  await api.signOut().catch(() => undefined);
+  const login = me.peek()?.login;
+  if (login) beginLeaving(login);
+  await forgetDevice();
   await readCity();
 }

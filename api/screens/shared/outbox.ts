@@ -93,7 +93,21 @@ async function writing<T>(act: (to: IDBPDatabase<Schema>) => Promise<T>): Promis
 export const recall = async <T>(key: string): Promise<T | undefined> => (await (await db()).get("kept", key)) as T | undefined;
 export const keep = (key: string, value: unknown): Promise<unknown> => writing((to) => to.put("kept", value, key));
 export const forget = async (key: string): Promise<void> => (await db()).delete("kept", key);
-export const forgetKept = async (): Promise<void> => (await db()).clear("kept");
+/** Forgets whatever begins so and is not among these. */
+export async function forgetBut(beginning: string, but: Set<string>): Promise<void> {
+  const done = (await db()).transaction("kept", "readwrite");
+  for (const key of await done.store.getAllKeys()) if (key.startsWith(beginning) && !but.has(key)) await done.store.delete(key);
+  await done.done;
+}
+
+/** All but the outbox and its photographs: what was read, what was not handed in, the way walked. */
+export async function forgetAccount(): Promise<void> {
+  const done = (await db()).transaction(["kept", "photos", "track"], "readwrite");
+  await done.objectStore("kept").clear();
+  await done.objectStore("track").clear();
+  for (const photo of await done.objectStore("photos").getAll()) if (photo.draft !== null) await done.objectStore("photos").delete(photo.id);
+  await done.done;
+}
 
 // -- photographs that wait in a form ----------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 // Photographs on their way to the server: made smaller in the browser, sent as they are, named by their hash.
-import { answered, POST } from "./client";
+import { answered, by, POST } from "./client";
 
 /** The longer side, in pixels: enough to read a sign across a street, and a tenth of what a phone's camera writes. */
 export const LONGEST_SIDE = 1600;
@@ -43,12 +43,12 @@ export async function shrunk(file: Blob, longest = LONGEST_SIDE): Promise<Blob> 
 }
 
 /** Sends a photograph in. The same bytes sent again are the same photograph, so a lost answer costs nothing but the way. */
-export async function sendPhoto(photo: Blob): Promise<string> {
+export async function sendPhoto(photo: Blob, login?: string): Promise<string> {
   const { sha256 } = await answered(
     POST("/api/photos", {
       body: photo as unknown as never,
       bodySerializer: (body) => body as unknown as BodyInit,
-      headers: { "Content-Type": photo.type || "image/jpeg" },
+      headers: { "Content-Type": photo.type || "image/jpeg", ...(login ? by(login).headers : {}) },
     }),
   );
   return sha256;

@@ -1,5 +1,6 @@
 // Pages of one browser tell each other that something of theirs has changed.
-type What = "outbox" | "account";
+/** `left`: somebody signed out, and what pages show of him goes. */
+type What = "outbox" | "account" | "left";
 
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("gisops.officer") : null;
 

@@ -124,7 +124,7 @@ export const en: Messages = {
   mineHint: "Kept in this device's browser only.",
   mineNone: "Nothing was reported from this device yet.",
   mineClear: "Clear the list",
-  mineClearSure: "After that only a link you kept shows them. Clear the list?",
+  mineClearSure: "The list and what you are writing go from this device; after that only a link you kept shows them. Clear?",
   mineCleared: "Cleared.",
   unsent: "Not sent yet",
   close: "Close",

@@ -121,7 +121,7 @@ export const zhCN = {
   mineHint: "只保存在这台设备的浏览器里。",
   mineNone: "这台设备上还没有上报记录。",
   mineClear: "清除记录",
-  mineClearSure: "清除后只能凭保存的链接查看。确定清除？",
+  mineClearSure: "将清除列表和正在填写的内容，之后只能凭保存的链接查看。确定清除？",
   mineCleared: "已清除。",
   unsent: "尚未送达",
   close: "关闭",
