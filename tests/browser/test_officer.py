@@ -88,6 +88,29 @@ def sign_in(page: Any, live_server: Any, login: str) -> None:
     page.wait_for_selector(f"[data-signed-in={login}]", timeout=60_000)
 
 
+def sign_out(page: Any) -> None:
+    page.click("[data-tab=mine]")
+    page.click("[data-act=sign-out]")
+    page.click("[data-act=sign-out-sure]")
+    page.wait_for_selector(".welcome")
+
+
+STORE = """async ([name, mode, act]) => {
+  const db = await new Promise(done => {
+    const asked = indexedDB.open('gisops.officer');
+    asked.onsuccess = () => done(asked.result);
+  });
+  const store = db.transaction(name, mode).objectStore(name);
+  const asked = act ? store.put(act[1], act[0]) : store.getAllKeys();
+  return new Promise(done => { asked.onsuccess = () => { db.close(); done(asked.result); }; });
+}"""
+
+
+def kept_in(page: Any, store: str = "kept") -> list[Any]:
+    """Names of what this device keeps."""
+    return list(page.evaluate(STORE, [store, "readonly", None]))
+
+
 def rows(live_server: Any, query: str, *values: Any) -> list[dict[str, Any]]:
     with connect(live_server.database.owner_url) as owner:
         return list(owner.execute(query, list(values)).fetchall())
@@ -336,7 +359,7 @@ def test_a_lost_answer_makes_no_second_report_and_no_second_move(phone: Open, li
 def test_two_pages_of_one_phone_send_once(phone: Open, live_server: Any) -> None:
     watched = phone()
     page, context = watched.page, watched.page.context
-    page.wait_for_selector("[data-tasks]")
+    page.wait_for_selector("[data-tasks]", state="attached")
     wait_for_worker(page)
     context.set_offline(True)
     text = f"样例：两页 {uuid4()}"
@@ -365,28 +388,16 @@ def test_what_one_account_left_unsent_goes_out_for_nobody_else(phone: Open, live
     assert grave(page) == []
     page.click("[data-act=sign-out]")
     page.click("[data-act=sign-out-sure]")
-    page.wait_for_selector("[data-bar=others][data-login=officer]")
-    kept = page.evaluate(
-        """async () => {
-          const db = await new Promise(done => {
-            const asked = indexedDB.open('gisops.officer');
-            asked.onsuccess = () => done(asked.result);
-          });
-          return new Promise(done => {
-            const asked = db.transaction('kept').objectStore('kept').getAllKeys();
-            asked.onsuccess = () => { db.close(); done(asked.result); };
-          });
-        }"""
-    )
+    page.wait_for_selector("[data-bar=others][data-others='1']")
+    kept = kept_in(page)
     assert kept == [], "tasks, zones and cases are gone with the sign-in"
     page.unroute("**/api/reports")
     sign_in(page, live_server, "handler")
-    page.wait_for_selector("[data-bar=others][data-login=officer]")
-    assert "officer" in page.inner_text("[data-bar=others]")
+    page.wait_for_selector("[data-bar=others][data-others='1']")
+    assert "officer" not in page.inner_text("[data-bar=others]"), "whose it is is nobody's business"
     page.wait_for_timeout(500)
     assert reports_that_say(live_server, text) == 0
-    page.click("[data-tab=mine]")
-    page.click("[data-act=sign-out]")
+    sign_out(page)
     sign_in(page, live_server, "officer")
     page.wait_for_selector("[data-bar=others]", state="detached")
     page.wait_for_selector("[data-bar=unsent]", state="detached", timeout=60_000)
@@ -401,7 +412,7 @@ def test_what_one_account_left_unsent_goes_out_for_nobody_else(phone: Open, live
 def test_a_sign_in_that_ended_keeps_everything_until_the_next(phone: Open, live_server: Any) -> None:
     watched = phone(service_workers="block")
     page = watched.page
-    page.wait_for_selector("[data-tasks]")
+    page.wait_for_selector("[data-tasks]", state="attached")
     page.context.clear_cookies()
     text = f"样例：登录结束 {uuid4()}"
     write_report(page, text)
@@ -410,6 +421,142 @@ def test_a_sign_in_that_ended_keeps_everything_until_the_next(phone: Open, live_
     sign_in(page, live_server, "officer")
     page.wait_for_selector("[data-bar=unsent]", state="detached", timeout=60_000)
     assert reports_that_say(live_server, text) == 1
+
+
+# -- whoever has signed out is gone -----------------------------------------------------------------------------------
+
+
+def test_a_sign_out_without_a_network_holds_and_meets_nobody_else(phone: Open, live_server: Any) -> None:
+    watched = phone(service_workers="block")
+    page = watched.page
+    page.wait_for_selector("[data-tasks]", state="attached")
+    page.click("[data-tab=report]")
+    take(page, "report", 501)
+    page.fill("#report-text", "样例：没写完 / Sample: unfinished")
+    # an answer that is under way when he signs out
+    held: list[Any] = []
+    page.route("**/api/me/tasks*", lambda route: held.append(route))
+    page.route("**/api/session", lambda route: route.abort())
+    page.evaluate("() => dispatchEvent(new Event('online'))")
+    deadline = time.monotonic() + 30
+    while not held and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
+    assert held
+    asked: list[str] = []
+    sign_out(page)
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    for route in held:
+        route.continue_()
+    page.unroute("**/api/me/tasks*")
+    # the network's return, another look at the page, a new page: each asks with his cookie, if anything does
+    page.evaluate("() => dispatchEvent(new Event('online'))")
+    page.wait_for_timeout(400)
+    page.reload()
+    page.wait_for_selector(".welcome")
+    page.wait_for_timeout(400)
+    assert page.locator("[data-signed-in]").count() == 0
+    assert "/api/me" not in asked
+    assert [kept_in(page, store) for store in ("photos", "track", "outbox")] == [[], [], []]
+    assert [key for key in kept_in(page) if key != "categories"] == []
+    assert any(cookie["name"] == "gisops_session" for cookie in page.context.cookies())
+
+    # whoever signs in before the server heard of it stays signed in
+    page.unroute("**/api/session")
+    left = page.evaluate("() => localStorage['gisops.leaving']")
+    assert left == "officer"
+    sign_in(page, live_server, "handler")
+    assert page.evaluate("() => localStorage['gisops.leaving'] ?? null") is None
+    page.evaluate("left => { localStorage['gisops.leaving'] = left; }", left)
+    page.reload()
+    page.wait_for_function("() => !localStorage['gisops.leaving']")
+    page.wait_for_selector("[data-signed-in=handler]")
+
+
+def test_a_sign_out_on_another_page_takes_the_phones_work_along(phone: Open, live_server: Any) -> None:
+    watched = phone()
+    page, context = watched.page, watched.page.context
+    page.wait_for_selector("[data-tasks]", state="attached")
+    wait_for_worker(page)
+    page.click("[data-tab=map]")
+    page.wait_for_selector("[data-map=there]")
+    page.wait_for_function("async () => (await caches.keys()).includes('officer-seen.officer')")
+    assert "officer:work" in kept_in(page)
+    other = context.new_page()
+    other.set_default_timeout(60_000)
+    other.goto(f"{live_server.base_url}/desk")
+    other.click("[data-signed-in=officer]")
+    page.wait_for_selector(".welcome")
+    assert page.locator("[data-signed-in]").count() == 0
+    page.wait_for_function("async () => !(await caches.keys()).includes('officer-seen.officer')")
+    assert [key for key in kept_in(page) if key != "categories"] == []
+
+
+def test_a_cookie_that_changed_sends_nothing_in_anothers_name(phone: Open, live_server: Any) -> None:
+    watched = phone(service_workers="block")
+    page = watched.page
+    page.wait_for_selector("[data-tasks]", state="attached")
+    # another page of the browser has signed somebody in, and this one has not heard of it
+    page.evaluate(
+        """body => fetch('/api/session', {method: 'POST', body, headers: {'Content-Type': 'application/json'}})""",
+        json.dumps({"login": "handler", "password": live_server.password}),
+    )
+    text = f"样例：换了登录 {uuid4()}"
+    with page.expect_response("**/api/reports") as answer:
+        write_report(page, text)
+    assert (answer.value.status, answer.value.json()["code"]) == (409, "other_account")
+    page.wait_for_selector("[data-bar=other]")
+    assert reports_that_say(live_server, text) == 0
+
+
+def test_what_was_read_of_a_case_goes_with_it_and_all_of_it_with_time(phone: Open, live_server: Any, task: str) -> None:
+    watched = phone(service_workers="block")
+    page = watched.page
+    page.click(f"[data-case='{task}']")
+    page.wait_for_selector("[data-written]")
+    page.wait_for_timeout(200)
+    assert f"officer:case:{task}" in kept_in(page)
+    # of a case that is his no more: kept once, and not found by the server
+    gone = "00000000000000"
+    page.evaluate(
+        STORE, ["kept", "readwrite", [f"officer:case:{gone}", {"case_no": gone, "reports": [], "history": []}]]
+    )
+    page.evaluate("gone => { history.pushState({tab: 'tasks', case_no: gone}, ''); }", gone)
+    page.evaluate("() => dispatchEvent(new PopStateEvent('popstate', {state: history.state}))")
+    page.wait_for_selector(".page .empty")
+    page.wait_for_selector(".story", state="detached")
+    page.evaluate("() => dispatchEvent(new Event('online'))")
+    page.wait_for_function(
+        """name => new Promise(done => {
+          const asked = indexedDB.open('gisops.officer');
+          asked.onsuccess = () => {
+            const got = asked.result.transaction('kept').objectStore('kept').get(name);
+            got.onsuccess = () => { asked.result.close(); done(got.result === undefined); };
+          };
+        })""",
+        arg=f"officer:case:{gone}",
+    )
+    assert f"officer:case:{task}" in kept_in(page)
+    # nobody has heard of it for eight days, and nobody answers now
+    page.route("**/api/**", lambda route: route.abort())
+    page.evaluate(
+        STORE,
+        [
+            "kept",
+            "readwrite",
+            [
+                "officer:work",
+                {
+                    "me": {"login": "officer", "role": "officer", "staff": None, "organisation": None},
+                    "tasks": [],
+                    "zones": [],
+                    "at": (time.time() - 8 * 86_400) * 1000,
+                },
+            ],
+        ],
+    )
+    page.reload()
+    page.wait_for_selector(".welcome")
+    assert kept_in(page) == []
 
 
 # -- the rest of the page ---------------------------------------------------------------------------------------------

@@ -119,12 +119,29 @@ def test_three_taps_from_opening_to_a_case(phone: Callable[..., Any], owner: Con
     page.wait_for_selector(f"[data-follow='{uid}'] [data-step]")
     page.click("[data-act=urge]")
     page.wait_for_selector("[data-urged]")
-    page.go_back()
+    # a key of a quarter of a year ago is let go of
+    page.evaluate("""() => {
+        const [one] = JSON.parse(localStorage['gisops.report.mine']);
+        const old = {...one, uid: 'of-old', at: new Date(Date.now() - 91 * 86400000).toISOString()};
+        localStorage['gisops.report.mine'] = JSON.stringify([one, old]);
+        location.hash = '';
+        location.reload();
+    }""")
+    page.tap(f"[data-kind='{ROAD}']")
+    page.wait_for_selector("[data-how=device]")
+    page.evaluate("() => { location.hash = 'mine'; }")
+    page.wait_for_selector(f"[data-mine='{uid}']")
+    assert page.locator("[data-mine]").count() == 1
+    assert "of-old" not in page.evaluate("() => localStorage['gisops.report.mine']")
+    # and what is being written goes with the list
+    drafted = "() => JSON.parse(localStorage['gisops.report.draft']).category"
+    assert page.evaluate(drafted) == ROAD
     page.click("[data-act=clear]")
     page.click("[data-act=clear-sure]")
     page.reload()
     page.wait_for_selector("[data-view=mine] .hint")
     assert page.locator("[data-mine]").count() == 0
+    assert page.evaluate(drafted) == ""
     assert watched.errors == []
 
 
