@@ -201,7 +201,8 @@ def test_a_case_from_the_pavement_to_its_stars(
     # Meanwhile the server goes away. What is on the wall stays, and the wall says how old it is.
     assert wall.errors == []
     with away():
-        wall.page.wait_for_selector("[data-live=reconnecting], [data-live=stale]")
+        said = wall.page.wait_for_selector("[data-live=reconnecting], [data-live=stale]").inner_text()
+        assert said == "正在重连" or said.endswith("起未更新")
         assert wall.page.evaluate(DRAWN, case_no)
         assert wall.page.locator(f"[data-case-no='{case_no}']").count() > 0
     wall.page.wait_for_selector("[data-live=live]")

@@ -37,6 +37,10 @@ const RENEWED_TOGETHER_MS = 150;
 const LOOKED_AGAIN_MS = 60_000;
 const CASES_LAYER = "cases";
 
+/** The root size of a desk's screen: the sizes of a style are meant for it. */
+const DESK_PX = 15;
+const largerNow = (): number => Math.max(1, Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / DESK_PX);
+
 /** The law of open data, and honesty: whose ground this is, and whether there is such a city. */
 const creditOf = ({ attribution, sample }: City): string =>
   [attribution, sample && (sample.made_up ? "样例数据 / sample data" : "样例业务数据 / sample records")].filter(Boolean).join(" · ");
@@ -62,9 +66,10 @@ export function cityMap(container: HTMLElement, options: CityMapOptions): { map:
   // Read before the map is made, which writes its own view there.
   const cameWithView = inAddress && location.hash.includes("map=");
   const pitched = signal(!cameWithView && pitch > UPRIGHT_DEGREES);
+  const larger = signal(largerNow());
   const look = (server: StyleSpecification): StyleSpecification =>
     composed(server, {
-      language: language.value, shown: shows, pitched: pitched.value, broken: refusedStyles.value, overlays: overlays.composed(theme.value !== "day"),
+      language: language.value, larger: larger.value, shown: shows, pitched: pitched.value, broken: refusedStyles.value, overlays: overlays.composed(theme.value !== "day"),
     });
   let drawn = look(firstStyle);
   const map = makeMap(container, drawn, firstCity.bbox, creditOf(firstCity), inAddress);
@@ -78,6 +83,7 @@ export function cityMap(container: HTMLElement, options: CityMapOptions): { map:
   }
   const resized = (): void => {
     map.setPadding(padding());
+    larger.value = largerNow();
   };
   window.addEventListener("resize", resized);
   map.on("pitchend", () => {

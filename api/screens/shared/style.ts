@@ -25,11 +25,11 @@ export const catalogueId = (layer: LayerSpecification): string | null => {
   return typeof id === "string" ? id : null;
 };
 
-/** What has a height is drawn upright only where the map is looked at from the side. */
 /** An overlay that lies under the server's points and labels, so that these can be read over it. */
 const lies = (layer: LayerSpecification): boolean => (layer.metadata as Metadata)?.["gisops:under"] === true;
 const above = (layer: LayerSpecification): boolean => ["points", "labels"].includes(String((layer.metadata as Metadata)?.["gisops:level"]));
 
+/** What has a height is drawn upright only where the map is looked at from the side. */
 const uprightOnly = (layer: LayerSpecification): boolean => (layer.metadata as Metadata)?.["gisops:pitched"] === true;
 
 /** Layers whose own style the server could not compose. */
@@ -39,6 +39,13 @@ export const shownByDefault = (style: StyleSpecification, id: string): boolean =
   style.layers.some((layer) => catalogueId(layer) === id && layer.layout?.visibility !== "none");
 
 type Json = string | number | boolean | null | undefined | Json[] | { [key: string]: Json };
+
+/** Read loosely: the specification's types know each layer type apart, this code treats them alike. */
+interface Loose {
+  type: string;
+  layout?: Record<string, Json>;
+  paint?: Record<string, Json>;
+}
 
 const walk = (value: Json, change: (value: Json) => Json): Json => {
   const changed = change(value);
@@ -58,8 +65,43 @@ const inEnglish = (value: Json): Json => {
   return value;
 };
 
+/** A size so many times as large, be it a number, an expression or stops: a zoom must stay on the outside of an expression. */
+function times(value: Json, factor: number): Json {
+  if (typeof value === "number") return Math.round(value * factor * 100) / 100;
+  if (Array.isArray(value)) {
+    const [kind] = value;
+    if (kind === "interpolate") return value.map((each, n) => (n > 3 && n % 2 === 0 ? times(each, factor) : each));
+    if (kind === "step") return value.map((each, n) => (n > 1 && n % 2 === 0 ? times(each, factor) : each));
+    return ["*", factor, value];
+  }
+  if (value && typeof value === "object" && Array.isArray(value.stops)) {
+    return { ...value, stops: value.stops.map((stop) => (Array.isArray(stop) ? [stop[0], times(stop[1], factor)] : stop)) };
+  }
+  return value;
+}
+
+/** What MapLibre takes where a style says nothing. */
+const TEXT_SIZE = 16;
+
+/** Text grows with the screen as the panels' does; signs and dots by half as much, or they would hide the ground. */
+function enlarged(layer: Loose, larger: number): Loose {
+  const half = 1 + (larger - 1) / 2;
+  const grown = (part: Record<string, Json> | undefined, name: string, factor: number, otherwise?: Json): Record<string, Json> => {
+    const size = part?.[name] ?? otherwise;
+    return size === undefined ? { ...part } : { ...part, [name]: times(size, factor) };
+  };
+  if (layer.type === "symbol") {
+    const layout = layer.layout?.["text-field"] === undefined ? { ...layer.layout } : grown(layer.layout, "text-size", larger, TEXT_SIZE);
+    return { ...layer, layout: layout["icon-image"] === undefined ? layout : grown(layout, "icon-size", half, 1), paint: grown(layer.paint, "text-halo-width", half) };
+  }
+  if (layer.type !== "circle") return layer;
+  return { ...layer, paint: grown(grown(layer.paint, "circle-radius", half), "circle-stroke-width", half) };
+}
+
 export interface Look {
   language: Language;
+  /** How many times as large the screen's text is as a desk's. */
+  larger: number;
   /** Is this catalogue layer switched on? */
   shown: (id: string) => boolean;
   /** Layers with a style MapLibre refuses: one of them would take the whole map down. */
@@ -71,8 +113,8 @@ export interface Look {
 export function composed(server: StyleSpecification, look: Look): StyleSpecification {
   const layers = server.layers.filter((each) => !look.broken.has(catalogueId(each) ?? "")).map((original) => {
     const id = catalogueId(original);
-    // Read loosely: the specification's types know each layer type apart, this code treats them alike.
-    const layer = structuredClone(original) as unknown as { type: string; layout?: Record<string, Json> };
+    const copy = structuredClone(original) as unknown as Loose;
+    const layer = look.larger > 1 ? enlarged(copy, look.larger) : copy;
     if (id !== null) layer.layout = { ...layer.layout, visibility: look.shown(id) && (look.pitched || !uprightOnly(original)) ? "visible" : "none" };
     if (layer.type === "symbol" && layer.layout) {
       layer.layout["text-font"] ??= [MAP_FONT];
@@ -80,14 +122,15 @@ export function composed(server: StyleSpecification, look: Look): StyleSpecifica
     }
     return layer as unknown as LayerSpecification;
   });
-  const under = look.overlays.layers.filter(lies);
+  const own = look.overlays.layers.map((each) => (look.larger > 1 ? enlarged(each as unknown as Loose, look.larger) : each) as LayerSpecification);
+  const under = own.filter(lies);
   const first = layers.findIndex(above);
   layers.splice(first < 0 ? layers.length : first, 0, ...under);
   const { glyphs: _never, ...rest } = server;
   return {
     ...rest,
     sources: { ...server.sources, ...look.overlays.sources },
-    layers: [...layers, ...look.overlays.layers.filter((each) => !lies(each))],
+    layers: [...layers, ...own.filter((each) => !lies(each))],
   } as StyleSpecification;
 }
 

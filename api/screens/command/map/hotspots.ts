@@ -101,6 +101,16 @@ const fullestHour = computed(() => Math.max(...Array.from({ length: HOURS }, (_,
 /** The most that a hexagon holds, of the whole period or of any hour that is played: a colour means the same in every hour. */
 export const fullest = computed(() => (hour.value === null ? fullestEver.value : fullestHour.value));
 
+/**
+ * What a full place of the period holds: of ten hexagons with anything in them, nine hold no more. Heat is measured by
+ * it, or a month of cases would glow everywhere as its worst hour does.
+ */
+const fullPlace = computed(() => {
+  const counts = hexagonsOf(dotsOf(null)).map((each) => each.count).sort((a, b) => a - b);
+  return counts[Math.floor(counts.length * 0.9)] ?? 1;
+});
+export const glowing = computed(() => (hour.value === null ? fullPlace.value : Math.max(1, (fullPlace.value * WINDOW_H) / HOURS)));
+
 const told = (each: Happening): Dot => ({ case_no: each.case_no, lon: each.lon, lat: each.lat, at: Date.parse(each.reported_at) });
 
 let asking = 0;

@@ -21,7 +21,7 @@ const GROUND = "#080b0f";
 /** From few to many: lightness alone tells the order, whatever colours the eye tells apart. */
 export const RAMP = ["#3b2a6b", "#7b2f83", "#c2456c", "#f28a4b", "#fbe08a"] as const;
 
-/** How large text and signs are: a wall of 2160 lines is looked at from farther away than one of 1080. */
+/** How far a case glows: a wall of 2160 lines is looked at from farther away than one of 1080. Text and dots grow with the style. */
 const scale = (): number => Math.min(2, Math.max(1, innerHeight / 1080));
 
 const UNDER = { "gisops:under": true };
@@ -38,7 +38,7 @@ function layers(): StyleSpecification["layers"] {
       paint: {
         "heatmap-radius": ["interpolate", ["exponential", 1.6], ["zoom"], 10, 12 * k, 13, 28 * k, 16, 70 * k],
         "heatmap-intensity": ["interpolate", ["linear"], ["zoom"], 10, 0.5, 15, 1.1],
-        "heatmap-weight": 0.6,
+        "heatmap-weight": ["get", "weight"],
         "heatmap-opacity": 0.78,
         "heatmap-color": ["interpolate", ["linear"], ["heatmap-density"], 0, "rgba(59,42,107,0)", 0.15, RAMP[0], 0.35, RAMP[1], 0.55, RAMP[2], 0.8, RAMP[3], 1, RAMP[4]],
       },
@@ -46,8 +46,8 @@ function layers(): StyleSpecification["layers"] {
     { id: `${HEXAGONS}-fill`, type: "fill", source: HEXAGONS, metadata: UNDER, paint: { "fill-color": ramp, "fill-opacity": ["interpolate", ["linear"], share, 0, 0.3, 1, 0.8] } },
     { id: `${HEXAGONS}-edge`, type: "line", source: HEXAGONS, metadata: UNDER, paint: { "line-color": ramp, "line-width": 1.2, "line-opacity": 0.9 } },
     {
-      id: `${HEXAGONS}-count`, type: "symbol", source: HEXAGONS, minzoom: 12, filter: [">", ["get", "count"], 1],
-      layout: { "text-field": ["to-string", ["get", "count"]], "text-font": [MAP_FONT], "text-size": 13 * k, "symbol-sort-key": ["-", ["get", "count"]], "text-padding": 0 },
+      id: `${HEXAGONS}-count`, type: "symbol", source: HEXAGONS, metadata: UNDER, minzoom: 12, filter: [">", ["get", "count"], 1],
+      layout: { "text-field": ["to-string", ["get", "count"]], "text-font": [MAP_FONT], "text-size": 13, "symbol-sort-key": ["-", ["get", "count"]], "text-padding": 0 },
       paint: { "text-color": "#ffffff", "text-halo-color": GROUND, "text-halo-width": 1.6 },
     },
     { id: `${ANSWER}-fill`, type: "fill", source: ANSWER, paint: { "fill-color": ACCENT, "fill-opacity": 0.16 } },
@@ -55,10 +55,10 @@ function layers(): StyleSpecification["layers"] {
     { id: `${AREA}-fill`, type: "fill", source: AREA, paint: { "fill-color": "#f3bd5b", "fill-opacity": 0.14 } },
     { id: `${AREA}-edge`, type: "line", source: AREA, layout: { "line-join": "round" }, paint: { "line-color": "#f3bd5b", "line-width": 3 } },
     {
-      id: `${OFFICER_POINTS}-dot`, type: "circle", source: OFFICER_POINTS,
+      id: `${OFFICER_POINTS}-dot`, type: "circle", source: OFFICER_POINTS, metadata: UNDER,
       paint: {
         "circle-color": ["case", ["get", "old"], GROUND, "#3fd0a4"],
-        "circle-radius": ["interpolate", ["linear"], ["zoom"], 10, 2.6 * k, 13, 4.6 * k, 16, 8 * k],
+        "circle-radius": ["interpolate", ["linear"], ["zoom"], 10, 2.6, 13, 4.6, 16, 8],
         "circle-stroke-color": ["case", ["get", "old"], "#7fa99b", GROUND],
         "circle-stroke-width": ["case", ["get", "old"], 1.6, 1.4],
         "circle-opacity": ["case", ["get", "old"], 0.75, 1],
@@ -66,20 +66,20 @@ function layers(): StyleSpecification["layers"] {
     },
     {
       id: `${OFFICER_POINTS}-name`, type: "symbol", source: OFFICER_POINTS, minzoom: 14.5,
-      layout: { "text-field": ["get", "name"], "text-font": [MAP_FONT], "text-size": 13 * k, "text-offset": [0, 0.9], "text-anchor": "top", "text-optional": true },
+      layout: { "text-field": ["get", "name"], "text-font": [MAP_FONT], "text-size": 13, "text-offset": [0, 0.9], "text-anchor": "top", "text-optional": true },
       paint: { "text-color": ["case", ["get", "old"], "#b1bfcc", "#9fe8d0"], "text-halo-color": GROUND, "text-halo-width": 1.6 },
     },
     ...caseLayers(true, true),
     {
       id: `${MARKED}-ring`, type: "circle", source: MARKED,
       paint: {
-        "circle-opacity": 0, "circle-radius": ["case", ["get", "open"], 15 * k, 8 * k],
-        "circle-stroke-color": ["case", ["get", "open"], "#ffffff", ACCENT], "circle-stroke-width": ["case", ["get", "open"], 3.2 * k, 2 * k],
+        "circle-opacity": 0, "circle-radius": ["case", ["get", "open"], 15, 8],
+        "circle-stroke-color": ["case", ["get", "open"], "#ffffff", ACCENT], "circle-stroke-width": ["case", ["get", "open"], 3.2, 2],
       },
     },
     { id: `${ACCURACY}-edge`, type: "line", source: ACCURACY, paint: { "line-color": ACCENT, "line-width": 1.6 } },
-    { id: `${POINT}-ring`, type: "circle", source: POINT, paint: { "circle-radius": 9 * k, "circle-color": GROUND, "circle-stroke-color": ACCENT, "circle-stroke-width": 2.4 * k } },
-    { id: `${POINT}-dot`, type: "circle", source: POINT, paint: { "circle-radius": 4.5 * k, "circle-color": ACCENT } },
+    { id: `${POINT}-ring`, type: "circle", source: POINT, paint: { "circle-radius": 9, "circle-color": GROUND, "circle-stroke-color": ACCENT, "circle-stroke-width": 2.4 } },
+    { id: `${POINT}-dot`, type: "circle", source: POINT, paint: { "circle-radius": 4.5, "circle-color": ACCENT } },
   ];
 }
 
@@ -105,11 +105,14 @@ export const drawMarked = (marked: (Place & { case_no: string })[], open: Place 
 
 export const drawArea = (area: GeoJSON.Polygon | null): void => overlays.set(AREA, one(area));
 
-export const drawHeat = (dots: Dot[]): void =>
+/** `glowing`: how many a place holds that is to glow; of few cases each is seen, of many only where they crowd. */
+export const drawHeat = (dots: Dot[], glowing: number): void => {
+  const weight = Math.min(0.6, 2.4 / glowing);
   overlays.set(HEAT, {
     type: "FeatureCollection",
-    features: dots.map(({ lon, lat }) => ({ type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] }, properties: {} })),
+    features: dots.map(({ lon, lat }) => ({ type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] }, properties: { weight } })),
   });
+};
 
 export const drawHexagons = (found: Hexagon[], fullest: number): void =>
   overlays.set(HEXAGONS, {

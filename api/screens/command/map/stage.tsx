@@ -6,12 +6,13 @@ import { drawCases } from "../../shared/case_overlay";
 import { city, shown, style } from "../../shared/catalog";
 import { cityMap, follow } from "../../shared/city_map";
 import { named } from "../../shared/i18n";
+import { EMPTY } from "../../shared/map_view";
 import { addCase, cases, dropCase, listed, readCases } from "../../shared/live_cases";
 import { area, asked, casePlace, goTo, marked, touring } from "../state";
 import { drawing, stopDrawing } from "./drawing";
 import { responsible } from "./here";
 import { ask, fly, padding, theMap, tilted, TILT } from "./hold";
-import { fullest, hexagons, hotspots, shownDots } from "./hotspots";
+import { fullest, glowing, hexagons, hotspots, shownDots } from "./hotspots";
 import { followOfficers, officerPoints, OFFICERS } from "./officers";
 import { drawArea, drawAsked, drawHeat, drawHexagons, drawMarked, OFFICER_POINTS, overlays } from "./overlays";
 import { followTour } from "./tour";
@@ -63,9 +64,10 @@ function drawn(): (() => void)[] {
     effect(() => drawAsked(asked.value, responsible.value?.status === "answered" ? (responsible.value.told.boundary as GeoJSON.Geometry | null) : null)),
     effect(() => drawArea(area.value)),
     effect(() => drawMarked(marked.value, casePlace.value)),
-    effect(() => drawHeat(hotspots.value === "heat" ? shownDots.value : [])),
+    effect(() => drawHeat(hotspots.value === "heat" ? shownDots.value : [], glowing.value)),
     effect(() => drawHexagons(hotspots.value === "hexagons" ? hexagons.value : [], fullest.value)),
-    effect(() => overlays.set(OFFICER_POINTS, officerPoints())),
+    // Half a thousand people on foot would hide what is counted.
+    effect(() => overlays.set(OFFICER_POINTS, hotspots.value === "off" ? officerPoints() : EMPTY)),
   ];
 }
 
