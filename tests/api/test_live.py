@@ -247,6 +247,24 @@ def test_a_lost_database_connection_loses_no_event(live_server, caller, report) 
         assert not stream.closed.is_set()
 
 
+def test_a_crowd_of_events_at_once_cuts_nobody_who_reads(live_server, caller, report) -> None:
+    with listening(caller("desk")) as stream:
+        case_no = report()
+        stream.wait_for("case")
+        with connect(live_server.database.owner_url, autocommit=True) as owner:
+            # Four times what a reader's queue holds, committed in one moment.
+            owner.execute(
+                "INSERT INTO outbox"
+                " (district_code, event_id, kind, case_no, geom, unit_id, organisation_id, payload, at)"
+                " SELECT district_code, gen_random_uuid(), kind, case_no, geom, unit_id, organisation_id, payload, at"
+                " FROM (SELECT * FROM outbox WHERE case_no = %s AND kind = 'case' LIMIT 1) AS o,"
+                " generate_series(1, 1024)",
+                [case_no],
+            )
+        stream.wait_for("case", 1025, within_s=30)
+        assert not stream.closed.is_set()
+
+
 def test_an_anonymous_caller_and_a_bad_box_are_refused(caller) -> None:
     assert caller().get("/api/live").status_code == 401
     assert caller("desk").get("/api/live?bbox=1,2,3").json()["code"] == "invalid_input"

@@ -253,10 +253,12 @@ def test_a_drawn_area_says_everything_inside_and_escape_clears_it(
     wall: Watched, desk: httpx2.Client, live_server: Any
 ) -> None:
     page = wall.page
-    x, y = look_at_middle(page, 15)
     page.click("[data-act=draw]")
     page.click("[data-act=draw-rectangle]")
     page.wait_for_function("() => Object.keys(window.gisops.map.getStyle().sources).some(id => id.startsWith('drawn'))")
+    # What the panels cover is told the map in the next frame, which moves its middle.
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    x, y = look_at_middle(page, 15)
     page.mouse.click(x - 60, y - 60)
     # A hand is slower than a program, and the pen is made for hands: it goes on until the drawn corner is below it.
     for step in range(200):
