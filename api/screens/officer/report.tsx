@@ -1,5 +1,5 @@
 // Report anything: what, photographs, a note, where. It goes into the outbox, and out when it can.
-import { signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { CategoryBox } from "../shared/category_box";
 import { fill, named } from "../shared/i18n";
@@ -8,7 +8,7 @@ import { draftOf, openDraft, report, write } from "./acts";
 import { here } from "./position";
 import { Shots } from "./shots";
 import { receipts } from "./sender";
-import { categories } from "./state";
+import { categories, who } from "./state";
 import { far, own } from "./words";
 
 export interface Picked {
@@ -18,6 +18,12 @@ export interface Picked {
 }
 /** A place chosen on the map; null: where the phone is. */
 export const picked = signal<Picked | null>(null);
+// The place that one account chose is not the next one's.
+const login = computed(() => who.value?.login);
+effect(() => {
+  void login.value;
+  picked.value = null;
+});
 /** What the map's middle is, while there is a map. */
 export const middle = signal<(() => Picked) | null>(null);
 
