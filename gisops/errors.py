@@ -60,6 +60,7 @@
     │   ├── UrgedAlready            this case was urged a short while ago (supervision.py)
     │   ├── LoginTaken              there is an account with this login (accounts.py)
     │   ├── SubjectTaken            linked to another account already (accounts.py)
+    │   ├── OtherAccount            done by another account than the one signed in now (api/auth.py)
     │   ├── LayerTaken              there is a layer of this id, or something of its name (layers/city_layers.py)
     │   ├── NotPublishable          a load that cannot come into force (loads/publishing.py)
     │   ├── NotUndoable             a load that cannot be taken back (loads/publishing.py)
