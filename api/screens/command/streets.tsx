@@ -47,8 +47,6 @@ export function Streets() {
   const figure = streets.figure.value;
   const [list, room] = useFit(ROW_REM);
   const rows = figure.value ? ranked(figure.value) : [];
-  // Full marks and none at all are told apart by what lies between the worst and a hundred.
-  const least = Math.min(0.9, ...rows.map((row) => row.rate)) - 0.02;
   return (
     <Panel id="streets" title={text.streets} figure={figure} aside={<span class="small aside">{text.streetsOf}</span>}>
       {figure.value && rows.length === 0 && <p class="part-body small">{text.noStreets}</p>}
@@ -62,7 +60,7 @@ export function Streets() {
                 onClick={() => openList({ code: RATE, title, query: queryOf(row.cases) })}>
                 <span class="bar-rank">{rank}</span>
                 <span class="bar-name" title={row.name}>{row.name}</span>
-                <span class="bar-track"><span class="bar-fill" style={{ width: `${(100 * (row.rate - least)) / (1 - least)}%` }} /></span>
+                <span class="bar-track"><span class="bar-fill" style={{ width: `${100 * row.rate}%` }} /></span>
                 <span class="bar-number">{plain(written.rate(row.rate))}{row.few && <abbr class="few" title={text.few}>*</abbr>}</span>
               </button>
             </li>

@@ -129,7 +129,7 @@ export const en: Messages = {
   },
   flow: "{n} a second",
   live: {
-    off: "not signed in", connecting: "connecting", live: "live", reconnecting: "reconnecting", stale: "stale since {t}",
+    off: "not live", connecting: "connecting", live: "live", reconnecting: "reconnecting", stale: "stale since {t}",
   },
   problems: {
     outside_city: "The position is outside the city", invalid_coordinate: "Invalid coordinate", swapped_coordinate: "Longitude and latitude look swapped",

@@ -124,7 +124,7 @@ export const zhCN = {
   },
   flow: "每秒 {n} 条",
   live: {
-    off: "未登录", connecting: "正在连接", live: "实时", reconnecting: "正在重连", stale: "{t} 起未更新",
+    off: "非实时", connecting: "正在连接", live: "实时", reconnecting: "正在重连", stale: "{t} 起未更新",
   },
   problems: {
     outside_city: "位置在城市范围之外", invalid_coordinate: "坐标无效", swapped_coordinate: "经纬度可能颠倒了", unknown_category: "没有这个问题类别",
