@@ -15,18 +15,18 @@ function Receipt({ answer }: { answer: ReportAnswer }) {
   const text = words.value;
   const one = answer.case;
   return (
-    <div class="stack" role="status" data-receipt={one.case_no}>
+    <div class="stack" role="status" data-receipt={one.case_no ?? ""}>
       <p class="received"><Icon name="check" />{text.received}</p>
       <dl class="facts">
         {one.case_no && <div class="fact"><dt>{text.caseNo}</dt><dd class="case-no">{one.case_no}</dd></div>}
         <div class="fact"><dt>{text.category}</dt><dd>{named(one.category)} <span class="small">{one.category.code}</span></dd></div>
         <div class="fact"><dt>{text.state}</dt><dd>{wordFor(text.states, one.state)}</dd></div>
-        <div class="fact"><dt>{text.deadline}</dt><dd>{one.deadline ? dayAndTime(one.deadline) : text.noDeadline}</dd></div>
+        {one.case_no && <div class="fact"><dt>{text.deadline}</dt><dd>{one.deadline ? dayAndTime(one.deadline) : text.noDeadline}</dd></div>}
       </dl>
-      <div>
+      {answer.dispatch.organisation && <div>
         <h3>{answer.dispatch.mode === "desk" ? text.waitsAtDesk : text.goesTo}</h3>
         <WhoGetsIt dispatch={answer.dispatch} />
-      </div>
+      </div>}
       {"reasons" in answer.dispatch
         ? <Explained dispatch={answer.dispatch} />
         : answer.joined && <p data-joined={answer.joined.code}>{said(answer.joined)}</p>}

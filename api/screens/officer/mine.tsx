@@ -1,5 +1,6 @@
 // Who works with this phone, his zones, what is kept here, and the way out.
 import { useRef } from "preact/hooks";
+import { FacesMenu } from "../shared/faces";
 import { fill, named, posted, words } from "../shared/i18n";
 import { signingIn } from "../shared/session";
 import { switchWatching, watching } from "./position";
@@ -17,7 +18,7 @@ export function Mine() {
   const waits = unsent.value.mine.length;
   return (
     <section class="page" aria-labelledby="mine-title">
-      <h1 id="mine-title" class="page-title">{text.tabs.mine}</h1>
+      <div class="page-line"><h1 id="mine-title" class="page-title">{text.tabs.mine}</h1><FacesMenu /></div>
       <section class="card"><dl class="facts">
         <div class="fact"><dt>{text.account}</dt><dd>{card.login}</dd></div>
         {card.staff && <div class="fact"><dt>{text.post}</dt><dd>{posted(card.staff)} · {card.staff.code}</dd></div>}
