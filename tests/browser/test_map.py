@@ -297,7 +297,7 @@ def test_a_report_of_what_was_reported_already_says_that_it_joined_a_case(page: 
         receipts.append(shown.locator("[data-receipt] .case-no").all_inner_texts())
         joined = shown.locator("[data-joined]").all_inner_texts()
         assert (len(joined), "" in joined) == (int(nth > 0), False)
-        assert shown.locator("[data-receipt] .who-organisation").count() == int(nth != 1)
+        assert shown.inner_text("[data-receipt] .who-organisation") != ""
         shown.locator("[data-receipt]").get_by_role("button", name="关闭").click()
     first, as_a_stranger, signed_in = receipts
     assert len(first) == 1

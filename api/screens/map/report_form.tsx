@@ -23,10 +23,10 @@ function Receipt({ answer }: { answer: ReportAnswer }) {
         <div class="fact"><dt>{text.state}</dt><dd>{wordFor(text.states, one.state)}</dd></div>
         {one.case_no && <div class="fact"><dt>{text.deadline}</dt><dd>{one.deadline ? dayAndTime(one.deadline) : text.noDeadline}</dd></div>}
       </dl>
-      {answer.dispatch.organisation && <div>
+      <div>
         <h3>{answer.dispatch.mode === "desk" ? text.waitsAtDesk : text.goesTo}</h3>
         <WhoGetsIt dispatch={answer.dispatch} />
-      </div>}
+      </div>
       {"reasons" in answer.dispatch
         ? <Explained dispatch={answer.dispatch} />
         : answer.joined && <p data-joined={answer.joined.code}>{said(answer.joined)}</p>}
