@@ -7,8 +7,12 @@ export const own = spoken({ "zh-CN": zhCN, en });
 
 export const far = (m: number): string => (m < 1000 ? metres(m) : fill(own.value.kilometres, { n: (m / 1000).toFixed(m < 10_000 ? 1 : 0) }));
 
+/** Nearer than any phone knows where it is, so that no way leads there. */
+const HERE_M = 5;
+
 /** How far and which way. */
 export function away(from: { lon: number; lat: number }, to: { lon: number; lat: number }): string {
+  if (distance(from, to) < HERE_M) return own.value.rightHere;
   const d = own.value.directions[Math.round(bearing(from, to) / 45) % 8]!;
   return fill(own.value.away, { m: far(distance(from, to)), d });
 }

@@ -43,6 +43,7 @@ export const en: Messages = {
   paused: "clock paused",
   asked: "you were asked",
   away: "{m} {d}",
+  rightHere: "right here",
   directions: ["N", "NE", "E", "SE", "S", "SW", "W", "NW"],
   days: "{n} d", hours: "{n} h", minutes: "{n} min",
   joiner: " ",

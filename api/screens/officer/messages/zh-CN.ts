@@ -44,6 +44,7 @@ export const zhCN = {
   paused: "计时暂停",
   asked: "点名请您查看",
   away: "{m} {d}",
+  rightHere: "就在这里",
   directions: ["北", "东北", "东", "东南", "南", "西南", "西", "西北"],
   days: "{n} 天", hours: "{n} 小时", minutes: "{n} 分钟",
   joiner: "",
