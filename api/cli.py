@@ -276,6 +276,17 @@ def _ready(address: str, patience_s: float = 60) -> bool:
     return False
 
 
+_PAGES = (
+    ("/", "地图 / map"),
+    ("/screen", "指挥屏 / wall"),
+    ("/desk", "值守席 / desk"),
+    ("/officer", "网格员 / phone"),
+    ("/report", "随手报 / citizens"),
+    ("/docs", "接口 / API"),
+    ("/readyz", "状态 / state"),
+)
+
+
 def _announce(listening: socket.socket, shown: Held | None, began: float) -> bool:
     address = supervisor.address(listening, tls=shown is not None)
     if not _ready(address):
@@ -283,7 +294,7 @@ def _announce(listening: socket.socket, shown: Held | None, began: float) -> boo
         return False
     notify.systemd("READY=1")
     out.print(f"\n[bold green]✓[/] gisops 就绪 / ready ({time.monotonic() - began:.1f} s)")
-    for path, words in (("/", "地图 / map"), ("/docs", "接口 / API"), ("/readyz", "状态 / state")):
+    for path, words in _PAGES:
         out.print(f"  {address}{path:<9} {words}")
     if shown is not None:
         trial.say(shown, listening)
