@@ -235,7 +235,10 @@ class Asker:
             things = {t.key: t for t in self.rows(layer)}
             for feature in features:
                 want = oracle.properties(self.world, self.account, things[feature["properties"][about.key]])
-                _same_attributes(feature["properties"], want, [n for n in want if about.fields[n].get("in_tiles")])
+                told = [
+                    n for n in want if about.fields[n].get("in_tiles") and z >= about.fields[n].get("tiles_from", 0)
+                ]
+                _same_attributes(feature["properties"], want, told)
             for feature in drawn.get(f"{layer}_label", {"features": []})["features"]:
                 want = oracle.properties(self.world, self.account, things[feature["properties"][about.key]])
                 _same_attributes(feature["properties"], want, [n for n in want if about.fields[n].get("in_labels")])
