@@ -4,7 +4,7 @@ import { LngLatBounds, type Map as MapLibreMap, type StyleSpecification } from "
 import { useEffect, useRef } from "preact/hooks";
 import { city, shown, style } from "../shared/catalog";
 import { cityMap, follow } from "../shared/city_map";
-import { circle, type Collection, EMPTY, metresPerPixel, Overlays } from "../shared/map_view";
+import { circle, metresPerPixel, Overlays, rounded, single } from "../shared/map_view";
 import { words } from "../shared/i18n";
 import { callPlace } from "./call_state";
 import { compared, duplicates, near, outlines, page } from "./case_state";
@@ -38,9 +38,6 @@ function layers(dark: boolean): StyleSpecification["layers"] {
 
 const overlays = new Overlays([ZONE, CELL, ACCURACY, NEAR, POINT], layers);
 
-const of = (geometry: GeoJSON.Geometry | null | undefined): Collection =>
-  geometry ? { type: "FeatureCollection", features: [{ type: "Feature", geometry, properties: {} }] } : EMPTY;
-
 /** How near to come to a case: its street is in sight, and so is its circle. */
 const ZOOM = 16.6;
 
@@ -51,9 +48,6 @@ function look(map: MapLibreMap, lon: number, lat: number, accuracy_m: number): v
   );
   map.fitBounds(bounds, { maxZoom: ZOOM, padding: 48, duration: still ? 0 : 350 });
 }
-
-/** Seven decimals are a centimetre; more would only pretend. */
-const round = (degrees: number): number => Math.round(degrees * 1e7) / 1e7;
 
 export function DeskMap() {
   const container = useRef<HTMLDivElement>(null);
@@ -70,10 +64,10 @@ export function DeskMap() {
         const one = calling.value ? null : page.value;
         const at = calling.value ? callPlace.value : one;
         const accuracy = calling.value ? (callPlace.value?.accuracy_m ?? 0) : (one?.reports[0]?.accuracy_m ?? 0);
-        overlays.set(POINT, of(at && { type: "Point", coordinates: [at.lon, at.lat] }));
-        overlays.set(ACCURACY, of(at && accuracy > 0 ? circle(at.lon, at.lat, accuracy) : null));
-        overlays.set(ZONE, of(one && outlines.value.zone));
-        overlays.set(CELL, of(one && outlines.value.cell));
+        overlays.set(POINT, single(at && { type: "Point", coordinates: [at.lon, at.lat] }));
+        overlays.set(ACCURACY, single(at && accuracy > 0 ? circle(at.lon, at.lat, accuracy) : null));
+        overlays.set(ZONE, single(one && outlines.value.zone));
+        overlays.set(CELL, single(one && outlines.value.cell));
         const key = at ? `${one?.case_no ?? "call"}/${at.lon}/${at.lat}` : "";
         if (at && key !== looked) look(map, at.lon, at.lat, Math.max(accuracy, 20));
         looked = key;
@@ -95,7 +89,7 @@ export function DeskMap() {
     map.on("click", (event) => {
       if (calling.peek()) {
         const { lng, lat } = event.lngLat;
-        callPlace.value = { lon: round(lng), lat: round(lat), accuracy_m: Math.max(3, Math.round(5 * metresPerPixel(map))), label: null };
+        callPlace.value = { ...rounded({ lng, lat }), accuracy_m: Math.max(3, Math.round(5 * metresPerPixel(map))), label: null };
         return;
       }
       const hit = map.queryRenderedFeatures(event.point, { layers: [`${NEAR}-dot`] })[0];

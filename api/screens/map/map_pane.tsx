@@ -7,30 +7,21 @@ import { city, style } from "../shared/catalog";
 import { cityMap, follow, type Padding } from "../shared/city_map";
 import { named } from "../shared/i18n";
 import { addCase, cases, dropCase, listed, readCases } from "../shared/live_cases";
-import { metresPerPixel } from "../shared/map_view";
+import { clicked } from "../shared/map_view";
 import { drawPlace, overlays } from "./overlays";
 import { askAt, asked, pane, place, sent } from "./state";
 
 let theMap: MapLibreMap | null = null;
 
-/** A click is as exact as the hand that made it: about five pixels at the scale it was made in, 3 m at the least. */
-function clickAccuracy(map: MapLibreMap): number {
-  return Math.min(500, Math.max(3, Math.round(5 * metresPerPixel(map))));
-}
-
 export function askAtCentre(): void {
   if (!theMap) return;
-  const { lng, lat } = theMap.getCenter();
-  askAt({ lon: round(lng), lat: round(lat), accuracy_m: clickAccuracy(theMap), from: "map" });
+  askAt({ ...clicked(theMap, theMap.getCenter()), from: "map" });
 }
 
 export function showOnMap(lon: number, lat: number): void {
   const zoom = Math.max(theMap?.getZoom() ?? 0, 15.5);
   theMap?.easeTo({ center: [lon, lat], zoom, essential: false });
 }
-
-/** Seven decimals are a centimetre; more would only pretend. */
-const round = (degrees: number): number => Math.round(degrees * 1e7) / 1e7;
 
 /** Below this width the panels are sheets; map.css has the same numbers. */
 const NARROW = 900;
@@ -52,8 +43,7 @@ export function MapPane() {
     const { map, stop } = cityMap(container.current, { overlays, padding });
     theMap = map;
     map.on("click", (event) => {
-      const { lng, lat } = event.lngLat;
-      askAt({ lon: round(lng), lat: round(lat), accuracy_m: clickAccuracy(map), from: "map" });
+      askAt({ ...clicked(map, event.lngLat), from: "map" });
     });
     const canvas = map.getCanvas();
     canvas.style.cursor = "crosshair";

@@ -1,7 +1,7 @@
 // What this page itself draws over the server's layers: the answer's area, the accuracy circle, the point, the cases.
 import type { StyleSpecification } from "maplibre-gl";
 import { caseLayers, CASES } from "../shared/case_overlay";
-import { circle, type Collection, EMPTY, Overlays } from "../shared/map_view";
+import { circle, Overlays, single } from "../shared/map_view";
 import type { Located } from "../shared/types";
 import type { Place } from "./state";
 
@@ -26,11 +26,8 @@ function layers(dark: boolean): StyleSpecification["layers"] {
 
 export const overlays = new Overlays([ANSWER, ACCURACY, POINT, CASES], layers);
 
-const one = (geometry: GeoJSON.Geometry | null | undefined): Collection =>
-  geometry ? { type: "FeatureCollection", features: [{ type: "Feature", geometry, properties: {} }] } : EMPTY;
-
 export function drawPlace(at: Place | null, located: Located | null): void {
-  overlays.set(POINT, one(at && { type: "Point", coordinates: [at.lon, at.lat] }));
-  overlays.set(ACCURACY, one(at && circle(at.lon, at.lat, at.accuracy_m)));
-  overlays.set(ANSWER, one(located?.boundary));
+  overlays.set(POINT, single(at && { type: "Point", coordinates: [at.lon, at.lat] }));
+  overlays.set(ACCURACY, single(at && circle(at.lon, at.lat, at.accuracy_m)));
+  overlays.set(ANSWER, single(located?.boundary));
 }

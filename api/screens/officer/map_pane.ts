@@ -3,7 +3,7 @@ import { effect } from "@preact/signals";
 import { LngLatBounds, type Map as MapLibreMap, type StyleSpecification } from "maplibre-gl";
 import { cityMap } from "../shared/city_map";
 import { named } from "../shared/i18n";
-import { circle, type Collection, metresPerPixel, Overlays } from "../shared/map_view";
+import { circle, clicked, type Collection, Overlays } from "../shared/map_view";
 import { MAP_FONT } from "../shared/fonts";
 import { Buttons } from "./map_buttons";
 import { here } from "./position";
@@ -71,10 +71,7 @@ export function phoneMap(container: HTMLElement): () => void {
     const number: unknown = event.features?.[0]?.properties.case_no;
     if (typeof number === "string") go({ tab: "tasks", case_no: number });
   });
-  middle.value = () => {
-    const { lng, lat } = map.getCenter();
-    return { lon: Math.round(lng * 1e7) / 1e7, lat: Math.round(lat * 1e7) / 1e7, accuracy_m: Math.min(500, Math.max(3, Math.round(5 * metresPerPixel(map)))) };
-  };
+  middle.value = () => clicked(map, map.getCenter());
   // Its place is small on one page and large on the next.
   const sized = new ResizeObserver(() => map.resize());
   sized.observe(container);

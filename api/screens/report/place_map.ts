@@ -1,7 +1,7 @@
 // The small map under the pin. Loaded only when it is looked at: MapLibre is most of what this page weighs.
 import { LngLat, type StyleSpecification } from "maplibre-gl";
 import { cityMap } from "../shared/city_map";
-import { circle, type Collection, EMPTY, metresPerPixel, Overlays } from "../shared/map_view";
+import { circle, type Collection, EMPTY, metresPerPixel, Overlays, rounded, single } from "../shared/map_view";
 
 const ACCURACY = "overlay_accuracy";
 
@@ -48,8 +48,7 @@ export function placeMap(container: HTMLElement, pointed: (at: { lon: number; la
     if (Math.abs(now.lng - known.lng) < SAME_DEGREES && Math.abs(now.lat - known.lat) < SAME_DEGREES) return;
     known = now;
     draw(EMPTY);
-    const round = (degrees: number): number => Math.round(degrees * 1e7) / 1e7;
-    pointed({ lon: round(now.lng), lat: round(now.lat) }, Math.max(BEST_M, Math.round(FINGER_PX * metresPerPixel(map))));
+    pointed(rounded(now), Math.max(BEST_M, Math.round(FINGER_PX * metresPerPixel(map))));
   });
   // The pin stands still and the map moves; a tap moves it too, which is quicker from far away.
   map.on("click", ({ lngLat }) => {
@@ -66,7 +65,7 @@ export function placeMap(container: HTMLElement, pointed: (at: { lon: number; la
       known = new LngLat(lon, lat);
       map.jumpTo({ center: known, zoom: accuracy_m === null ? Math.max(map.getZoom(), NEAR_ZOOM) : zoomFor(lat, accuracy_m) });
       const geometry = accuracy_m !== null && isPlace ? circle(lon, lat, accuracy_m) : null;
-      draw(geometry ? { type: "FeatureCollection", features: [{ type: "Feature", properties: {}, geometry }] } : EMPTY);
+      draw(single(geometry));
     },
     stop,
   };

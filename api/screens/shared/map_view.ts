@@ -94,6 +94,20 @@ export function makeMap(container: HTMLElement, style: StyleSpecification, bbox:
   return map;
 }
 
+/** One geometry as a source takes it, or nothing. */
+export const single = (geometry: GeoJSON.Geometry | null | undefined): Collection =>
+  geometry ? { type: "FeatureCollection", features: [{ type: "Feature", geometry, properties: {} }] } : EMPTY;
+
+/** Seven decimals are a centimetre; more would only pretend. */
+const round = (degrees: number): number => Math.round(degrees * 1e7) / 1e7;
+export const rounded = ({ lng, lat }: { lng: number; lat: number }): { lon: number; lat: number } => ({ lon: round(lng), lat: round(lat) });
+
+/** A click is as exact as the hand that made it: about five pixels at the scale it was made in, 3 m at the least. */
+export const clicked = (map: MapLibreMap, at: { lng: number; lat: number }): { lon: number; lat: number; accuracy_m: number } => ({
+  ...rounded(at),
+  accuracy_m: Math.min(500, Math.max(3, Math.round(5 * metresPerPixel(map)))),
+});
+
 /** Metres per CSS pixel at the map's centre. */
 export const metresPerPixel = (map: MapLibreMap): number =>
   (40_075_016.686 * Math.cos((map.getCenter().lat * Math.PI) / 180)) / (512 * 2 ** map.getZoom());

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Map as MapLibreMap } from "maplibre-gl";
 import { city } from "../../shared/catalog";
-import { metresPerPixel } from "../../shared/map_view";
+import { clicked } from "../../shared/map_view";
 import type { Padding } from "../../shared/city_map";
 import { asked } from "../state";
 
@@ -41,10 +41,6 @@ export function fly(lon: number, lat: number, zoom?: number): void {
   else map.flyTo({ ...view, duration: 1_400 });
 }
 
-/** Seven decimals are a centimetre; more would only pretend. */
-const round = (degrees: number): number => Math.round(degrees * 1e7) / 1e7;
-
-/** A click is as exact as the hand that made it: about five pixels at the scale it was made in, 3 m at the least. */
-export function ask(map: MapLibreMap, { lng, lat }: { lng: number; lat: number }): void {
-  asked.value = { lon: round(lng), lat: round(lat), accuracy_m: Math.min(500, Math.max(3, Math.round(5 * metresPerPixel(map)))) };
+export function ask(map: MapLibreMap, at: { lng: number; lat: number }): void {
+  asked.value = clicked(map, at);
 }

@@ -2,7 +2,7 @@
 import type { ExpressionSpecification, StyleSpecification } from "maplibre-gl";
 import { caseLayers, CASES } from "../../shared/case_overlay";
 import { MAP_FONT } from "../../shared/fonts";
-import { circle, type Collection, EMPTY, Overlays } from "../../shared/map_view";
+import { circle, Overlays, single } from "../../shared/map_view";
 import type { Place } from "../state";
 import type { Hexagon } from "./hexagons";
 import type { Dot } from "./hotspots";
@@ -85,13 +85,10 @@ function layers(): StyleSpecification["layers"] {
 
 export const overlays = new Overlays([HEAT, HEXAGONS, AREA, ANSWER, ACCURACY, POINT, OFFICER_POINTS, CASES, MARKED], layers);
 
-const one = (geometry: GeoJSON.Geometry | null | undefined): Collection =>
-  geometry ? { type: "FeatureCollection", features: [{ type: "Feature", geometry, properties: {} }] } : EMPTY;
-
 export function drawAsked(at: { lon: number; lat: number; accuracy_m: number } | null, boundary: GeoJSON.Geometry | null): void {
-  overlays.set(POINT, one(at && { type: "Point", coordinates: [at.lon, at.lat] }));
-  overlays.set(ACCURACY, one(at && circle(at.lon, at.lat, at.accuracy_m)));
-  overlays.set(ANSWER, one(boundary));
+  overlays.set(POINT, single(at && { type: "Point", coordinates: [at.lon, at.lat] }));
+  overlays.set(ACCURACY, single(at && circle(at.lon, at.lat, at.accuracy_m)));
+  overlays.set(ANSWER, single(boundary));
 }
 
 /** The cases of the list that is open, pointed out among the others; and the one whose card is open, more so. */
@@ -103,7 +100,7 @@ export const drawMarked = (marked: (Place & { case_no: string })[], open: Place 
     })),
   });
 
-export const drawArea = (area: GeoJSON.Polygon | null): void => overlays.set(AREA, one(area));
+export const drawArea = (area: GeoJSON.Polygon | null): void => overlays.set(AREA, single(area));
 
 /** `glowing`: how many a place holds that is to glow; of few cases each is seen, of many only where they crowd. */
 export const drawHeat = (dots: Dot[], glowing: number): void => {
