@@ -19,6 +19,7 @@ from pathlib import Path
 
 import uvicorn
 
+from api import serving
 from gisops import certificates
 from gisops.errors import NotReady
 from gisops.settings import Settings
@@ -73,7 +74,7 @@ class Context:
         return tuple(value for each in found for value in (each.st_ino, each.st_size, each.st_mtime_ns))
 
 
-class Server(uvicorn.Server):
+class Server(serving.Server):
     """uvicorn on a socket of ours, with TLS begun by us."""
 
     def __init__(self, config: uvicorn.Config, settings: Settings) -> None:

@@ -27,7 +27,7 @@ def main(fd: int, parent: int, gate: int, number: int) -> None:
     gc.disable()
     import uvicorn
 
-    from api import https
+    from api import https, serving
     from api.app import create_app
     from gisops import certificates
 
@@ -61,7 +61,7 @@ def main(fd: int, parent: int, gate: int, number: int) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = https.Server(config, settings) if certificates.asked_for(settings) else uvicorn.Server(config)
+    server = https.Server(config, settings) if certificates.asked_for(settings) else serving.Server(config)
     server.run([socket.socket(fileno=fd)])
 
 

@@ -202,8 +202,9 @@ class Server:
 _SERVE = """
 import socket, sys, uvicorn
 from api.app import create_app
+from api.serving import Server
 from gisops.settings import Settings
-uvicorn.Server(uvicorn.Config(create_app(Settings(_env_file=None)), loop="uvloop",
+Server(uvicorn.Config(create_app(Settings(_env_file=None)), loop="uvloop",
     http="httptools", proxy_headers=False, access_log=False, log_level="warning", timeout_graceful_shutdown=1,
     )).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 """
