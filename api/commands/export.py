@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ from layers.viewer import ANYBODY, Viewer, viewer_of
 from tiles import archive
 
 _TILES = "pmtiles"
+_ENDED = threading.Event()
 _FORMS: dict[str, Form] = {about.suffix: form for form, about in FORMS.items()}
 
 
@@ -48,7 +50,7 @@ def export(
     if not file.parent.is_dir():
         raise InvalidInput(f"There is no folder {file.parent}.", file=str(file))
     # What was begun is cleared away, however this ends.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, _end)
     with database(read_settings()) as urls:
         bring_up_to_date(urls)
         with connect(urls.app) as conn:
@@ -75,7 +77,7 @@ def _write(
         made = Path(folder) / file.name
         if form == _TILES:
             with progress.one("切图 / cutting tiles") as step:
-                done = archive.write(conns, chosen, viewer, made, zooms=span, bbox=box, told=step)
+                done = archive.write(conns, chosen, viewer, made, zooms=span, bbox=box, told=_heeding(step))
             rows = done.features
             took = time.monotonic() - began
             said = f"{done.tiles:,} 瓦片 / tiles ({done.cut / took:,.0f}/s)"
@@ -84,8 +86,9 @@ def _write(
                 viewer.require(layer)
             total = sum(counts.count(conns[0], layer, viewer, bbox=box).count for layer in chosen)
             with progress.one("写出 / writing") as step:
+                heeding = _heeding(step)
                 rows = files.write(
-                    conns[0], chosen, viewer, made, _FORMS[form], bbox=box, told=lambda n: step(n, total)
+                    conns[0], chosen, viewer, made, _FORMS[form], bbox=box, told=lambda n: heeding(n, total)
                 )
             took = time.monotonic() - began
             said = f"{sum(rows.values()):,} 要素 / features"
@@ -102,6 +105,22 @@ def _write(
         "任何人可见的内容 / what anybody may see" if as_login is None else f"{as_login} 所见 / what {as_login} may see"
     )
     out.print(f"✓ {file}: {said}, {size / 1e6:,.1f} MB, {took:,.1f} s; {whose}", markup=False)
+
+
+def _end(*_: object) -> None:
+    _ENDED.set()
+    sys.exit(143)
+
+
+def _heeding(step: Callable[[int, int | None], None]) -> Callable[[int, int | None], None]:
+    """The same step, which ends where an end was asked for in vain: Python swallows what is raised in a finaliser."""
+
+    def told(done: int, of: int | None) -> None:
+        if _ENDED.is_set():
+            sys.exit(143)
+        step(done, of)
+
+    return told
 
 
 def _form(file: Path) -> str:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from pmtiles.reader import MmapSource, Reader
 from typer.testing import CliRunner, Result
 
 from api.cli import app
+from api.commands import export
 from gisops.access import scopes
 from gisops.db.pool import connect
 from gisops.errors import GisopsError, InvalidInput, NotFound, NotSignedIn
@@ -198,3 +200,20 @@ def test_an_export_that_is_interrupted_leaves_nothing(town: Database, tmp_path: 
     assert process.returncode != 0
     assert [each.name for each in folder.iterdir()] == [old.name]
     assert old.read_bytes() == b"of yesterday"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_end_that_a_finaliser_swallowed_is_heeded_at_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dying:
+        def __del__(self) -> None:
+            export._end()
+
+    told: list[int] = []
+    monkeypatch.setattr(export, "_ENDED", threading.Event())
+    step = export._heeding(lambda done, _: told.append(done))
+    step(1, None)
+    dying = Dying()
+    del dying
+    with pytest.raises(SystemExit) as ended:
+        step(2, None)
+    assert (ended.value.code, told) == (143, [1])
