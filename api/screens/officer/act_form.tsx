@@ -6,7 +6,7 @@ import type { KeptPhoto } from "../shared/outbox";
 import { act, draftOf, openDraft, write } from "./acts";
 import { distance } from "./inside";
 import { here } from "./position";
-import { shownTasks } from "./state";
+import { shownTasks } from "./shown_tasks";
 import { Shots } from "./shots";
 import { far, own } from "./words";
 

@@ -6,7 +6,8 @@ import type { ReportBody } from "../shared/types";
 import { newUid } from "../shared/uid";
 import { here } from "./position";
 import { counted, flushNow, unsent } from "./sender";
-import { full, shownTasks, storing, who } from "./state";
+import { shownTasks } from "./shown_tasks";
+import { full, storing, who } from "./state";
 import { tell } from "../shared/tabs";
 
 /** What the forms hold, by form: kept as it is typed, because a phone ends pages while its camera is open. */

@@ -15,9 +15,10 @@ import { Outbox } from "./outbox";
 import { here, hereError, standsAt, watching } from "./position";
 import { ReportTab } from "./report";
 import { flushNow, line, unsent } from "./sender";
-import { contact, ended, full, go, heardAt, started, type Tab, view, who, zones } from "./state";
+import { contact, ended, full, heardAt, started, who, zones } from "./state";
 import { TaskPage } from "./task_page";
 import { TaskList } from "./tasks";
+import { go, type Tab, view } from "./view";
 import { far, megabytes, own } from "./words";
 import { named } from "../shared/i18n";
 
@@ -36,7 +37,7 @@ function Standing() {
   return (
     <p class={`standing ${stands.at}`} role="status" data-standing={stands.at}>
       <Icon name={stands.at === "inside" ? "check" : stands.at === "nowhere" ? "locate" : "warn"} />
-      <span><strong>{word}</strong><span class="small">{zone && `${named(zone.properties)} · `}{edge}</span></span>
+      <span><strong>{word}</strong><span class="small">{edge}{zone && ` · ${named(zone.properties)}`}</span></span>
     </p>
   );
 }

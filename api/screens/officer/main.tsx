@@ -2,9 +2,11 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import "../shared/design.css";
 import "../shared/parts.css";
+import { inspect } from "../shared/inspect";
 import "./officer.css";
 import { App } from "./app";
 import { standing } from "./inside";
+import "./following";
 import "./seen";
 import { begin } from "./state";
 import { own } from "./words";
@@ -12,8 +14,7 @@ import { own } from "./words";
 effect(() => {
   document.title = own.value.title;
 });
-// For the browser's console, and for the tests that hold it against another's reckoning.
-Object.assign(window, { gisops: { standing } });
+inspect({ standing });
 const root = document.getElementById("app");
 if (root) render(<App />, root);
 

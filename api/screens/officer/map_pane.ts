@@ -8,7 +8,9 @@ import { MAP_FONT } from "../shared/fonts";
 import { Buttons } from "./map_buttons";
 import { here } from "./position";
 import { middle, picked } from "./report";
-import { go, shownTasks, view, zones } from "./state";
+import { shownTasks } from "./shown_tasks";
+import { zones } from "./state";
+import { go, view } from "./view";
 
 const ZONES = "overlay_zones";
 const ACCURACY = "overlay_accuracy";

@@ -36,14 +36,13 @@ async function look(): Promise<void> {
   }
 }
 
-const nameOf = ({ properties, id }: Found): string => {
-  const get = (key: string) => properties[language.value === "en" ? `${key}_en` : `${key}_zh`] ?? properties[`${key}_zh`];
-  return String(get("name") ?? get("category") ?? id ?? "");
-};
-const kindOf = (one: Found): string => {
-  const category = language.value === "en" ? one.properties.category_en : one.properties.category_zh;
-  return [category === nameOf(one) ? null : category, one.properties.supervisor_zh].filter(Boolean).join(" · ");
-};
+/** First what the reader can read: a lamp's name is often no more than the Chinese word for a lamp. Then the rest of what is told. */
+function wordsOf({ properties, id }: Found): string[] {
+  const [here, other] = language.value === "en" ? ["en", "zh"] : ["zh", "en"];
+  const told = [properties[`name_${here}`], properties[`category_${here}`], properties.name_zh, properties[`supervisor_${here}`] ?? properties[`supervisor_${other}`]];
+  const words = told.filter(Boolean).map(String);
+  return words.length > 0 ? [...new Set(words)] : [String(id ?? "")];
+}
 const pointOf = ({ geometry }: Found): { lon: number; lat: number } | null =>
   geometry.type === "Point" ? { lon: geometry.coordinates[0]!, lat: geometry.coordinates[1]! } : null;
 
@@ -70,11 +69,12 @@ export function Near() {
       <ol class="near-list" aria-busy={now === "asking"}>
         {found.value.map((one) => {
           const point = pointOf(one);
+          const [name, ...rest] = wordsOf(one);
           return (
             <li key={`${one.layer}:${String(one.id)}`} data-near={String(one.id)}>
-              <strong>{nameOf(one)}</strong>
+              <strong>{name}</strong>
               <span class="near-far">{at && point ? away(at, point) : far(one.distance_m)}</span>
-              <span class="small">{kindOf(one)}</span><span class="small near-id">{String(one.id)}</span>
+              <span class="small">{rest.join(" · ")}</span><span class="small near-id">{String(one.id)}</span>
             </li>
           );
         })}

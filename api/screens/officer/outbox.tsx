@@ -5,7 +5,8 @@ import { Icon } from "../shared/icons";
 import { discard, type WaitingItem } from "../shared/outbox";
 import { ProblemNote } from "../shared/problem_note";
 import { counted, exclusively, flushNow, line, retry, unsent } from "./sender";
-import { ended, shownTasks } from "./state";
+import { shownTasks } from "./shown_tasks";
+import { ended } from "./state";
 import { megabytes, own } from "./words";
 import { tell } from "../shared/tabs";
 

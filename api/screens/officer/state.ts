@@ -3,14 +3,14 @@
 import { computed, effect, signal } from "@preact/signals";
 import { api, NoAnswer, Refused } from "../shared/api";
 import { city } from "../shared/catalog";
-import { listen } from "../shared/live";
 import { beginLeaving, finishLeaving, forgetDevice, leaving } from "../shared/device";
 import { forget, forgetBut, keep, recall, StorageFull } from "../shared/outbox";
 import { me, signingIn } from "../shared/session";
 import type { Category, City, Me } from "../shared/types";
 import { calls, type CasePage, type HandbookEntry, type Task, type ZoneFeature } from "./calls";
-import { counted, flushNow, line, sendsFor, unsent } from "./sender";
+import { counted, flushNow, line, sendsFor } from "./sender";
 import { tell, told } from "../shared/tabs";
+import { view } from "./view";
 
 /** `ended`: what was kept is shown, and nothing can be sent before he signs in again. */
 export type Contact = "asking" | "online" | "offline" | "ended";
@@ -27,27 +27,6 @@ export const categories = signal<Category[]>([]);
 export const heardAt = signal(0);
 /** The device has no room for what should be kept. */
 export const full = signal(false);
-
-// -- where in the page -------------------------------------------------------------------------------------------------
-
-export type Tab = "tasks" | "map" | "report" | "near" | "mine";
-export interface View {
-  tab: Tab;
-  case_no?: string;
-  /** The form of an action over the task's page. */
-  act?: string;
-  outbox?: boolean;
-}
-export const view = signal<View>({ tab: "tasks" });
-
-/** The phone's own way back leads to what was shown before. */
-export function go(to: View): void {
-  history.pushState(to, "");
-  view.value = to;
-}
-addEventListener("popstate", (event) => {
-  view.value = (event.state as View | null) ?? { tab: "tasks" };
-});
 
 // -- beginning ---------------------------------------------------------------------------------------------------------
 
@@ -244,86 +223,6 @@ effect(() => {
   void heardAt.value;
   if (case_no) void readCase(case_no);
 });
-
-// -- the task list as it is once what waits has been done --------------------------------------------------------------
-
-const AFTER: Record<string, { state: string; allowed: string[] }> = {
-  ack: { state: "handling", allowed: ["finish", "return"] },
-  finish: { state: "handled", allowed: [] },
-  return: { state: "returned", allowed: [] },
-  not_mine: { state: "reported", allowed: [] },
-  verify: { state: "reported", allowed: [] },
-  pass: { state: "to_close", allowed: [] },
-  fail: { state: "handling", allowed: [] },
-};
-
-export interface Shown {
-  task: Task;
-  state: string;
-  allowed: string[];
-  /** Acts of this phone that are not sent yet. */
-  waits: number;
-  refused: boolean;
-}
-
-const deadlineOf = ({ task }: Shown): string => task.clock.deadline ?? task.deadline ?? "9";
-
-/** By deadline; what is done on this phone and only waits to be sent comes last. */
-export const shownTasks = computed<Shown[]>(() =>
-  tasks.value
-    .map((task): Shown => {
-      const moves = unsent.value.mine.filter((one) => one.kind === "move" && one.case_no === task.case_no);
-      const last = moves.map((one) => (one.kind === "move" ? AFTER[one.action] : undefined)).filter(Boolean).at(-1);
-      const refused = moves.some((one) => one.problem);
-      return { task, state: last?.state ?? task.state, allowed: last?.allowed ?? task.allowed, waits: moves.length, refused };
-    })
-    .sort((a, b) => Number(a.allowed.length === 0) - Number(b.allowed.length === 0) || deadlineOf(a).localeCompare(deadlineOf(b))),
-);
-
-// -- live --------------------------------------------------------------------------------------------------------------
-
-const TOGETHER_MS = 300;
-
-/** Listens while the page is looked at; whatever happens where he looks may be a task of his. */
-effect(() => {
-  const box = city.value?.bbox;
-  if (!me.value || !box) return;
-  let timer: number | undefined;
-  let last = 0;
-  const look = (): void => {
-    if (timer !== undefined) return;
-    timer = window.setTimeout(() => {
-      timer = undefined;
-      last = Date.now();
-      void readAll();
-    }, Math.max(0, last + TOGETHER_MS - Date.now()));
-  };
-  let stop: (() => void) | null = null;
-  const seen = (): void => {
-    if (document.visibilityState === "visible") {
-      stop ??= listen(box, { onCase: look, onGone: look, onLayer: () => undefined, onResync: look });
-    } else {
-      stop?.();
-      stop = null;
-    }
-  };
-  seen();
-  document.addEventListener("visibilitychange", seen);
-  return () => {
-    stop?.();
-    window.clearTimeout(timer);
-    document.removeEventListener("visibilitychange", seen);
-  };
-});
-
-const back = (): void => {
-  if (document.visibilityState !== "visible") return;
-  void readAll();
-  flushNow();
-};
-addEventListener("online", back);
-addEventListener("offline", () => (contact.value = "offline"));
-document.addEventListener("visibilitychange", back);
 
 // -- sign-in -----------------------------------------------------------------------------------------------------------
 

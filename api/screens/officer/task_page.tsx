@@ -5,8 +5,10 @@ import { Icon } from "../shared/icons";
 import { act } from "./acts";
 import { distance } from "./inside";
 import { arrived, here } from "./position";
-import { contact, go, handbook, opened, shownTasks } from "./state";
+import { shownTasks } from "./shown_tasks";
+import { contact, handbook, opened } from "./state";
 import { Due } from "./tasks";
+import { go } from "./view";
 import { away, far, own } from "./words";
 
 /** Acts that this page knows, in the order in which they are offered; those without a form are done at once. */

@@ -3,7 +3,9 @@ import { fill, named, wordFor, words } from "../shared/i18n";
 import { Icon } from "../shared/icons";
 import { here } from "./position";
 import type { Task } from "./calls";
-import { go, heardAt, shownTasks, type Shown } from "./state";
+import { shownTasks, type Shown } from "./shown_tasks";
+import { heardAt } from "./state";
+import { go } from "./view";
 import { away, lasting, own } from "./words";
 
 /** Until when, in words; colour and sign say the same. */

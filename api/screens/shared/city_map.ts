@@ -4,6 +4,7 @@ import { computed, effect, signal } from "@preact/signals";
 import type { Map as MapLibreMap, StyleSpecification } from "maplibre-gl";
 import { city, readLayers, refusedStyles, shown, style, switched } from "./catalog";
 import { language, words } from "./i18n";
+import { inspect } from "./inspect";
 import { listen } from "./live";
 import { LiveTiles, renewSources } from "./live_tiles";
 import { makeMap, type Overlays } from "./map_view";
@@ -74,8 +75,7 @@ export function cityMap(container: HTMLElement, options: CityMapOptions): { map:
   let drawn = look(firstStyle);
   const map = makeMap(container, drawn, firstCity.bbox, creditOf(firstCity), inAddress);
   overlays.attach(map);
-  // For the browser's console, and for the tests that ask what is really drawn.
-  Object.assign(window, { gisops: { map } });
+  inspect({ map });
   map.setPadding(padding());
   if (!cameWithView) {
     map.fitBounds(firstCity.bbox, { animate: false, padding: 24 });
