@@ -30,7 +30,7 @@ export const en: Messages = {
   hours: "{n} h",
   minutes: "{n} min",
   hoursMinutes: "{h} h {m} min",
-  ambiguous: "Whose it is is open",
+  ambiguous: "Responsibility unclear",
   reports: "Reported {n} times",
   returned: "Returned {n} times",
   rework: "Reworked {n} times",
