@@ -1,8 +1,8 @@
 """Fixtures for tests that drive a real Chromium against the real server.
 
 ``browser`` is Debian's Chromium under Playwright; ``open_page`` makes a page in a context of its own that remembers
-every console error, page error and request; ``page`` is one of a plain window's size (the
-software renderer's time goes with the number of pixels).
+every console error, page error and request, with or without tiles under what it draws itself; ``page`` is one of a
+plain window's size (the software renderer's time goes with the number of pixels).
 """
 
 from __future__ import annotations
@@ -74,11 +74,14 @@ def browser() -> Iterator[Any]:
 def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
     contexts: list[Any] = []
 
-    def make(width: int = 1100, height: int = 760, **options: Any) -> Watched:
+    def make(width: int = 1100, height: int = 760, *, ground: bool = True, **options: Any) -> Watched:
         context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", **options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
+        if not ground:
+            # The software renderer takes longest for what lies under everything else.
+            page.route("**/tiles/**/*.mvt*", lambda route: route.fulfill(status=204))
         watched = Watched(page)
         page.on("console", lambda message: message.type == "error" and watched.errors.append(message.text))
         page.on("pageerror", lambda error: watched.errors.append(str(error)))

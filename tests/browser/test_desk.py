@@ -12,6 +12,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from gisops.access import scopes
 from gisops.cases.transitions import rule_of
 from gisops.db.pool import connect
 from tests.photos import jpeg
@@ -19,7 +20,7 @@ from tests.photos import jpeg
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 # The page lets no key act on a case that has only just come into sight.
-SETTLED_MS = 400
+SETTLED = "() => window.gisops.settled()"
 MOST_KEYS = 4
 
 
@@ -71,7 +72,9 @@ class City:
         return case
 
     def read(self, case_no: str, login: str = "desk") -> dict[str, Any]:
-        found: dict[str, Any] = self.as_(login).get(f"/api/cases/{case_no}").json()
+        told = self.as_(login).get(f"/api/cases/{case_no}")
+        assert told.status_code == 200, told.text
+        found: dict[str, Any] = told.json()
         return found
 
     def act(self, login: str, case_no: str, action: str, **body: Any) -> dict[str, Any]:
@@ -94,8 +97,10 @@ def town(live_server: Any) -> Iterator[City]:
 def sit(open_page: Callable[..., Any], live_server: Any) -> Callable[..., Any]:
     """A function that sits somebody down at a desk: its page, signed in, its list read."""
 
-    def down(login: str, width: int = 1280, height: int = 720, language: str = "zh-CN", query: str = "") -> Any:
-        watched = open_page(width, height)
+    def down(
+        login: str, width: int = 1280, height: int = 720, language: str = "zh-CN", query: str = "", ground: bool = False
+    ) -> Any:
+        watched = open_page(width, height, reduced_motion="reduce", ground=ground)
         page = watched.page
         page.set_default_timeout(30_000)
         page.add_init_script(f"localStorage.setItem('gisops.language', '{language}')")
@@ -116,7 +121,7 @@ def opened(page: Any, case_no: str) -> None:
         page.fill("#desk-search", case_no)
         page.press("#desk-search", "Enter")
     page.wait_for_selector(f"[data-page='{case_no}']")
-    page.wait_for_timeout(SETTLED_MS)
+    page.wait_for_function(SETTLED)
 
 
 # -- a shift ---------------------------------------------------------------------------------------------------------
@@ -153,11 +158,11 @@ def shift(page: Any, plans: dict[str, str], used: Counter[str]) -> None:
             page.keyboard.press("Enter")
             page.wait_for_function("no => document.querySelector('[data-opened]')?.textContent !== no", arg=case_no)
             continue
-        page.wait_for_timeout(SETTLED_MS)
+        page.wait_for_function(SETTLED)
         for key in keys_for(page, plan):
             page.keyboard.press(key)
             used[case_no] += 1
-        page.wait_for_selector(f"[data-done='{case_no}']")
+        page.wait_for_selector(f"[data-done='{case_no}'][data-done-act={'dispatch' if plan == 'second' else plan}]")
         if left:
             page.wait_for_function(
                 "no => { const at = document.querySelector('[data-opened]'); return at && at.textContent !== no; }",
@@ -168,7 +173,7 @@ def shift(page: Any, plans: dict[str, str], used: Counter[str]) -> None:
 @pytest.mark.parametrize(
     "many",
     [
-        pytest.param(16, marks=pytest.mark.timeout(400)),
+        pytest.param(7, marks=pytest.mark.timeout(400)),
         pytest.param(100, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)]),
     ],
 )
@@ -178,11 +183,11 @@ def test_a_shift_of_mixed_cases_needs_four_keys_each_at_the_most(
     """From its arrival until it is sent, refused or joined, a case costs four keys at most, over all desks together;
     and no more than that from its handling to its end.
     """
-    fates = ("sent", "sent", "sent elsewhere", "refused", "twin", "not filed", "ambiguous", "closed")
+    fates = ("sent", "sent elsewhere", "refused", "twin", "not filed", "ambiguous", "closed")
     cases: dict[str, str] = {}
     for n in range(many):
         fate = fates[n % len(fates)]
-        east, north = 0.0015 * (n % 8) - 0.005, 0.0012 * (n // 8 % 10) - 0.005
+        east, north = 0.0015 * (n % 8) - 0.005, 0.0012 * (n // 8 % 9) - 0.005
         if fate == "ambiguous":
             # Known to so few metres of many that the rules cannot say whose it is.
             case = town.report(east, north, category="E01-10", accuracy_m=400)
@@ -219,6 +224,11 @@ def test_a_shift_of_mixed_cases_needs_four_keys_each_at_the_most(
     # What was handled in the meantime goes on to its end.
     done = {no for no, fate in cases.items() if fate == "closed"}
     closing: Counter[str] = Counter()
+    with connect(town.server.database.owner_url, autocommit=True) as owner:
+        # Whoever checks is sent all over the city. (Of what lies in no street only the whole city's roles know.)
+        whole = owner.execute("SELECT code FROM admin_areas WHERE valid @> app_now() ORDER BY level LIMIT 1").fetchone()
+        assert whole is not None
+        scopes.grant(owner, "supervisor", "area", whole["code"])
     for case_no in done:
         organisation = town.read(case_no)["organisation"]["code"]
         with connect(town.server.database.owner_url) as owner:
@@ -318,7 +328,7 @@ def test_a_lost_answer_is_looked_up_and_nothing_is_sent_twice(town: City, sit: C
 def test_a_duplicate_is_held_against_its_case_with_both_photographs(town: City, sit: Callable[..., Any]) -> None:
     first = town.report(-0.002, 0.006, photos=[town.photo()], text="样例：垃圾桶倒在路边")
     second = town.report(-0.00197, 0.006, photos=[town.photo()], text="样例：垃圾桶还倒在路边 <b>急</b>")
-    watched = sit("desk")
+    watched = sit("desk", ground=True)
     page = watched.page
     opened(page, second["case_no"])
     page.wait_for_selector("[data-twins]")
@@ -477,7 +487,7 @@ def test_the_dispatcher_grants_refuses_and_gives_back(town: City, sit: Callable[
     assert page.locator("[data-candidate]").count() > 0 or page.wait_for_selector("[data-candidate]")
     page.keyboard.press("t")
     page.keyboard.press("Enter")
-    assert page.wait_for_selector("#why[aria-invalid=true]"), "it says why"
+    assert page.wait_for_selector("#why[aria-invalid=true]:focus"), "it asks why"
     page.keyboard.type("样例：不是这一类")
     page.keyboard.press("Enter")
     page.wait_for_selector(f"[data-done='{returned}'][data-done-act=to_acceptor]")
@@ -486,15 +496,22 @@ def test_the_dispatcher_grants_refuses_and_gives_back(town: City, sit: Callable[
     assert watched.errors == []
 
 
-def test_nothing_runs_over_the_edge(town: City, sit: Callable[..., Any]) -> None:
+def test_nothing_runs_over_the_edge_and_what_is_stale_is_said_at_any_width(town: City, sit: Callable[..., Any]) -> None:
     case_no = town.report(-0.004, -0.002)["case_no"]
-    page = sit("dispatcher", 1366, 768, query=f"?case={case_no}").page
-    page.wait_for_selector(f"[data-page='{case_no}']")
-    for width, height in ((1366, 768), (1024, 768), (390, 844)):
-        page.set_viewport_size({"width": width, "height": height})
-        over = page.evaluate(
-            """() => [...document.querySelectorAll('.column, .desk-head, .desk-head > *, .middle button, section')]
-                 .filter(each => each.checkVisibility()).map(each => [each.className, each.getBoundingClientRect()])
-                 .filter(([, box]) => box.left < -0.5 || box.right > innerWidth + 0.5).map(([name]) => name)"""
-        )
-        assert over == [], (width, over)
+    page = sit("dispatcher", 1366, 768, query=f"?case={case_no}", ground=True).page
+    for live in ("live", "reconnecting"):
+        if live == "reconnecting":
+            page.route("**/api/live*", lambda route: route.abort())
+            page.reload()
+        page.wait_for_selector(f"[data-page='{case_no}']")
+        page.wait_for_selector(f"[data-live={live}], [data-live=stale]", state="attached")
+        for width, height in ((1366, 768), (1024, 768), (390, 844)):
+            page.set_viewport_size({"width": width, "height": height})
+            over = page.evaluate(
+                """() => [...document.querySelectorAll('.column, .desk-head, .desk-head > *, .middle button, section')]
+                     .filter(each => each.checkVisibility())
+                     .map(each => [each.className, each.getBoundingClientRect()])
+                     .filter(([, box]) => box.left < -0.5 || box.right > innerWidth + 0.5).map(([name]) => name)"""
+            )
+            assert over == [], (width, over)
+            assert page.is_visible("[data-live]") or live == "live", width

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.browser
 HERE = {"latitude": 20.0301, "longitude": 110.3501, "accuracy": 8}
 POSITION = """() => new Promise(told => navigator.geolocation.getCurrentPosition(
   at => told([at.coords.latitude, at.coords.longitude]), refused => told(refused.message)))"""
+CONTROLLED = "() => navigator.serviceWorker?.ready.then(found => found.active !== null)"
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,9 @@ def test_who_does_not_trust_it_is_warned_and_may_go_on_with_map_and_position(
     assert proceeded.evaluate(POSITION) == [HERE["latitude"], HERE["longitude"]]
 
 
-def test_who_trusts_it_is_not_warned_and_has_the_position(server: Secure, phone: Callable[..., Any]) -> None:
+def test_who_trusts_it_has_the_position_and_the_page_without_a_network(
+    server: Secure, phone: Callable[..., Any]
+) -> None:
     assert server.host != "127.0.0.1", "this machine has no other address"
     page = phone(server.root)
     # as it is typed
@@ -112,3 +115,10 @@ def test_who_trusts_it_is_not_warned_and_has_the_position(server: Secure, phone:
     assert page.url == f"{server.base_url}/officer"
     assert page.evaluate("isSecureContext")
     assert page.evaluate(POSITION) == [HERE["latitude"], HERE["longitude"]]
+    assert page.evaluate(CONTROLLED)
+    title = page.title()
+    page.reload()
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    page.context.set_offline(True)
+    page.reload()
+    assert page.title() == title

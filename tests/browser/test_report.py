@@ -46,6 +46,7 @@ def phone(open_page: Callable[..., Any], live_server: Any, quiet: tuple[float, f
 
     def make(**options: Any) -> Any:
         watched = open_page(
+            ground=False,
             **PHONE,
             **{
                 "geolocation": {"longitude": quiet[0], "latitude": quiet[1], "accuracy": 9},

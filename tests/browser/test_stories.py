@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(400), pytest.mark.filterw
 ROOT = Path(__file__).parents[2]
 PHONE = (390, 780)
 WALL = (1366, 768)
-# What the desk takes as one deliberate key, not as the end of something typed elsewhere.
-SETTLED_MS = 400
+# The desk takes a key for one that was meant, and not for the end of something typed elsewhere.
+SETTLED = "() => window.gisops.settled()"
 # A page that stood through everything still knows this.
 MARK = "() => { window.stoodThroughIt = true; }"
 STOOD = "() => window.stoodThroughIt === true"
@@ -122,7 +122,7 @@ def decide(page: Any, case_no: str, key: str) -> None:
     page.wait_for_function("() => window.gisops?.map?.isStyleLoaded()")
     if key == "Enter":
         page.wait_for_selector("[data-candidate], [data-act]")
-    page.wait_for_timeout(SETTLED_MS)
+    page.wait_for_function(SETTLED)
     page.keyboard.press(key)
     page.wait_for_selector(f"[data-done='{case_no}']")
 
