@@ -15,6 +15,8 @@ import pytest
 from gisops.access import scopes
 from gisops.cases.transitions import rule_of
 from gisops.db.pool import connect
+from tests.browser.conftest import signed_in
+from tests.conftest import client_as
 from tests.photos import jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -44,12 +46,7 @@ class City:
 
     def as_(self, login: str) -> httpx2.Client:
         if login not in self.clients:
-            client = httpx2.Client(base_url=self.server.base_url, timeout=30)
-            signed = client.post("/api/session", json={"login": login, "password": self.server.password})
-            assert signed.status_code in (200, 201), signed.text
-            client.headers["Authorization"] = f"Bearer {signed.json()['token']}"
-            client.cookies.clear()
-            self.clients[login] = client
+            self.clients[login] = client_as(self.server, login)
         return self.clients[login]
 
     def photo(self) -> str:
@@ -104,10 +101,7 @@ def sit(open_page: Callable[..., Any], live_server: Any) -> Callable[..., Any]:
         page = watched.page
         page.set_default_timeout(30_000)
         page.add_init_script(f"localStorage.setItem('gisops.language', '{language}')")
-        signed = page.context.request.post(
-            f"{live_server.base_url}/api/session", data={"login": login, "password": live_server.password}
-        )
-        assert signed.ok, signed.text()
+        signed_in(page.context, live_server, login)
         page.goto(f"{live_server.base_url}/desk{query}")
         page.wait_for_selector("[data-row], [data-empty]", state="attached")
         return watched
@@ -499,10 +493,18 @@ def test_the_dispatcher_grants_refuses_and_gives_back(town: City, sit: Callable[
 def test_nothing_runs_over_the_edge_and_what_is_stale_is_said_at_any_width(town: City, sit: Callable[..., Any]) -> None:
     case_no = town.report(-0.004, -0.002)["case_no"]
     page = sit("dispatcher", 1366, 768, query=f"?case={case_no}", ground=True).page
+    held: list[Any] = []
     for live in ("live", "reconnecting"):
         if live == "reconnecting":
             page.route("**/api/live*", lambda route: route.abort())
+            page.route("**/api/inbox*", lambda route: held.append(route))
             page.reload()
+            page.wait_for_selector(f"[data-page='{case_no}']")
+            # A map holds everything else up while it is made: the list comes first, or is known not to come.
+            assert page.locator("#map").count() == 0
+            for each in held:
+                each.abort()
+            page.wait_for_selector("#map")
         page.wait_for_selector(f"[data-page='{case_no}']")
         page.wait_for_selector(f"[data-live={live}], [data-live=stale]", state="attached")
         for width, height in ((1366, 768), (1024, 768), (390, 844)):

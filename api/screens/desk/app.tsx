@@ -17,7 +17,7 @@ import { close, opened } from "./case_state";
 import { DeskMap } from "./desk_map";
 import { Help } from "./help";
 import { InboxList } from "./inbox";
-import { rows, toDo } from "./inbox_state";
+import { listFailed, listRead, rows, toDo } from "./inbox_state";
 import { listenToKeys } from "./keys";
 import { begin, calling, GRANTING, goBack, helping, openCase, startCall, switchTab, tab } from "./state";
 import { own } from "./words";
@@ -108,7 +108,8 @@ function Desk() {
         <button type="button" class="button quiet narrow-only" onClick={() => { calling.value = false; close(); }}><span aria-hidden="true">←</span>{text.inbox}</button>
         {calling.value ? <CallForm /> : <CasePane />}
       </section>
-      <section class="column map-column" aria-label={text.map}><DeskMap /></section>
+      {/* Making a map holds everything else up for as long as the list takes to come. */}
+      <section class="column map-column" aria-label={text.map}>{(listRead.value || listFailed.value) && <DeskMap />}</section>
     </main>
   );
 }
