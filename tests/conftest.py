@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx2
@@ -195,6 +196,27 @@ class Server:
     password: str
     web: subprocess.Popen[bytes]
     worker: subprocess.Popen[bytes]
+
+
+def new_token(server: Server, login: str) -> str:
+    """Sign a sample account in."""
+    answer = httpx2.post(
+        f"{server.base_url}/api/session", json={"login": login, "password": server.password}, timeout=30
+    )
+    assert answer.status_code in (200, 201), answer.text
+    return str(answer.json()["token"])
+
+
+@cache
+def token_of(server: Server, login: str) -> str:
+    """The token of a session that a module's tests share, as checking a password takes its time; none may end it."""
+    return new_token(server, login)
+
+
+def client_as(server: Server, login: str) -> httpx2.Client:
+    """Who asks the server as a sample account; to be closed."""
+    signed = {"Authorization": f"Bearer {token_of(server, login)}"}
+    return httpx2.Client(base_url=server.base_url, headers=signed, timeout=60)
 
 
 # One web process on a socket of ours, as `gisops up` starts them, but without its supervisor. It is handed the socket

@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from api.origin import COOKIE
+from tests.conftest import Server, new_token, token_of
+
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 # The software renderer is named outright: a machine without a graphics card draws WebGL 2 with it as well.
@@ -55,6 +58,21 @@ class Watched:
         """Wait until features of these style layers are in sight, or none is: a change is in sight a frame later."""
         count = "window.gisops.map.queryRenderedFeatures({layers}).length"
         self.page.wait_for_function(f"([layers, some]) => {count} > 0 === some", arg=[layers, some])
+
+
+def signed_in(context: Any, server: Server, login: str, *, ends: bool = False) -> None:
+    """Sign a browser in; with a session of its own if the test ends it."""
+    token = (new_token if ends else token_of)(server, login)
+    cookie = {"name": COOKIE, "value": token, "url": server.base_url, "httpOnly": True, "sameSite": "Strict"}
+    context.add_cookies([cookie])
+
+
+def wait_for_worker(page: Any, *, reload: bool = False) -> None:
+    """Wait until the page and its map come from this device; a page that was there before its worker is read anew."""
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    if reload:
+        page.reload()
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.browser.conftest import ARGUMENTS, sync_api
+from tests.browser.conftest import ARGUMENTS, sync_api, wait_for_worker
 from tests.https_server import Secure, secure_server
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.browser
 HERE = {"latitude": 20.0301, "longitude": 110.3501, "accuracy": 8}
 POSITION = """() => new Promise(told => navigator.geolocation.getCurrentPosition(
   at => told([at.coords.latitude, at.coords.longitude]), refused => told(refused.message)))"""
-CONTROLLED = "() => navigator.serviceWorker?.ready.then(found => found.active !== null)"
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +114,8 @@ def test_who_trusts_it_has_the_position_and_the_page_without_a_network(
     assert page.url == f"{server.base_url}/officer"
     assert page.evaluate("isSecureContext")
     assert page.evaluate(POSITION) == [HERE["latitude"], HERE["longitude"]]
-    assert page.evaluate(CONTROLLED)
     title = page.title()
-    page.reload()
-    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    wait_for_worker(page, reload=True)
     page.context.set_offline(True)
     page.reload()
     assert page.title() == title

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import httpx2
 import pyproj
 import pytest
 import shapely
@@ -21,6 +20,8 @@ import shapely
 from gisops.db.pool import connect
 from gisops.sample.district.shapes import to_degrees
 from tests.browser.axe import grave
+from tests.browser.conftest import signed_in, wait_for_worker
+from tests.conftest import client_as
 from tests.photos import evidence_asked, jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -39,16 +40,14 @@ def spot() -> tuple[float, float]:
 
 @pytest.fixture
 def phone(open_page: Open, live_server: Any, spot: tuple[float, float]) -> Open:
-    """``phone("officer")``: a phone at the spot, signed in."""
+    """``phone("officer")``: a phone at the spot, signed in; by a password of its own where the sign-in will end."""
 
-    def make(login: str = "officer", **options: Any) -> Any:
+    def make(login: str = "officer", *, ends: bool = False, **options: Any) -> Any:
         at = {"longitude": spot[0], "latitude": spot[1], "accuracy": 8}
         watched = open_page(**PHONE, geolocation=at, permissions=["geolocation"], **options)
         page = watched.page
         page.set_default_timeout(60_000)
-        who = {"login": login, "password": live_server.password}
-        signed = page.context.request.post(f"{live_server.base_url}/api/session", data=who)
-        assert signed.ok, signed.text()
+        signed_in(page.context, live_server, login, ends=ends)
         page.goto(f"{live_server.base_url}/officer")
         page.wait_for_selector(f"[data-signed-in={login}]")
         return watched
@@ -61,12 +60,7 @@ def task(live_server: Any, spot: tuple[float, float]) -> str:
     """Number of a new case that the desk has sent to the sample's officer; photographs are asked for as in any city."""
     with connect(live_server.database.owner_url) as owner:
         evidence_asked(owner, True)
-    base = {"base_url": live_server.base_url, "timeout": 60}
-    with httpx2.Client(**base) as officer, httpx2.Client(**base) as desk:
-        for client, login in ((officer, "officer"), (desk, "desk")):
-            answer = client.post("/api/session", json={"login": login, "password": live_server.password})
-            client.cookies.clear()
-            client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+    with client_as(live_server, "officer") as officer, client_as(live_server, "desk") as desk:
         body = {
             "client_uid": str(uuid4()), "channel": "hotline", "category": "E04-05", "lon": spot[0], "lat": spot[1],
             "crs": "WGS84", "accuracy_m": 12, "text": "样例：<b>井盖</b>松动 / Sample: loose cover",
@@ -134,12 +128,6 @@ def reports_that_say(live_server: Any, text: str) -> int:
     return len(rows(live_server, "SELECT report_id FROM reports WHERE text = %s", text))
 
 
-def wait_for_worker(page: Any) -> None:
-    """Wait until the page and its map come from this device."""
-    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
-
-
 def picture(seed: int) -> list[dict[str, Any]]:
     return [{"name": "camera.jpg", "mimeType": "image/jpeg", "buffer": jpeg(seed, (2400, 1800))}]
 
@@ -194,9 +182,9 @@ def test_inside_or_outside_is_what_another_reckoning_says(phone: Open, spot: tup
     )
     seen = set()
     for (lon, lat), each in zip(points, told, strict=True):
-        plane = pyproj.Transformer.from_crs("EPSG:4326", f"+proj=aeqd +lon_0={lon} +lat_0={lat}", always_xy=True)
+        plane = pyproj.Proj(proj="aeqd", lon_0=lon, lat_0=lat, ellps="WGS84")
         for shape, said in zip(shapes, each, strict=True):
-            flat = shapely.transform(shape, plane.transform, interleaved=False)
+            flat = shapely.transform(shape, plane, interleaved=False)
             edge, inside = flat.boundary.distance(shapely.Point(0, 0)), flat.contains(shapely.Point(0, 0))
             assert said["edge_m"] == pytest.approx(edge, rel=2e-3, abs=0.05)
             if abs(edge - 5) > 0.1:
@@ -385,7 +373,7 @@ def test_two_pages_of_one_phone_send_once(phone: Open, live_server: Any) -> None
 
 
 def test_what_one_account_left_unsent_goes_out_for_nobody_else(phone: Open, live_server: Any) -> None:
-    watched = phone(service_workers="block")
+    watched = phone(ends=True, service_workers="block")
     page = watched.page
     page.route("**/api/reports", lambda route: route.abort())
     text = f"样例：换人 {uuid4()}"
@@ -435,7 +423,7 @@ def test_a_sign_in_that_ended_keeps_everything_until_the_next(phone: Open, live_
 
 
 def test_a_sign_out_without_a_network_holds_and_meets_nobody_else(phone: Open, live_server: Any) -> None:
-    watched = phone(service_workers="block")
+    watched = phone(ends=True, service_workers="block")
     page = watched.page
     page.wait_for_selector("[data-tasks]", state="attached")
     page.click("[data-tab=report]")
@@ -481,7 +469,7 @@ def test_a_sign_out_without_a_network_holds_and_meets_nobody_else(phone: Open, l
 
 
 def test_a_sign_out_on_another_page_takes_the_phones_work_along(phone: Open, live_server: Any) -> None:
-    watched = phone()
+    watched = phone(ends=True)
     page, context = watched.page, watched.page.context
     page.wait_for_selector("[data-tasks]", state="attached")
     wait_for_worker(page)

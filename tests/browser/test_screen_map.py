@@ -14,7 +14,8 @@ import httpx2
 import pytest
 
 from gisops.db.pool import connect
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watched, signed_in
+from tests.conftest import client_as
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
@@ -76,8 +77,7 @@ FLOOD_RATE = 600
 @pytest.fixture(scope="module")
 def desk(live_server: Any) -> Iterator[httpx2.Client]:
     """Who takes reports, and has just taken three dozen, most of them about one place."""
-    with httpx2.Client(base_url=live_server.base_url, headers={"X-Gisops": "1"}, timeout=60) as client:
-        client.post("/api/session", json={"login": "desk", "password": live_server.password}).raise_for_status()
+    with client_as(live_server, "desk") as client:
         lon, lat = client.get("/api/city").json()["center"]
         # Rings of so many metres about the middle, every report a case of its own.
         for n in range(36):
@@ -120,11 +120,7 @@ def wall(browser: Any, live_server: Any, desk: httpx2.Client) -> Iterator[Watche
     page = watched.page
     page.set_default_timeout(60_000)
     page.on("pageerror", lambda error: watched.errors.append(str(error)))
-    context.request.post(
-        f"{live_server.base_url}/api/session",
-        data={"login": "dispatcher", "password": live_server.password},
-        headers={"X-Gisops": "1", "Origin": live_server.base_url},
-    )
+    signed_in(context, live_server, "dispatcher")
     page.goto(f"{live_server.base_url}/screen")
     watched.wait_for_map()
     page.wait_for_selector("[data-live=live]")

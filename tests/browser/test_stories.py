@@ -15,7 +15,8 @@ import httpx2
 import pytest
 
 from gisops.db.pool import connect
-from tests.conftest import _SERVE, Server, _wait_until_ready
+from tests.browser.conftest import signed_in, wait_for_worker
+from tests.conftest import _SERVE, Server, _wait_until_ready, client_as
 from tests.photos import jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400), pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -53,11 +54,7 @@ class Town:
 
     def as_(self, login: str) -> httpx2.Client:
         if login not in self.clients:
-            client = httpx2.Client(base_url=self.server.base_url, timeout=30)
-            told = client.post("/api/session", json={"login": login, "password": self.server.password}).json()
-            client.headers["Authorization"] = f"Bearer {told['token']}"
-            client.cookies.clear()
-            self.clients[login] = client
+            self.clients[login] = client_as(self.server, login)
         return self.clients[login]
 
     def read(self, case_no: str, login: str = "dispatcher") -> dict[str, Any]:
@@ -74,9 +71,7 @@ class Town:
         page = watched.page
         page.set_default_timeout(60_000)
         if login:
-            who = {"login": login, "password": self.server.password}
-            signed = page.context.request.post(f"{self.server.base_url}/api/session", data=who)
-            assert signed.ok, signed.text()
+            signed_in(page.context, self.server, login)
         page.goto(self.server.base_url + path)
         return watched
 
@@ -176,9 +171,7 @@ def test_a_case_from_the_pavement_to_its_stars(
     phone = town.open("/officer", "department", PHONE, has_touch=True, **stands)
     page = phone.page
     page.wait_for_selector(f"[data-case='{case_no}']")
-    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
-    page.reload()
-    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    wait_for_worker(page, reload=True)
     page.click(f"[data-case='{case_no}']")
     page.wait_for_selector("[data-act=ack]")
     assert phone.errors == []
