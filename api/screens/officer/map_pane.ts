@@ -31,7 +31,7 @@ function layers(dark: boolean): StyleSpecification["layers"] {
     { id: `${TASKS}-dot`, type: "circle", source: TASKS, paint: { "circle-radius": ["case", ["get", "open"], 11, 8], "circle-color": ["case", ["get", "done"], ground, task], "circle-stroke-color": ["case", ["get", "done"], task, ground], "circle-stroke-width": 2.5 } },
     { id: `${TASKS}-name`, type: "symbol", source: TASKS, layout: { "text-field": ["get", "name"], "text-font": [MAP_FONT], "text-size": 14, "text-variable-anchor": ["top", "bottom", "left", "right"], "text-radial-offset": 1.1, "text-justify": "auto" }, paint: { "text-color": dark ? "#ffd9d1" : "#8c2413", "text-halo-color": ground, "text-halo-width": 2 } },
     // Names give way to one another and to icons, not to circles: an icon that is not seen stands where each dot is.
-    { id: `${TASKS}-room`, type: "symbol", source: TASKS, layout: { "icon-image": "dot", "icon-size": 0.8, "icon-allow-overlap": true }, paint: { "icon-opacity": 0 } },
+    ...[TASKS, HERE].map((source): StyleSpecification["layers"][number] => ({ id: `${source}-room`, type: "symbol", source, layout: { "icon-image": "dot", "icon-size": 0.8, "icon-allow-overlap": true }, paint: { "icon-opacity": 0 } })),
     { id: `${PLACE}-ring`, type: "circle", source: PLACE, paint: { "circle-radius": 10, "circle-color": "rgba(0,0,0,0)", "circle-stroke-color": task, "circle-stroke-width": 3 } },
     { id: `${HERE}-dot`, type: "circle", source: HERE, paint: { "circle-radius": 8, "circle-color": accent, "circle-stroke-color": ground, "circle-stroke-width": 3 } },
   ];
