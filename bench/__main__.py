@@ -62,9 +62,10 @@ def main(names: list[str]) -> None:
     with town() as place:
         for name in names or BENCHES:
             results += BENCHES[name](place)
-    # Rows of what was not run now are kept.
+    # Rows of what was not run now are kept; on a new machine there are none.
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     run = {result.name.partition(".")[0] for result in results}
-    kept = [row for row in json.loads(RESULTS.read_text()) if row["name"].partition(".")[0] not in run]
+    kept = [row for row in before if row["name"].partition(".")[0] not in run]
     rows = [*kept, *(result.as_dict() for result in results)]
     RESULTS.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
     _show(results)
