@@ -28,7 +28,7 @@ from gisops.events import Event, Held, Standing
 from gisops.notices import Recipient
 from layers.catalog import Catalog, load_catalog
 from layers.layer import Layer
-from tests.conftest import serve
+from tests.conftest import client_as, serve
 from tiles.live import LiveTiles
 
 
@@ -270,13 +270,10 @@ def test_a_process_that_is_told_to_end_lets_go_of_who_watches_and_has_nothing_to
     live_server, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with serve(live_server.database) as other:
-        with httpx2.Client(base_url=other.base_url, timeout=30) as client:
-            signed = client.post("/api/session", json={"login": "desk", "password": other.password}).json()
-            client.headers["Authorization"] = f"Bearer {signed['token']}"
-            with listening(client) as one, listening(client) as two:
-                other.web.terminate()
-                assert one.closed.wait(10)
-                assert two.closed.wait(10)
+        with client_as(other, "desk") as client, listening(client) as one, listening(client) as two:
+            other.web.terminate()
+            assert one.closed.wait(10)
+            assert two.closed.wait(10)
         other.web.wait(10)
     # Streams that go on until the grace is over are cancelled, each with a line in the log.
     assert capfd.readouterr().err == ""

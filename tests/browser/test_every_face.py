@@ -127,7 +127,7 @@ def packed_bytes(url: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("signed_in", "english"),
+    ("staff", "english"),
     [
         pytest.param(False, False, id="stranger-zh-day"),
         pytest.param(True, True, id="staff-en-dark"),
@@ -137,9 +137,9 @@ def packed_bytes(url: str) -> int:
 )
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.path)
 def test_a_face_keeps_the_rules_for_every_reader(
-    look: Callable[..., Seen], live_server: Any, face: Face, signed_in: bool, english: bool
+    look: Callable[..., Seen], live_server: Any, face: Face, staff: bool, english: bool
 ) -> None:
-    seen = look(face, face.login if signed_in else None, english=english)
+    seen = look(face, face.login if staff else None, english=english)
     assert seen.page.evaluate("() => document.documentElement.lang") == ("en" if english else "zh-CN")
     title = seen.page.title()
     assert title
